@@ -1,0 +1,1 @@
+"""The gateway: REST dialects and the webhook edge over the services. No state, no rule."""

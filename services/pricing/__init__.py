@@ -1,0 +1,1 @@
+"""Pricing: catalogs, their versions, and what a plan expands to."""

@@ -1,0 +1,311 @@
+"""The form of a catalog file, and the way from it to the domain.
+
+pydantic checks the form and says what is wrong at which key; ``catalog_file`` adds file and line.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from services.chassis import quantities
+from services.chassis.money import from_decimal
+from services.pricing import capacity, domain
+
+
+def _quantity_map(value: object) -> object:
+    """A bare number of memory or storage is GiB; a suffix means what it says (6.4GB is 6.4G)."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _quantity(str(key), amount) for key, amount in value.items()}
+
+
+def _quantity(resource: str, amount: object) -> object:
+    if not isinstance(amount, str | int) or isinstance(amount, bool):
+        raise ValueError(f"{resource}: expected a quantity such as 2, 500m, 4Gi or 20G")
+    text = str(amount).removesuffix("B") if str(amount).endswith("B") else str(amount)
+    if resource.endswith(("memory", "storage")) and re.fullmatch(r"\d+(\.\d+)?", text):
+        text = f"{text}Gi" if text.strip("0.") else "0"
+    if quantities.parse(text) < 0:
+        raise ValueError(f"{resource}: cannot be negative")
+    return text
+
+
+def _seconds(value: object) -> object:
+    match = re.fullmatch(r"(\d{1,5})([smhd])", str(value))
+    if match is None:
+        raise ValueError("expected a time such as 7d, 12h or 30m")
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match.group(2)]
+    return int(timedelta(**{unit: int(match.group(1))}).total_seconds())
+
+
+def _id(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
+        raise ValueError("expected lower-case letters, digits and hyphens, at most 63")
+    return value
+
+
+Id = Annotated[str, AfterValidator(_id)]
+QuantityMap = Annotated[dict[str, str], BeforeValidator(_quantity_map)]
+Seconds = Annotated[int, BeforeValidator(_seconds)]
+Policy = Literal["free", "suspend_then_cancel", "delete"]
+
+
+class Form(BaseModel):
+    """A key that is not known is an error: a misspelt one would otherwise change nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class PriceForm(Form):
+    """One price, and the provider's ids of it."""
+
+    currency: str
+    interval: Literal["once", "month", "year"]
+    amount: str
+    stripe_price: str | None = None
+
+    @model_validator(mode="after")
+    def _amount_fits_currency(self) -> "PriceForm":
+        if self.to_domain().amount.minor_units < 0:
+            raise ValueError("amount cannot be negative")
+        return self
+
+    def to_domain(self) -> domain.Price:
+        """Return the price; ValueError if the amount is none of its currency."""
+        known = {"stripe": self.stripe_price} if self.stripe_price else {}
+        amount = from_decimal(self.amount, self.currency)
+        return domain.Price(amount, domain.Interval(self.interval), known)
+
+
+class ContainerForm(Form):
+    """Defaults and bounds of a container."""
+
+    default_limits: QuantityMap = {}
+    default_requests: QuantityMap = {}
+    max: QuantityMap = {}
+    min: QuantityMap = {}
+    max_pod: QuantityMap = {}
+    max_volume_claim: QuantityMap = {}
+    min_volume_claim: QuantityMap = {}
+
+    def to_domain(self) -> capacity.ContainerLimits:
+        """Return the limits."""
+        return capacity.ContainerLimits(**dict(self))
+
+
+class AutoscaleForm(Form):
+    """Bounds of a horizontal autoscaler."""
+
+    min: int = Field(ge=1, le=10_000)
+    max: int = Field(ge=1, le=10_000)
+    cpu_percent: int = Field(default=80, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "AutoscaleForm":
+        if self.max < self.min:
+            raise ValueError("max cannot be less than min")
+        return self
+
+
+class WorkloadForm(Form):
+    """A container image and what it asks for."""
+
+    image: str = Field(min_length=1)
+    requests: QuantityMap = {}
+    limits: QuantityMap = {}
+    port: int = Field(default=0, ge=0, le=65535)
+    args: list[str] = []
+
+    def to_domain(self) -> capacity.Workload:
+        """Return the workload."""
+        return capacity.Workload(**(dict(self) | {"args": tuple(self.args)}))
+
+
+class NothingForm(Form):
+    """An entitlement only."""
+
+    kind: Literal["nothing"]
+    limits: dict[str, str] = {}
+
+    def to_domain(self) -> capacity.Capacity:
+        """Return the capacity."""
+        return capacity.Nothing(self.limits)
+
+
+class NamespaceForm(Form):
+    """A fenced namespace."""
+
+    kind: Literal["namespace"]
+    quota: QuantityMap
+    container: ContainerForm = ContainerForm()
+    autoscale: AutoscaleForm | None = None
+    warm_pool: int = Field(default=0, ge=0, le=1000)
+    workload: WorkloadForm | None = None
+
+    def to_domain(self) -> capacity.Capacity:
+        """Return the capacity."""
+        scale = capacity.Autoscale(**dict(self.autoscale)) if self.autoscale else None
+        return capacity.Namespace(
+            quota=self.quota,
+            container=self.container.to_domain(),
+            autoscale=scale,
+            warm_pool=self.warm_pool,
+            workload=self.workload.to_domain() if self.workload else None,
+        )
+
+
+class OrganizationForm(Form):
+    """The quota of an organization."""
+
+    kind: Literal["organization"]
+    quota: QuantityMap
+    overhead_per_project: QuantityMap = {}
+    burst_ratio: str = Field(default="1.0", pattern=r"^\d{1,3}(\.\d{1,4})?$")
+    container: ContainerForm = ContainerForm()
+    public_ips: int | None = Field(default=None, ge=0)
+    object_storage_gb: int = Field(default=0, ge=0)
+    suspended_quota: QuantityMap = {}
+
+    def to_domain(self) -> capacity.Capacity:
+        """Return the capacity."""
+        values = dict(self) | {"container": self.container.to_domain()}
+        del values["kind"]
+        return capacity.Organization(**values)
+
+
+class TenantForm(Form):
+    """A Helm application."""
+
+    kind: Literal["tenant"]
+    chart: str = Field(min_length=1)
+    values: dict[str, str] = {}
+    database: bool = False
+
+    def to_domain(self) -> capacity.Capacity:
+        """Return the capacity."""
+        return capacity.Tenant(self.chart, self.values, self.database)
+
+
+class ResourceForm(Form):
+    """Custom resources of certain kinds."""
+
+    kind: Literal["resource"]
+    kinds: list[Annotated[str, Field(pattern=r"^[a-z0-9]+\.[a-z0-9.-]+/v[a-z0-9]+$")]]
+    max_objects: int = Field(default=0, ge=0)
+
+    def to_domain(self) -> capacity.Capacity:
+        """Return the capacity."""
+        return capacity.Resource(tuple(self.kinds), self.max_objects)
+
+
+Provisions = Annotated[
+    NothingForm | NamespaceForm | OrganizationForm | TenantForm | ResourceForm,
+    Field(discriminator="kind"),
+]
+
+
+class PlanForm(Form):
+    """Something that can be subscribed to."""
+
+    name: str = Field(min_length=1)
+    description: str = ""
+    tier: str = ""
+    prices: list[PriceForm] = []
+    features: list[str] = []
+    highlights: list[str] = []
+    credits: int = Field(default=0, ge=0)
+    provisions: Provisions
+    on_unpaid: Policy
+    on_end: Policy
+    pin: bool = False
+    recommended: bool = False
+    self_service: bool = True
+
+    def to_domain(self, plan_id: str) -> domain.Plan:
+        """Return the plan."""
+        return domain.Plan(
+            id=plan_id,
+            display_name=self.name,
+            description=self.description,
+            tier=self.tier,
+            prices=tuple(price.to_domain() for price in self.prices),
+            features=tuple(self.features),
+            highlights=tuple(self.highlights),
+            credits=self.credits,
+            provisions=self.provisions.to_domain(),
+            on_unpaid=domain.EndPolicy(self.on_unpaid),
+            on_end=domain.EndPolicy(self.on_end),
+            pin=self.pin,
+            recommended=self.recommended,
+            self_service=self.self_service,
+        )
+
+
+class AddonForm(Form):
+    """Something that is added to a plan."""
+
+    name: str = Field(min_length=1)
+    description: str = ""
+    prices: list[PriceForm] = []
+    adds: QuantityMap
+    self_service: bool = True
+    disabled: bool = False
+
+    def to_domain(self, addon_id: str) -> domain.Addon:
+        """Return the add-on."""
+        return domain.Addon(
+            id=addon_id,
+            display_name=self.name,
+            description=self.description,
+            prices=tuple(price.to_domain() for price in self.prices),
+            adds=self.adds,
+            self_service=self.self_service,
+            disabled=self.disabled,
+        )
+
+
+class DefaultsForm(Form):
+    """Plans that are given without a payment."""
+
+    new_member: str = ""
+    grandfathered: str = ""
+
+
+class CatalogForm(Form):
+    """A whole catalog file."""
+
+    catalog: Id
+    description: str = ""
+    foreign_checkout: Literal["create_account", "park"] = "park"
+    free_plan: str = ""
+    retention: Seconds = 30 * 86_400
+    defaults: DefaultsForm = DefaultsForm()
+    plans: dict[Id, PlanForm] = Field(min_length=1)
+    addons: dict[Id, AddonForm] = {}
+
+    def named_plans(self) -> Mapping[tuple[str, ...], str]:
+        """Return every key that names a plan of the catalog, with the name."""
+        return {
+            ("free_plan",): self.free_plan,
+            ("defaults", "new_member"): self.defaults.new_member,
+            ("defaults", "grandfathered"): self.defaults.grandfathered,
+        }
+
+    def to_domain(self, version: str, content: str) -> domain.Catalog:
+        """Return the catalog at this version."""
+        return domain.Catalog(
+            name=self.catalog,
+            version=version,
+            description=self.description,
+            foreign_checkout_creates_account=self.foreign_checkout == "create_account",
+            retention_seconds=self.retention,
+            plans={key: plan.to_domain(key) for key, plan in self.plans.items()},
+            addons={key: addon.to_domain(key) for key, addon in self.addons.items()},
+            free_plan=self.free_plan,
+            new_member_plan=self.defaults.new_member,
+            grandfathered_plan=self.defaults.grandfathered,
+            content=content,
+        )

@@ -1,0 +1,76 @@
+"""The pricing RPCs: convert, ask the use case, convert."""
+
+from typing import Any, TypeAlias
+
+import grpc
+
+from services.chassis.paging import page_of
+from services.pricing import convert, usecases
+from services.pricing.usecases import CatalogTransactions, ItemQuery
+from tollgate.pricing.v1 import pricing_service_pb2 as pb
+from tollgate.pricing.v1.pricing_service_pb2_grpc import PricingServiceServicer
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+SERVICE = pb.DESCRIPTOR.services_by_name["PricingService"].full_name
+
+
+class PricingServicer(PricingServiceServicer):
+    """Serves tollgate.pricing.v1.PricingService."""
+
+    def __init__(self, tx: CatalogTransactions) -> None:
+        self._tx = tx
+
+    async def ListCatalogs(  # noqa: N802 - the contract's name
+        self, request: pb.ListCatalogsRequest, context: Context
+    ) -> pb.ListCatalogsResponse:
+        """List the catalogs in force."""
+        active = await usecases.list_catalogs(self._tx)
+        return pb.ListCatalogsResponse(catalogs=[convert.to_proto_catalog(c) for c in active])
+
+    async def ListPlans(  # noqa: N802
+        self, request: pb.ListPlansRequest, context: Context
+    ) -> pb.ListPlansResponse:
+        """List a page of plans."""
+        query = ItemQuery(request.catalog, request.include_hidden)
+        page = page_of(
+            await usecases.list_plans(self._tx, query), request.page_size, request.page_token
+        )
+        plans = [convert.to_proto_plan(catalog, plan) for catalog, plan in page.items]
+        return pb.ListPlansResponse(plans=plans, next_page_token=page.next_token)
+
+    async def GetPlan(  # noqa: N802
+        self, request: pb.GetPlanRequest, context: Context
+    ) -> pb.GetPlanResponse:
+        """Return one plan."""
+        found = await usecases.get_plan(self._tx, request.name, request.catalog_version)
+        return pb.GetPlanResponse(plan=convert.to_proto_plan(*found))
+
+    async def ListAddons(  # noqa: N802
+        self, request: pb.ListAddonsRequest, context: Context
+    ) -> pb.ListAddonsResponse:
+        """List a page of add-ons."""
+        query = ItemQuery(request.catalog, request.include_hidden)
+        page = page_of(
+            await usecases.list_addons(self._tx, query), request.page_size, request.page_token
+        )
+        addons = [convert.to_proto_addon(catalog, addon) for catalog, addon in page.items]
+        return pb.ListAddonsResponse(addons=addons, next_page_token=page.next_token)
+
+    async def ResolvePrices(  # noqa: N802
+        self, request: pb.ResolvePricesRequest, context: Context
+    ) -> pb.ResolvePricesResponse:
+        """Say what a provider's prices stand for."""
+        resolved = await usecases.resolve_prices(self._tx, request.provider, request.prices)
+        return pb.ResolvePricesResponse(
+            prices=[convert.to_proto_resolved(price) for price in resolved]
+        )
+
+    async def ExpandCapacity(  # noqa: N802
+        self, request: pb.ExpandCapacityRequest, context: Context
+    ) -> pb.ExpandCapacityResponse:
+        """Expand a plan and its add-ons."""
+        addons = convert.from_proto_addons(request.addons)
+        expansion = await usecases.expand_capacity(
+            self._tx, request.plan, request.catalog_version, addons
+        )
+        return convert.to_proto_expansion(expansion)

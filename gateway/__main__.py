@@ -1,0 +1,121 @@
+"""Puts the gateway together."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from gateway.app import make_app
+from gateway.clients import GrpcPayments, GrpcPricing
+from gateway.config import GatewayConfig, read_config
+from gateway.limits import InFlight
+from gateway.observe import Observer
+from gateway.ports import IngestAnswer, Webhook
+from gateway.routes.webhooks import WebhookEdge
+from services.chassis.channel import Channel, connect
+from services.chassis.config import StartError
+from services.chassis.env import split_address
+from services.chassis.groupcommit import GroupCommit
+from services.chassis.process import Process, main
+from services.chassis.reachable import serving
+from services.chassis.tokens import TokenVerifier
+
+_MOST_IN_A_CALL = 256
+_BYTES_IN_A_CALL = 3 << 20
+
+
+async def run(config: GatewayConfig, process: Process) -> None:
+    """Serve until the process is to stop."""
+    payments_channel = _channel(config, process, "payments", config.payments)
+    pricing_channel = _channel(config, process, "pricing", config.pricing)
+    payments = GrpcPayments(payments_channel)
+    batches: GroupCommit[Webhook, IngestAnswer] = GroupCommit(
+        payments.ingest,
+        key=lambda _: 0,
+        size=lambda webhook: len(webhook.body),
+        max_batch=_MOST_IN_A_CALL,
+        max_batch_bytes=_BYTES_IN_A_CALL,
+        max_bytes=config.webhook_bytes,
+    )
+    ended = asyncio.Event()
+    process.work.create_task(batches.run(ended))
+
+    async def ready() -> bool:
+        states = await asyncio.gather(serving(payments_channel), serving(pricing_channel))
+        return all(states)
+
+    in_flight = InFlight(requests=config.webhooks_at_once, body_bytes=config.webhook_bytes)
+    app = make_app(
+        payments=payments,
+        pricing=GrpcPricing(pricing_channel),
+        edge=WebhookEdge(batches, in_flight, process.clock),
+        verifier=TokenVerifier(
+            config.chassis.oidc_base,
+            audience=config.chassis.oidc_audience,
+            clock=process.clock,
+            certs_path=config.chassis.oidc_certs_path,
+        ),
+        ready=ready,
+        billing_catalog=config.billing_catalog,
+    )
+    process.health.declare("gateway")
+    process.health.mark("gateway", True)
+    try:
+        await _serve(Observer(app, process.metrics), config, process)
+    finally:
+        ended.set()
+
+
+def _channel(config: GatewayConfig, process: Process, service: str, target: str) -> Channel:
+    channel = connect(target, server_name=service, tls=config.chassis.tls, clock=process.clock)
+    process.resources.push_async_callback(channel.close)
+    return channel
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the process, which drains first."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signal over."""
+        yield
+
+
+async def _serve(app: object, config: GatewayConfig, process: Process) -> None:
+    server = _Server(
+        uvicorn.Config(
+            app,  # type: ignore[arg-type]  # any ASGI application
+            log_config=None,
+            access_log=False,
+            http="httptools",
+            lifespan="off",
+            timeout_graceful_shutdown=round(config.chassis.process.drain_seconds),
+        )
+    )
+    async with asyncio.TaskGroup() as group:
+        serving_task = group.create_task(server.serve(sockets=[_bind(config.address)]))
+        await process.stopping.wait()
+        process.health.drain()
+        server.should_exit = True
+        await serving_task
+
+
+def _bind(address: str) -> socket.socket:
+    host, port = split_address(address)
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise StartError(
+            f"The gateway cannot listen on {address}: {error.strerror}; "
+            "say another address with TOLLGATE_HTTP_ADDRESS."
+        ) from error
+    return listener
+
+
+if __name__ == "__main__":
+    main("gateway", read_config, run)

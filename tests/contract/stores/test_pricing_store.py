@@ -1,0 +1,116 @@
+"""What every store of catalogs does, in memory and on PostgreSQL."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from services.chassis.db import PgTransactions, open_pool
+from services.chassis.migrate import migrate
+from services.pricing import usecases
+from services.pricing.catalog_file import parse_catalog
+from services.pricing.domain import Catalog
+from services.pricing.errors import CatalogRejected
+from services.pricing.store import PgCatalogStore, VersionCache
+from services.pricing.usecases import CatalogTransactions
+from tests.fakes.pricing import MemoryCatalogTransactions
+from tests.integration.postgres_fixture import Database
+
+MIGRATIONS = Path(usecases.__file__).parent / "migrations"
+
+TEXT = """\
+catalog: pools
+plans:
+  zebra:
+    name: Zebra
+    prices: [{currency: eur, interval: month, amount: "9.00", stripe_price: price_zebra}]
+    provisions: {kind: organization, quota: {cpu: 8, memory: 24Gi}}
+    on_unpaid: delete
+    on_end: delete
+  ant: {name: Ant, provisions: {kind: nothing}, on_unpaid: delete, on_end: delete}
+"""
+
+
+def catalog(text: str = TEXT) -> Catalog:
+    return parse_catalog(text, "pools.yaml")
+
+
+NEWER = TEXT.replace("cpu: 8", "cpu: 16")
+
+
+@pytest.fixture
+async def on_postgres(database: Database) -> AsyncIterator[CatalogTransactions]:
+    dsns = await database.service("pricing")
+    await migrate(dsns.owner, "pricing", [MIGRATIONS])
+    pool = await open_pool(dsns.service, application_name="test", max_size=4)
+    # A cache of one: what is read back comes from the rows.
+    yield PgTransactions(pool, lambda connection: PgCatalogStore(connection, VersionCache(most=1)))
+    await pool.close()
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def tx(request: pytest.FixtureRequest) -> CatalogTransactions:
+    if request.param == "memory":
+        return MemoryCatalogTransactions()
+    transactions: CatalogTransactions = request.getfixturevalue("on_postgres")
+    return transactions
+
+
+async def test_an_activated_catalog_is_in_force_with_its_plans_in_order(
+    tx: CatalogTransactions,
+) -> None:
+    assert await usecases.activate(tx, catalog(), edited=False)
+    (active,) = await usecases.list_catalogs(tx)
+    assert active.catalog == catalog()
+    assert list(active.catalog.plans) == ["zebra", "ant"]
+    assert active.error == ""
+
+
+async def test_activating_the_same_version_again_changes_nothing(tx: CatalogTransactions) -> None:
+    await usecases.activate(tx, catalog(), edited=False)
+    (before,) = await usecases.list_catalogs(tx)
+    assert not await usecases.activate(tx, catalog(), edited=True)
+    (after,) = await usecases.list_catalogs(tx)
+    assert after == before
+
+
+async def test_an_old_version_stays_readable_when_a_newer_one_is_in_force(
+    tx: CatalogTransactions,
+) -> None:
+    await usecases.activate(tx, catalog(), edited=False)
+    await usecases.activate(tx, catalog(NEWER), edited=True)
+    old, _ = await usecases.get_plan(tx, "pools/zebra", catalog().version)
+    new, _ = await usecases.get_plan(tx, "pools/zebra", "")
+    assert (old, new) == (catalog(), catalog(NEWER))
+
+
+async def test_a_price_resolves_to_the_newest_version_that_knows_it(
+    tx: CatalogTransactions,
+) -> None:
+    await usecases.activate(tx, catalog(), edited=False)
+    await usecases.activate(tx, catalog(NEWER), edited=True)
+    known, unknown = await usecases.resolve_prices(tx, "stripe", ["price_zebra", "price_nope"])
+    assert known.found is not None
+    assert known.found[0].version == catalog(NEWER).version
+    assert unknown.found is None
+    (other_provider,) = await usecases.resolve_prices(tx, "whmcs", ["price_zebra"])
+    assert other_provider.found is None
+
+
+async def test_a_refused_activation_leaves_nothing_behind(tx: CatalogTransactions) -> None:
+    await usecases.activate(tx, catalog(), edited=False)
+    thief = catalog(TEXT.replace("catalog: pools", "catalog: thief"))
+    with pytest.raises(CatalogRejected):
+        await usecases.activate(tx, thief, edited=False)
+    assert [entry.catalog.name for entry in await usecases.list_catalogs(tx)] == ["pools"]
+
+
+async def test_an_error_of_the_source_is_kept_until_a_good_version_comes(
+    tx: CatalogTransactions,
+) -> None:
+    await usecases.activate(tx, catalog(), edited=False)
+    assert await usecases.note_bad_source(tx, "pools", "line 3")
+    assert not await usecases.note_bad_source(tx, "unknown", "line 3")
+    assert [entry.error for entry in await usecases.list_catalogs(tx)] == ["line 3"]
+    await usecases.activate(tx, catalog(NEWER), edited=True)
+    assert [entry.error for entry in await usecases.list_catalogs(tx)] == [""]

@@ -1,0 +1,1 @@
+"""`make demo`: the documents' stories, played on the embedded stack through the public edges."""

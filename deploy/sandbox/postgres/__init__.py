@@ -1,0 +1,1 @@
+"""The embedded PostgreSQL: where its binaries come from, its life as a process, and its roles."""

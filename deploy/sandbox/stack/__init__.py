@@ -1,0 +1,1 @@
+"""The embedded stack: the real services on embedded parts, on one machine."""

@@ -1,0 +1,60 @@
+"""Says where a running stack is: `endpoints.json`, for people and programs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from deploy.sandbox.stack.layout import Layout
+from deploy.sandbox.stack.settings import SERVICES
+from deploy.sandbox.supervisor.files import write_atomic
+
+ORGANIZATION = "acme"
+ROLES = ("platform-admin", "org-admin", "project-user", "guest")
+
+
+async def describe(layout: Layout, database: str) -> dict[str, Any]:
+    """Return every address of a running stack, and a token for each role that lives 24 hours."""
+    return {
+        "gateway": layout.gateway_url,
+        "grpc": {name: f"127.0.0.1:{layout.service(name).public}" for name in SERVICES},
+        "stripe": _stripe(layout),
+        "kubernetes": {
+            "kubeconfig": str(layout.admin_kubeconfig),
+            "kind": "external" if layout.settings.kubeconfig else "sandbox",
+        },
+        "postgres": {"dsn": database},
+        "identity": {"base": layout.idp_url},
+        "tokens": await _tokens(layout),
+        "organization": ORGANIZATION,
+    }
+
+
+def write(layout: Layout, endpoints: dict[str, Any]) -> Path:
+    """Write the file; it holds secrets, so only its owner may read it."""
+    file = layout.home / "endpoints.json"
+    write_atomic(file, json.dumps(endpoints, indent=2).encode() + b"\n", 0o600)
+    return file
+
+
+def _stripe(layout: Layout) -> dict[str, str] | None:
+    if layout.settings.provider != "stripe":
+        return None
+    return {
+        "api_base": layout.stripe_base,
+        "secret_key": layout.stripe_key,
+        "webhook_secret": layout.webhook_secret,
+        "webhook_url": f"{layout.gateway_url}/api/webhooks/stripe",
+    }
+
+
+async def _tokens(layout: Layout) -> dict[str, str]:
+    tokens: dict[str, str] = {}
+    async with aiohttp.ClientSession() as session:
+        for role in ROLES:
+            form = {"role": role, "organization": ORGANIZATION}
+            async with session.post(f"{layout.idp_url}/token", data=form) as answer:
+                answer.raise_for_status()
+                tokens[role] = (await answer.json())["access_token"]
+    return tokens

@@ -1,0 +1,94 @@
+"""The real services as processes, with the settings that make them find each other."""
+
+import sys
+from collections.abc import Mapping
+
+from deploy.sandbox.postgres.roles import ServiceDsns
+from deploy.sandbox.stack.layout import Layout
+from deploy.sandbox.stack.parts import base_environment
+from deploy.sandbox.stack.settings import ROOT, SERVICES
+from deploy.sandbox.supervisor.readiness import answers
+from deploy.sandbox.supervisor.spec import ProcessSpec
+
+# The embedded stack shows everything it does.
+_TRACE_EVERYTHING = {"TOLLGATE_TRACE_RATIO": "1"}
+
+
+def service_specs(layout: Layout, databases: Mapping[str, ServiceDsns]) -> list[ProcessSpec]:
+    """Return the four services and the gateway."""
+    specs = [_service(layout, name, databases[name]) for name in SERVICES]
+    return [*specs, _gateway(layout)]
+
+
+def _service(layout: Layout, name: str, database: ServiceDsns) -> ProcessSpec:
+    ports = layout.service(name)
+    env = _common(layout, name, ports.metrics) | {
+        "TOLLGATE_PUBLIC_ADDRESS": f"127.0.0.1:{ports.public}",
+        "TOLLGATE_INTERNAL_ADDRESS": f"127.0.0.1:{ports.internal}",
+        "DATABASE_URL": database.service,
+        "TOLLGATE_MIGRATE_URL": database.owner,
+    }
+    return _spec(name, f"services.{name}", env | _own(layout, name), ports.metrics)
+
+
+def _gateway(layout: Layout) -> ProcessSpec:
+    metrics = layout.port("gateway-metrics")
+    env = _common(layout, "gateway", metrics) | {
+        "TOLLGATE_HTTP_ADDRESS": f"127.0.0.1:{layout.port('gateway')}"
+    }
+    return _spec("gateway", "gateway", env, metrics)
+
+
+def _common(layout: Layout, name: str, metrics: int) -> dict[str, str]:
+    files = layout.certificate(name)
+    targets = {
+        f"TOLLGATE_{other.upper()}_TARGET": f"127.0.0.1:{layout.service(other).internal}"
+        for other in SERVICES
+    }
+    return (
+        base_environment()
+        | _TRACE_EVERYTHING
+        | targets
+        | {
+            "TOLLGATE_METRICS_ADDRESS": f"127.0.0.1:{metrics}",
+            "TOLLGATE_TLS_CERT": str(files.cert),
+            "TOLLGATE_TLS_KEY": str(files.key),
+            "TOLLGATE_TLS_CA": str(files.ca),
+            "TOLLGATE_OIDC_BASE": layout.idp_url,
+        }
+    )
+
+
+def _own(layout: Layout, name: str) -> dict[str, str]:
+    if name == "pricing":
+        return {"TOLLGATE_CATALOG": str(layout.settings.catalog)}
+    if name == "provisioner":
+        return {"KUBECONFIG": str(layout.provisioner_kubeconfig)}
+    if name == "payments":
+        return _payments(layout)
+    return {}
+
+
+def _payments(layout: Layout) -> dict[str, str]:
+    env = {
+        "BILLING_PROVIDER": layout.settings.provider,
+        "TOLLGATE_ENCRYPTION_KEYS": layout.secrets.sealing_key,
+    }
+    if layout.settings.provider == "stripe":
+        env |= {
+            "STRIPE_SECRET_KEY": layout.stripe_key,
+            "STRIPE_WEBHOOK_SECRET": layout.webhook_secret,
+            "STRIPE_API_BASE": layout.stripe_base,
+        }
+    return env
+
+
+def _spec(name: str, module: str, env: dict[str, str], metrics: int) -> ProcessSpec:
+    return ProcessSpec(
+        name=name,
+        argv=[sys.executable, "-m", module],
+        env=env,
+        ready=answers(metrics, "/readyz"),
+        cwd=ROOT,
+        grace=15.0,
+    )

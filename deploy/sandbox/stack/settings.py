@@ -1,0 +1,88 @@
+"""What a person can say about the embedded stack, read from the environment once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+
+SERVICES = ("pricing", "subscription", "payments", "provisioner")
+DEFAULT_GATEWAY_PORT = 8080
+PROVIDERS = ("none", "stripe")
+_PORTS = ("postgres", "idp", "stripe", "kubernetes", "gateway", *SERVICES)
+
+
+class BadSetting(Exception):  # noqa: N818 - reads as the sentence it carries
+    """A variable says something that cannot be; the text names it and what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackSettings:
+    """An empty text means the embedded part; ``ports`` holds those that were asked for."""
+
+    home: Path
+    catalog: Path
+    provider: str
+    ports: Mapping[str, int] = field(default_factory=dict)
+    kubeconfig: str = ""
+    database_url: str = ""
+    stripe_key: str = ""
+    stripe_webhook_secret: str = ""
+    pgbin: str = ""
+
+
+def read_settings(env: Mapping[str, str]) -> StackSettings:
+    """Read the settings; BadSetting if one of them cannot be."""
+    settings = StackSettings(
+        home=Path(env.get("TOLLGATE_HOME") or ROOT / ".tollgate").absolute(),
+        catalog=Path(env.get("TOLLGATE_CATALOG") or ROOT / "deploy" / "catalogs").absolute(),
+        provider=env.get("BILLING_PROVIDER") or "stripe",
+        ports={"gateway": DEFAULT_GATEWAY_PORT} | _ports(env),
+        kubeconfig=env.get("KUBECONFIG", ""),
+        database_url=env.get("DATABASE_URL", ""),
+        stripe_key=env.get("STRIPE_SECRET_KEY", ""),
+        stripe_webhook_secret=env.get("STRIPE_WEBHOOK_SECRET", ""),
+        pgbin=env.get("PGBIN", ""),
+    )
+    _check(settings)
+    return settings
+
+
+def _ports(env: Mapping[str, str]) -> dict[str, int]:
+    names = {name: f"TOLLGATE_{name.upper()}_PORT" for name in _PORTS} | {
+        "gateway": "TOLLGATE_PORT"
+    }
+    return {
+        name: _port(variable, env[variable])
+        for name, variable in names.items()
+        if env.get(variable)
+    }
+
+
+def port_variable(name: str) -> str:
+    """Return the variable that says a process's port."""
+    return (
+        "TOLLGATE_PORT" if name == "gateway" else f"TOLLGATE_{name.upper().replace('-', '_')}_PORT"
+    )
+
+
+def _port(variable: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
+        raise BadSetting(f"{variable} is {text!r}; expected a port from 1 to 65535")
+    return int(text)
+
+
+def _check(settings: StackSettings) -> None:
+    if settings.provider not in PROVIDERS:
+        raise BadSetting(
+            f"BILLING_PROVIDER is {settings.provider!r}; expected one of {', '.join(PROVIDERS)}"
+        )
+    if not settings.catalog.exists():
+        raise BadSetting(f"TOLLGATE_CATALOG is {settings.catalog}, which does not exist")
+    if settings.kubeconfig and not Path(settings.kubeconfig).is_file():
+        raise BadSetting(f"KUBECONFIG is {settings.kubeconfig}, which is no file")
+    if settings.stripe_key and not settings.stripe_webhook_secret:
+        raise BadSetting(
+            "STRIPE_SECRET_KEY is given without STRIPE_WEBHOOK_SECRET (whsec_…), "
+            "and no event could be believed"
+        )

@@ -1,7 +1,8 @@
 """The real services as processes, with the settings that make them find each other."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from deploy.sandbox.postgres.roles import ServiceDsns
 from deploy.sandbox.stack.layout import Layout
@@ -14,10 +15,12 @@ from deploy.sandbox.supervisor.spec import ProcessSpec
 _TRACE_EVERYTHING = {"TOLLGATE_TRACE_RATIO": "1"}
 
 
-def service_specs(layout: Layout, databases: Mapping[str, ServiceDsns]) -> list[ProcessSpec]:
-    """Return the four services and the gateway."""
+def service_specs(
+    layout: Layout, databases: Mapping[str, ServiceDsns], parts: Sequence[str]
+) -> list[ProcessSpec]:
+    """Return the four services and the gateway; they stop before the ``parts`` do."""
     specs = [_service(layout, name, databases[name]) for name in SERVICES]
-    return [*specs, _gateway(layout)]
+    return [replace(spec, depends_on=parts) for spec in (*specs, _gateway(layout))]
 
 
 def _service(layout: Layout, name: str, database: ServiceDsns) -> ProcessSpec:

@@ -43,7 +43,8 @@ async def running_stack(
     async with supervise(settings.home, on_event=on_event) as supervisor:
         on_supervisor(supervisor)
         layout.claim_ports()
-        await supervisor.start(*part_specs(layout))
+        parts = part_specs(layout)
+        await supervisor.start(*parts)
         server = settings.database_url or superuser_dsn(
             layout.home / "postgres", layout.port("postgres")
         )
@@ -52,7 +53,7 @@ async def running_stack(
         )
         if not settings.kubeconfig:
             await apply_roles(layout.kubernetes_url, layout.ca, layout.secrets.cluster_admin)
-        await supervisor.start(*service_specs(layout, databases))
+        await supervisor.start(*service_specs(layout, databases, [part.name for part in parts]))
         described = await endpoints.describe(layout, server)
         endpoints.write(layout, described)
         yield Stack(layout, supervisor, described)

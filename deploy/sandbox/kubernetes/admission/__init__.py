@@ -1,0 +1,1 @@
+"""What may be refused or completed after a request is authorised."""

@@ -1,0 +1,1 @@
+"""Level-triggered loops that make the cluster look alive."""

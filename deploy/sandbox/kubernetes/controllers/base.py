@@ -1,0 +1,110 @@
+"""What a controller is, and the loop that runs it."""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+
+from deploy.sandbox.kubernetes.controllers.queue import KeyedQueue
+from deploy.sandbox.kubernetes.core.errors import ApiError
+from deploy.sandbox.kubernetes.core.objects import Obj
+from deploy.sandbox.kubernetes.storage.records import Event, Key
+from deploy.sandbox.kubernetes.storage.store import Store
+from deploy.sandbox.kubernetes.verbs.inside import Inside
+
+_log = logging.getLogger(__name__)
+_FIRST_RETRY_SECONDS = 0.05
+_LAST_RETRY_SECONDS = 5.0
+
+
+class Controller(ABC):
+    """Brings the world of one key to its wanted state; called again whenever something changed.
+
+    `settle_seconds` gathers changes before a key is looked at.
+    """
+
+    settle_seconds = 0.0
+
+    def __init__(self, inside: Inside) -> None:
+        self.inside = inside
+
+    @abstractmethod
+    def keys(self, event: Event) -> Iterable[Key]:
+        """Which keys a change concerns."""
+
+    @abstractmethod
+    def reconcile(self, key: Key) -> float | None:
+        """One look at a key; returns after how many seconds to look again, if at all."""
+
+
+class Loop:
+    """One controller with its queue."""
+
+    def __init__(self, controller: Controller, store: Store) -> None:
+        self._controller = controller
+        self._store = store
+        self._queue: KeyedQueue[Key] = KeyedQueue()
+        self._failures: dict[Key, int] = {}
+        store.listen(self._on_event)
+
+    def _on_event(self, event: Event) -> None:
+        settle = self._controller.settle_seconds
+        for key in self._controller.keys(event):
+            if settle:
+                self._queue.add_after(key, settle)
+            else:
+                self._queue.add(key)
+
+    def _look_at_everything(self) -> None:
+        """After a start, every object counts as just added."""
+        for resource in self._store.resources():
+            for (namespace, name), stored in self._store.collection(resource).items.items():
+                self._on_event(Event("ADDED", Key(resource, namespace, name), stored, None))
+
+    async def run(self) -> None:
+        """Work for ever."""
+        self._look_at_everything()
+        try:
+            while True:
+                key = await self._queue.get()
+                self._once(key)
+                # Reconciling never awaits: let requests through between two keys.
+                await asyncio.sleep(0)
+        finally:
+            self._queue.close()
+
+    def _once(self, key: Key) -> None:
+        try:
+            again = self._controller.reconcile(key)
+        except ApiError as error:
+            _log.debug("%s: %s", key, error)
+            again = self._backoff(key)
+        except Exception:  # noqa: BLE001 - one bad object must not end the loop
+            _log.exception("%s failed on %s", type(self._controller).__name__, key)
+            again = self._backoff(key)
+        else:
+            self._failures.pop(key, None)
+        if again is not None:
+            self._queue.add_after(key, again)
+
+    def _backoff(self, key: Key) -> float:
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        return min(_FIRST_RETRY_SECONDS * 2.0 ** min(failures, 16), _LAST_RETRY_SECONDS)
+
+
+def with_condition(status: Obj, kind: str, value: str, reason: str, message: str, now: str) -> Obj:
+    """The status with one condition set; its transition time moves only with its value."""
+    conditions: list[Obj] = list(status.get("conditions") or [])
+    old = next((item for item in conditions if item["type"] == kind), None)
+    if old and (old["status"], old.get("reason"), old.get("message")) == (value, reason, message):
+        return status
+    since = old["lastTransitionTime"] if old and old["status"] == value else now
+    new = {
+        "type": kind,
+        "status": value,
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": since,
+    }
+    kept = [item for item in conditions if item["type"] != kind]
+    return {**status, "conditions": [*kept, new]}

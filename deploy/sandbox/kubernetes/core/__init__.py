@@ -1,0 +1,1 @@
+"""Building blocks without state: objects, errors, quantities, names, selectors, the clock."""

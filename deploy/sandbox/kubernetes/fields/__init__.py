@@ -1,0 +1,1 @@
+"""Who owns which field: FieldsV1 paths, comparison, apply, prune, managedFields."""

@@ -1,0 +1,1 @@
+"""What is special about a kind: its defaults, its validation, what an update may change."""

@@ -1,0 +1,1 @@
+"""The two patch formats that need no knowledge of types."""

@@ -1,0 +1,1 @@
+"""Which types are served: the built-in table, custom resource definitions, their schemas."""

@@ -1,0 +1,1 @@
+"""HTTP: paths, bodies, streams, discovery."""

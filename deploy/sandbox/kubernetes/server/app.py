@@ -1,0 +1,152 @@
+"""One handler for every path: authenticate, authorise, dispatch; refusals become Statuses."""
+
+import logging
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from deploy.sandbox.kubernetes.access.rbac import Attributes
+from deploy.sandbox.kubernetes.access.users import User
+from deploy.sandbox.kubernetes.core.errors import (
+    ApiError,
+    forbidden,
+    internal,
+    method_not_allowed,
+    no_such_path,
+    unauthorized,
+)
+from deploy.sandbox.kubernetes.server import faults as fault_hook
+from deploy.sandbox.kubernetes.server import reading, writing
+from deploy.sandbox.kubernetes.server.bodies import is_true, parse_object, read_body
+from deploy.sandbox.kubernetes.server.discovery import discovery
+from deploy.sandbox.kubernetes.server.faults import Faults
+from deploy.sandbox.kubernetes.server.responses import error_response, json_of
+from deploy.sandbox.kubernetes.server.routes import ResourcePath, parse_path, target_of
+from deploy.sandbox.kubernetes.server.watching import Watches
+from deploy.sandbox.kubernetes.verbs.requests import Machinery, Target
+
+_log = logging.getLogger(__name__)
+_HEALTH = ("/healthz", "/livez", "/readyz")
+_OPEN = (*_HEALTH, "/version")
+_NAMED = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "POST": "create"}
+_UNNAMED = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+
+
+class App:
+    """The request handler of a cluster."""
+
+    def __init__(
+        self,
+        machinery: Machinery,
+        tokens: Mapping[str, User],
+        watches: Watches,
+        faults: Faults | None,
+    ) -> None:
+        self._machinery = machinery
+        self._tokens = tokens
+        self._watches = watches
+        self._faults = faults
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request; never raises."""
+        try:
+            return await self._handle(request)
+        except ApiError as error:
+            return error_response(error)
+        except Exception as error:  # noqa: BLE001 - the edge: a fault of ours must be a 500
+            _log.exception("%s %s failed", request.method, request.path)
+            return error_response(internal(repr(error)))
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        path = request.path
+        if path in _HEALTH or path.startswith(tuple(f"{probe}/" for probe in _HEALTH)):
+            return web.Response(text="ok")
+        user = None if path in _OPEN else self._authenticated(request)
+        named = parse_path(path)
+        if named is not None and user is not None:
+            return await self._resource(request, named, user)
+        return await self._other(request, path, user)
+
+    def _authenticated(self, request: web.BaseRequest) -> User:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        user = self._tokens.get(token.strip()) if scheme.lower() == "bearer" else None
+        if user is None:
+            raise unauthorized()
+        return user
+
+    async def _other(
+        self, request: web.BaseRequest, path: str, user: User | None
+    ) -> web.StreamResponse:
+        """Discovery and the fault hook."""
+        if user is not None:
+            asked = Attributes(user, request.method.lower(), path=path)
+            if not self._machinery.rbac.allows(asked):
+                error = forbidden("", "", asked.refusal())
+                error.message = f"forbidden: {asked.refusal()}"
+                raise error
+        if path == fault_hook.PATH and self._faults is not None and request.method == "POST":
+            return json_of(self._faults.command(parse_object(await read_body(request))))
+        document = discovery(self._machinery.registry, path) if request.method == "GET" else None
+        if document is None:
+            raise no_such_path()
+        return json_of(document)
+
+    async def _resource(
+        self, request: web.BaseRequest, named: ResourcePath, user: User
+    ) -> web.StreamResponse:
+        verb = _verb(request, named)
+        asked = Attributes(
+            user,
+            verb,
+            named.group,
+            named.plural,
+            named.subresource,
+            named.name,
+            named.access_namespace,
+        )
+        if not self._machinery.rbac.allows(asked):
+            resource = f"{named.plural}.{named.group}" if named.group else named.plural
+            raise forbidden(resource, named.name, asked.refusal())
+        target = target_of(self._machinery.registry, named)
+        if self._faults is not None:
+            self._faults.strike(verb, target.resource, target.namespace, target.name)
+        _check_verb(target, verb)
+        return await self._dispatch(request, target, verb, user)
+
+    async def _dispatch(
+        self, request: web.BaseRequest, target: Target, verb: str, user: User
+    ) -> web.StreamResponse:
+        machinery = self._machinery
+        match verb:
+            case "get":
+                return reading.get(machinery, target)
+            case "list":
+                return reading.list_objects(machinery, target, request)
+            case "watch":
+                return await reading.watch(self._watches, target, request)
+            case "create":
+                return await writing.post(machinery, target, request, user)
+            case "update":
+                return await writing.put(machinery, target, request, user)
+            case "patch":
+                return await writing.patch(machinery, target, request, user)
+            case _:
+                return await writing.remove(machinery, target, request)
+
+
+def _verb(request: web.BaseRequest, named: ResourcePath) -> str:
+    if request.method == "GET" and is_true(request.query.get("watch", "")):
+        return "watch"
+    verb = (_NAMED if named.name else _UNNAMED).get(request.method)
+    if verb is None:
+        raise method_not_allowed()
+    return verb
+
+
+def _check_verb(target: Target, verb: str) -> None:
+    if verb not in target.type.verbs:
+        raise method_not_allowed()
+    if target.type.namespaced and not target.namespace and verb not in ("list", "watch"):
+        raise method_not_allowed()
+    if target.subresource and verb == "create" and target.subresource != "eviction":
+        raise method_not_allowed()

@@ -1,0 +1,1 @@
+"""Objects in memory, their history for watches, and the journal that survives a kill."""

@@ -1,0 +1,1 @@
+"""What each verb does to the store; no HTTP in here."""

@@ -22,6 +22,10 @@ from services.chassis.process import Process, main
 from services.chassis.reachable import serving
 from services.chassis.tokens import TokenVerifier
 
+_SERVICES = {
+    "payments": "tollgate.payments.v1.PaymentsService",
+    "pricing": "tollgate.pricing.v1.PricingService",
+}
 _MOST_IN_A_CALL = 256
 _BYTES_IN_A_CALL = 3 << 20
 
@@ -43,7 +47,10 @@ async def run(config: GatewayConfig, process: Process) -> None:
     process.work.create_task(batches.run(ended))
 
     async def ready() -> bool:
-        states = await asyncio.gather(serving(payments_channel), serving(pricing_channel))
+        states = await asyncio.gather(
+            serving(payments_channel, _SERVICES["payments"]),
+            serving(pricing_channel, _SERVICES["pricing"]),
+        )
         return all(states)
 
     in_flight = InFlight(requests=config.webhooks_at_once, body_bytes=config.webhook_bytes)
@@ -69,7 +76,14 @@ async def run(config: GatewayConfig, process: Process) -> None:
 
 
 def _channel(config: GatewayConfig, process: Process, service: str, target: str) -> Channel:
-    channel = connect(target, server_name=service, tls=config.chassis.tls, clock=process.clock)
+    # Its own health, not that of what it depends on: payments stores events while Stripe is away.
+    channel = connect(
+        target,
+        server_name=service,
+        tls=config.chassis.tls,
+        health_service=_SERVICES[service],
+        clock=process.clock,
+    )
     process.resources.push_async_callback(channel.close)
     return channel
 

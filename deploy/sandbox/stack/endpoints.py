@@ -1,10 +1,12 @@
 """Says where a running stack is: `endpoints.json`, for people and programs."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import yaml
 
 from deploy.sandbox.stack.layout import Layout
 from deploy.sandbox.stack.settings import SERVICES
@@ -36,6 +38,20 @@ def write(layout: Layout, endpoints: dict[str, Any]) -> Path:
     file = layout.home / "endpoints.json"
     write_atomic(file, json.dumps(endpoints, indent=2).encode() + b"\n", 0o600)
     return file
+
+
+def shell_variables(endpoints: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a person types most, by variable name."""
+    kubeconfig = yaml.safe_load(Path(endpoints["kubernetes"]["kubeconfig"]).read_text())
+    stripe = endpoints["stripe"] or {"api_base": "", "secret_key": ""}
+    tokens = {name.upper().replace("-", "_"): token for name, token in endpoints["tokens"].items()}
+    return tokens | {
+        "GATEWAY": endpoints["gateway"],
+        "STRIPE": stripe["api_base"],
+        "STRIPE_KEY": stripe["secret_key"],
+        "KUBE": kubeconfig["clusters"][0]["cluster"]["server"],
+        "KUBE_TOKEN": kubeconfig["users"][0]["user"].get("token", ""),
+    }
 
 
 def _stripe(layout: Layout) -> dict[str, str] | None:

@@ -22,7 +22,8 @@ def review(rbac: Rbac, kind: str, body: Obj, caller: User, namespace: str) -> Ob
     status: Obj = {"allowed": allowed}
     if not allowed:
         status["reason"] = asked.refusal()
-    return {**body, "metadata": body.get("metadata") or {}, "status": status}
+    head = {"kind": kind, "apiVersion": f"{_GROUP}/v1", "metadata": body.get("metadata") or {}}
+    return {**body, **head, "status": status}
 
 
 def _subject(kind: str, spec: Obj) -> User:

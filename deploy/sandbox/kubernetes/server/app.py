@@ -7,6 +7,7 @@ from aiohttp import web
 
 from deploy.sandbox.kubernetes.access.rbac import Attributes
 from deploy.sandbox.kubernetes.access.users import User
+from deploy.sandbox.kubernetes.access.users import user as make_user
 from deploy.sandbox.kubernetes.core.errors import (
     ApiError,
     forbidden,
@@ -27,6 +28,7 @@ from deploy.sandbox.kubernetes.verbs.requests import Machinery, Target
 
 _log = logging.getLogger(__name__)
 _HEALTH = ("/healthz", "/livez", "/readyz")
+_IMPERSONATE = "Impersonate-User"
 _OPEN = (*_HEALTH, "/version")
 _NAMED = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "POST": "create"}
 _UNNAMED = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
@@ -72,7 +74,18 @@ class App:
         user = self._tokens.get(token.strip()) if scheme.lower() == "bearer" else None
         if user is None:
             raise unauthorized()
-        return user
+        return self._impersonated(request, user) if _IMPERSONATE in request.headers else user
+
+    def _impersonated(self, request: web.BaseRequest, caller: User) -> User:
+        """The user that the caller asks to be taken for, if it may."""
+        name = request.headers[_IMPERSONATE]
+        groups = request.headers.getall("Impersonate-Group", [])
+        wanted = [("users", name), *(("groups", group) for group in groups)]
+        for kind, value in wanted:
+            asked = Attributes(caller, "impersonate", resource=kind, name=value)
+            if not self._machinery.rbac.allows(asked):
+                raise forbidden(kind, value, asked.refusal())
+        return make_user(name, *groups)
 
     async def _other(
         self, request: web.BaseRequest, path: str, user: User | None

@@ -116,6 +116,9 @@ def _isolated(target: Target, old: Stored, body: Obj) -> Obj:
     if part is None:
         if target.version.status:
             _carry(old.obj, body, "status")
+        if target.resource == "namespaces":
+            # Its finalizers are changed through `finalize` only.
+            _carry(old.obj, body, "spec")
         return body
     new: Obj = orjson.loads(old.raw)
     new["apiVersion"] = target.api_version

@@ -1,0 +1,148 @@
+"""Group commit: many callers' rows in one transaction, each caller answered for its own row."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from services.chassis.errors import Internal, ResourceExhausted, Unavailable, is_transient
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class GroupCommit(Generic[T, R]):
+    """Writes what gathered while the last batch was being written.
+
+    ``write`` writes items in one transaction and returns an answer for each, in order; it raises
+    before anything is committed, or commits all. ``key`` sorts a batch, so that batches of several
+    replicas take their locks in one order. ``size`` is an item's bytes; a batch holds at most
+    ``max_batch_bytes`` (or one item), and more than ``max_bytes`` waiting and being written are
+    refused rather than kept in memory.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
+        *,
+        key: Callable[[T], Any],
+        size: Callable[[T], int],
+        max_batch: int = 128,
+        max_batch_bytes: int = 16 * 1024 * 1024,
+        max_bytes: int = 16 * 1024 * 1024,
+    ) -> None:
+        self._write = write
+        self._key = key
+        self._size = size
+        self._max_batch = max_batch
+        self._max_batch_bytes = max_batch_bytes
+        self._max_bytes = max_bytes
+        self._gathered: list[tuple[T, asyncio.Future[R]]] = []
+        self._flushing: list[tuple[T, asyncio.Future[R]]] = []
+        self._bytes = 0
+        self._something = asyncio.Event()
+        self._closed = False
+
+    async def submit(self, item: T) -> R:
+        """Have the item written and return its answer, after its commit.
+
+        A caller that goes away cancels nothing: its row is written all the same. Raises
+        ResourceExhausted when too much is under way, Unavailable after the end.
+        """
+        if self._closed:
+            raise Unavailable("This process is stopping.", reason="STOPPING")
+        size = self._size(item)
+        if self._bytes + size > self._max_bytes:
+            raise ResourceExhausted("Too much is being written.", reason="BUSY", retry_after=1.0)
+        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._bytes += size
+        answer.add_done_callback(_retrieved)
+        self._gathered.append((item, answer))
+        self._something.set()
+        return await answer
+
+    async def run(self, stopping: asyncio.Event | None = None) -> None:
+        """Flush, one batch at a time, until ``stopping`` is set and all that gathered is written.
+
+        The one owner of this task is the process; only one may run.
+        """
+        stopping = stopping or asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(self._wake_at(stopping))
+            try:
+                while self._gathered or not stopping.is_set():
+                    await self._something.wait()
+                    self._something.clear()
+                    while self._gathered:
+                        await self._flush(self._take())
+            finally:
+                self._close()
+            watch.cancel()
+
+    async def _wake_at(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        self._something.set()
+
+    def _close(self) -> None:
+        """Tell those who still wait: a caller that is told nothing would wait for its deadline."""
+        self._closed = True
+        for _, answer in self._flushing + self._gathered:
+            if not answer.done():
+                answer.set_exception(Unavailable("This process is stopping.", reason="STOPPING"))
+
+    def _take(self) -> list[tuple[T, asyncio.Future[R]]]:
+        batch = self._gathered[: self._fitting()]
+        del self._gathered[: len(batch)]
+        self._flushing = sorted(batch, key=lambda waiting: self._key(waiting[0]))
+        return self._flushing
+
+    def _fitting(self) -> int:
+        """Return how many of what gathered go into one batch: at least one."""
+        count, held = 1, self._size(self._gathered[0][0])
+        for item, _ in self._gathered[1 : self._max_batch]:
+            held += self._size(item)
+            if held > self._max_batch_bytes:
+                break
+            count += 1
+        return count
+
+    async def _flush(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        failure = await self._write_all(batch)
+        if failure is None:
+            return
+        if is_transient(failure) or len(batch) == 1:
+            # The database is away: asking it for each row would only keep all of them waiting.
+            self._fail(batch, failure)
+            return
+        for place, waiting in enumerate(batch):
+            failure = await self._write_all([waiting])
+            if failure is not None and is_transient(failure):
+                self._fail(batch[place:], failure)
+                return
+            if failure is not None:
+                self._fail([waiting], failure)
+
+    async def _write_all(self, batch: list[tuple[T, asyncio.Future[R]]]) -> Exception | None:
+        """Write rows and answer those who wait for them; on a failure answer nobody."""
+        try:
+            answers = await self._write([item for item, _ in batch])
+        except Exception as exc:  # noqa: BLE001 - it is the waiters' to handle
+            return exc
+        if len(answers) != len(batch):
+            return Internal(f"{len(batch)} rows were written and {len(answers)} answered.")
+        for (item, waiting), answer in zip(batch, answers, strict=True):
+            self._bytes -= self._size(item)
+            if not waiting.done():
+                waiting.set_result(answer)
+        return None
+
+    def _fail(self, batch: list[tuple[T, asyncio.Future[R]]], failure: Exception) -> None:
+        for item, waiting in batch:
+            self._bytes -= self._size(item)
+            if not waiting.done():
+                waiting.set_exception(failure)
+
+
+def _retrieved(answer: asyncio.Future[Any]) -> None:
+    """Look at the outcome: a waiter that went away would leave an exception nobody retrieved."""
+    if not answer.cancelled():
+        answer.exception()

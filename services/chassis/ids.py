@@ -1,0 +1,48 @@
+"""Identifiers: opaque, prefixed, either random and time-ordered or derived from what they name."""
+
+import hashlib
+import secrets
+from typing import Protocol
+
+from services.chassis.clock import Clock, SystemClock
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_LENGTH = 26
+_RANDOM_BITS = 80
+_TIME_MASK = (1 << 48) - 1
+
+
+class Ids(Protocol):
+    """Where a service gets a new id from."""
+
+    def new(self, prefix: str) -> str:
+        """Return an id that nobody has had before, such as ``acc_01jd…``."""
+        ...
+
+
+class RandomIds:
+    """Time-ordered random ids: 48 bits of milliseconds, then 80 random bits."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+
+    def new(self, prefix: str) -> str:
+        milliseconds = int(self._clock.now().timestamp() * 1000) & _TIME_MASK
+        return f"{prefix}_{_encode(milliseconds << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS))}"
+
+
+def derived(prefix: str, *parts: str) -> str:
+    """Return the id that these parts always have, so that a replay makes the same one.
+
+    Each part is hashed with its length, so ``("ab", "c")`` and ``("a", "bc")`` differ.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode()
+        digest.update(len(raw).to_bytes(8, "big"))
+        digest.update(raw)
+    return f"{prefix}_{_encode(int.from_bytes(digest.digest()[:16], 'big'))}"
+
+
+def _encode(value: int) -> str:
+    return "".join(_ALPHABET[value >> 5 * place & 31] for place in range(_LENGTH - 1, -1, -1))

@@ -1,0 +1,76 @@
+"""Metrics of one process: its own registry, labels of bounded cardinality."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+PREFIX: Final = "tollgate_"
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """Counters, gauges and histograms by name; asking for a name again returns the same one.
+
+    Names are given without the prefix ``tollgate_``. Labels must have few values: never an id.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry(auto_describe=True)
+        ProcessCollector(registry=self.registry)
+        self._counters: dict[str, Counter] = {}
+        self._gauges: dict[str, Gauge] = {}
+        self._histograms: dict[str, Histogram] = {}
+        self._rpcs = self.counter("rpc_handled", "RPCs answered", ("listener", "method", "code"))
+        self._seconds = self.histogram("rpc_seconds", "Duration of RPCs", ("listener", "method"))
+        self._counts: dict[tuple[str, str, str], Counter] = {}
+        self._durations: dict[tuple[str, str], Histogram] = {}
+
+    def counter(self, name: str, doc: str, labels: Sequence[str] = ()) -> Counter:
+        """Return the counter of this name; its series ends in ``_total``."""
+        if name not in self._counters:
+            self._counters[name] = Counter(PREFIX + name, doc, labels, registry=self.registry)
+        return self._counters[name]
+
+    def gauge(self, name: str, doc: str, labels: Sequence[str] = ()) -> Gauge:
+        """Return the gauge of this name."""
+        if name not in self._gauges:
+            self._gauges[name] = Gauge(PREFIX + name, doc, labels, registry=self.registry)
+        return self._gauges[name]
+
+    def watch(self, name: str, doc: str, read: Callable[[], float]) -> None:
+        """Register a gauge that is read when somebody asks for the metrics."""
+        self.gauge(name, doc).set_function(read)
+
+    def histogram(self, name: str, doc: str, labels: Sequence[str] = ()) -> Histogram:
+        """Return the histogram of this name, with buckets for seconds."""
+        if name not in self._histograms:
+            self._histograms[name] = Histogram(
+                PREFIX + name, doc, labels, buckets=_SECONDS, registry=self.registry
+            )
+        return self._histograms[name]
+
+    def rpc(self, listener: str, method: str, code: str, seconds: float) -> None:
+        """Count one answered RPC. Methods are those registered, so their number is bounded."""
+        key = (listener, method, code)
+        count = self._counts.get(key)
+        if count is None:
+            count = self._counts[key] = self._rpcs.labels(*key)
+        count.inc()
+        duration = self._durations.get(key[:2])
+        if duration is None:
+            duration = self._durations[key[:2]] = self._seconds.labels(*key[:2])
+        duration.observe(seconds)
+
+    def text(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        return generate_latest(self.registry)

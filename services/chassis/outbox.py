@@ -1,0 +1,270 @@
+"""The outbox: facts written in the transaction that made them true, and delivered until taken."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from services.chassis.backoff import Backoff, Jitter, system_jitter
+from services.chassis.clock import Clock
+from services.chassis.db import Connection, Pool, Statements
+from services.chassis.facts import Delivery, FactRecord, Outcome
+from services.chassis.relaying import ClaimedFact, Deliver, Postponed, Rejected, RelayLoop, topic
+from services.chassis.wakeups import Wakeups, after_commit
+
+__all__ = [
+    "Backlog",
+    "DeadLetter",
+    "Delivery",
+    "FactRecord",
+    "Outcome",
+    "PgOutbox",
+    "Relay",
+    "append",
+    "backlog",
+    "dead_letters",
+    "revive",
+]
+
+_APPEND = """
+INSERT INTO outbox (destination, fact_id, fact_key, revision, type, payload, traceparent)
+SELECT destination, fact_id, fact_key, revision, type, payload, traceparent
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::text[])
+    WITH ORDINALITY
+    AS row (destination, fact_id, fact_key, revision, type, payload, traceparent, place)
+ORDER BY place
+ON CONFLICT (destination, fact_id) DO NOTHING
+"""
+
+# The recursion skips along the index from key to key, so ten thousand facts behind one head cost
+# nothing, and it stops as soon as enough heads are found.
+CLAIM = """
+WITH RECURSIVE heads AS (
+    (SELECT fact_key, seq, due_at FROM outbox
+     WHERE destination = $1 AND fact_key > $2
+     ORDER BY fact_key, seq LIMIT 1)
+    UNION ALL
+    SELECT next.fact_key, next.seq, next.due_at
+    FROM heads CROSS JOIN LATERAL (
+        SELECT fact_key, seq, due_at FROM outbox
+        WHERE destination = $1 AND fact_key > heads.fact_key
+        ORDER BY fact_key, seq LIMIT 1) next
+), ready AS (
+    SELECT seq FROM heads WHERE due_at <= now() LIMIT $3
+), mine AS (
+    SELECT outbox.seq FROM outbox JOIN ready USING (seq)
+    WHERE outbox.due_at <= now()
+    FOR UPDATE OF outbox SKIP LOCKED
+), claimed AS (
+    UPDATE outbox SET epoch = epoch + 1, due_at = now() + make_interval(secs => $4)
+    FROM mine WHERE outbox.seq = mine.seq
+    RETURNING outbox.seq, epoch, failures, fact_id, fact_key, revision, type, payload, traceparent
+)
+SELECT * FROM claimed ORDER BY fact_key
+"""
+
+_ACCEPTED = "DELETE FROM outbox WHERE seq = ANY($1::bigint[])"
+
+_POSTPONE = """
+UPDATE outbox
+SET due_at = now() + make_interval(secs => row.after), failures = outbox.failures + 1,
+    last_error = row.error
+FROM unnest($1::bigint[], $2::bigint[], $3::float8[], $4::text[]) AS row (seq, epoch, after, error)
+WHERE outbox.seq = row.seq AND outbox.epoch = row.epoch
+"""
+
+_REJECT = """
+WITH dead AS (
+    DELETE FROM outbox USING unnest($1::bigint[], $2::bigint[], $3::text[])
+        AS row (seq, epoch, reason)
+    WHERE outbox.seq = row.seq AND outbox.epoch = row.epoch
+    RETURNING outbox.*, row.reason
+)
+INSERT INTO dead_letters (seq, destination, fact_id, fact_key, revision, type, payload,
+    traceparent, created_at, reason)
+SELECT seq, destination, fact_id, fact_key, revision, type, payload, traceparent, created_at,
+    reason
+FROM dead
+"""
+
+_BACKLOG = """
+SELECT destination, count(*) AS facts, count(*) FILTER (WHERE failures > 0) AS failing,
+    extract(epoch FROM clock_timestamp() - min(created_at))::float8 AS oldest_seconds
+FROM outbox GROUP BY destination ORDER BY destination
+"""
+
+_DEAD_LETTERS = """
+SELECT seq, destination, fact_id, fact_key, revision, type, payload, traceparent, dead_at, reason
+FROM dead_letters WHERE seq > $1 ORDER BY seq LIMIT $2
+"""
+
+_REVIVE = """
+WITH revived AS (DELETE FROM dead_letters WHERE seq = $1 RETURNING *)
+INSERT INTO outbox (destination, fact_id, fact_key, revision, type, payload, traceparent)
+SELECT destination, fact_id, fact_key, revision, type, payload, traceparent FROM revived
+ON CONFLICT (destination, fact_id) DO NOTHING
+RETURNING destination
+"""
+
+
+async def append(conn: Connection, facts: Sequence[FactRecord]) -> None:
+    """Write facts in the caller's transaction, a row for each destination.
+
+    The caller holds the lock of the aggregate that the facts' key names: that is what makes the
+    order of rows the order of commits. A fact that already waits for a destination is not doubled.
+    """
+    rows = [(destination, fact) for fact in facts for destination in fact.destinations]
+    for fact in facts:
+        if not fact.destinations:
+            raise ValueError(f"fact {fact.id} ({fact.type}) goes nowhere")
+    if not rows:
+        return
+    await conn.execute(
+        _APPEND,
+        [destination for destination, _ in rows],
+        [fact.id for _, fact in rows],
+        [fact.key for _, fact in rows],
+        [fact.revision for _, fact in rows],
+        [fact.type for _, fact in rows],
+        [fact.payload for _, fact in rows],
+        [fact.traceparent for _, fact in rows],
+    )
+    for destination, _ in rows:
+        after_commit(topic(destination))
+
+
+class PgOutbox:
+    """The rows of the outbox, as a relay sees them."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._statements = Statements(pool)
+
+    async def claim(
+        self, destination: str, after_key: str, limit: int, lease: float
+    ) -> Sequence[ClaimedFact]:
+        """Lease due heads of keys; see the port."""
+        rows = await self._statements.fetch(CLAIM, destination, after_key, limit, lease)
+        return [
+            ClaimedFact(row["seq"], row["epoch"], row["failures"], _fact(row, destination))
+            for row in rows
+        ]
+
+    async def accepted(self, claimed: Sequence[ClaimedFact]) -> None:
+        """Remove what was taken. In any epoch: what stands over there stands."""
+        await self._statements.fetch(_ACCEPTED, [row.seq for row in claimed])
+
+    async def postpone(self, postponed: Sequence[Postponed]) -> None:
+        """Set when to try again."""
+        await self._statements.fetch(
+            _POSTPONE,
+            [row.claimed.seq for row in postponed],
+            [row.claimed.epoch for row in postponed],
+            [row.after for row in postponed],
+            [row.error for row in postponed],
+        )
+
+    async def reject(self, rejected: Sequence[Rejected]) -> None:
+        """Move to the dead letters, in one statement."""
+        await self._statements.fetch(
+            _REJECT,
+            [row.claimed.seq for row in rejected],
+            [row.claimed.epoch for row in rejected],
+            [row.reason for row in rejected],
+        )
+
+
+class Relay(RelayLoop):
+    """The relay from this service's PostgreSQL outbox to one destination."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        destination: str,
+        deliver: Deliver,
+        *,
+        wakeups: Wakeups | None = None,
+        clock: Clock | None = None,
+        batch: int = 64,
+        concurrency: int = 2,
+        lease: float = 30.0,
+        deliver_timeout: float = 10.0,
+        poll: float = 1.0,
+        backoff: Backoff | None = None,
+        jitter: Jitter = system_jitter,
+    ) -> None:
+        super().__init__(
+            PgOutbox(pool),
+            destination,
+            deliver,
+            wakeups=wakeups,
+            clock=clock,
+            batch=batch,
+            concurrency=concurrency,
+            lease=lease,
+            deliver_timeout=deliver_timeout,
+            poll=poll,
+            backoff=backoff,
+            jitter=jitter,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits for one destination; ``failing`` were postponed at least once."""
+
+    destination: str
+    facts: int
+    failing: int
+    oldest_seconds: float
+
+
+async def backlog(pool: Pool) -> list[Backlog]:
+    """Return what waits, by destination; a destination with nothing is left out."""
+    return [Backlog(**dict(row)) for row in await pool.fetch(_BACKLOG)]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A fact that its destination can never take, for a person to look at."""
+
+    seq: int
+    destination: str
+    fact: FactRecord
+    reason: str
+    dead_at: datetime
+
+
+async def dead_letters(conn: Connection, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
+    """Return a page of dead letters with ``seq`` greater than ``after``."""
+    return [
+        DeadLetter(
+            row["seq"],
+            row["destination"],
+            _fact(row, row["destination"]),
+            row["reason"],
+            row["dead_at"],
+        )
+        for row in await conn.fetch(_DEAD_LETTERS, after, limit)
+    ]
+
+
+async def revive(conn: Connection, seq: int) -> bool:
+    """Send a dead letter once more, behind what its key has waiting. False if there is none."""
+    destination = await conn.fetchval(_REVIVE, seq)
+    if destination is None:
+        return False
+    after_commit(topic(destination))
+    return True
+
+
+def _fact(row: asyncpg.Record, destination: str) -> FactRecord:
+    return FactRecord(
+        id=row["fact_id"],
+        key=row["fact_key"],
+        revision=row["revision"],
+        type=row["type"],
+        payload=row["payload"],
+        destinations=(destination,),
+        traceparent=row["traceparent"],
+    )

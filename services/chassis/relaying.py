@@ -1,0 +1,266 @@
+"""The loop that empties an outbox to one destination, whatever the outbox is kept in."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, assert_never
+
+import structlog
+
+from services.chassis.backoff import Backoff, Jitter, system_jitter
+from services.chassis.clock import Clock, SystemClock
+from services.chassis.errors import Unavailable, is_transient
+from services.chassis.facts import MAX_FACTS_A_DELIVERY, Delivery, FactRecord, Outcome
+from services.chassis.outage import Outage, is_being_cancelled
+from services.chassis.wakeups import Wakeups
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("chassis.outbox")
+
+Deliver = Callable[[Sequence[FactRecord]], Awaitable[Sequence[Delivery]]]
+
+MAX_BYTES_A_DELIVERY = 3 * 1024 * 1024
+"""Payload of one Deliver call, well under the four MiB that a server receives."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedFact:
+    """The head of a key, leased to one relay; ``seq`` and ``epoch`` name the claim."""
+
+    seq: int
+    epoch: int
+    failures: int
+    fact: FactRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """A claimed fact that is to be delivered again ``after`` seconds."""
+
+    claimed: ClaimedFact
+    after: float
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A claimed fact that its destination can never take."""
+
+    claimed: ClaimedFact
+    reason: str
+
+
+class OutboxRows(Protocol):
+    """What a relay needs of an outbox. Every method is one transaction; trouble is Unavailable."""
+
+    async def claim(
+        self, destination: str, after_key: str, limit: int, lease: float
+    ) -> Sequence[ClaimedFact]:
+        """Lease due heads of keys greater than ``after_key``, in the order of their keys.
+
+        Only the oldest fact of a key is its head. A fact that is leased, or waits, keeps its key
+        from being claimed until the lease (in seconds) or the wait is over.
+        """
+        ...
+
+    async def accepted(self, claimed: Sequence[ClaimedFact]) -> None:
+        """Remove facts that stand in the destination's database."""
+        ...
+
+    async def postpone(self, postponed: Sequence[Postponed]) -> None:
+        """Give leases back and set when to try again; in a later epoch it does nothing."""
+        ...
+
+    async def reject(self, rejected: Sequence[Rejected]) -> None:
+        """Move facts to the dead letters; in a later epoch it does nothing."""
+        ...
+
+
+def topic(destination: str) -> str:
+    """Return the wake-up topic of facts to this destination."""
+    return f"outbox:{destination}"
+
+
+class RelayLoop:
+    """Delivers at least once, each key in order, several replicas at once.
+
+    ``batch`` is the number of facts a call takes, ``concurrency`` the number of calls under way,
+    ``lease`` and ``deliver_timeout`` are in seconds: the lease outlives the call, so that a fact
+    is under way once. ``poll`` is how long an idle relay waits without a wake-up, in seconds, and
+    is spread over its upper half.
+    """
+
+    def __init__(
+        self,
+        rows: OutboxRows,
+        destination: str,
+        deliver: Deliver,
+        *,
+        wakeups: Wakeups | None = None,
+        clock: Clock | None = None,
+        batch: int = 64,
+        concurrency: int = 2,
+        lease: float = 30.0,
+        deliver_timeout: float = 10.0,
+        poll: float = 1.0,
+        backoff: Backoff | None = None,
+        jitter: Jitter = system_jitter,
+    ) -> None:
+        if not 1 <= batch <= MAX_FACTS_A_DELIVERY:
+            raise ValueError(f"a batch has 1 to {MAX_FACTS_A_DELIVERY} facts, not {batch}")
+        if deliver_timeout >= lease:
+            raise ValueError("a delivery has to end before its lease does")
+        self._rows = rows
+        self._destination = destination
+        self._deliver = deliver
+        self._wakeups = wakeups or Wakeups()
+        self._clock = clock or SystemClock()
+        self._batch = batch
+        self._concurrency = concurrency
+        self._lease = lease
+        self._deliver_timeout = deliver_timeout
+        self._poll = Backoff(base=poll, cap=poll, jitter=jitter)
+        self._backoff = backoff or Backoff(base=0.2, cap=60.0, jitter=jitter)
+        self._away = Backoff(base=0.2, cap=5.0, jitter=jitter)
+        self._failed_calls = 0
+        self._after_key = ""
+
+    async def run(self, stopping: asyncio.Event | None = None) -> None:
+        """Relay until ``stopping`` is set (calls under way are finished) or it is cancelled."""
+        stopping = stopping or asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._wakeups.wake_when(stopping, topic(self._destination)))
+            for _ in range(self._concurrency):
+                group.create_task(self._work(stopping))
+
+    async def _work(self, stopping: asyncio.Event) -> None:
+        outage = Outage(f"The outbox relay to {self._destination}", self._clock)
+        while not stopping.is_set():
+            seen = self._wakeups.seen(topic(self._destination))
+            try:
+                found = await self.step()
+            except Unavailable as exc:
+                await outage.pause(exc)
+                continue
+            outage.over()
+            if not found:
+                await self._wakeups.wait(topic(self._destination), seen, self._poll.delay(1))
+
+    async def step(self) -> int:
+        """Claim once and deliver what was claimed; return how many facts that were."""
+        lease_ends = self._clock.monotonic() + self._lease
+        claimed = await self._claim()
+        for chunk in chunks(claimed):
+            if self._clock.monotonic() + self._deliver_timeout < lease_ends:
+                await self._deliver_chunk(chunk, lease_ends)
+            else:
+                late = [Postponed(row, 0.0, "there was no time left") for row in chunk]
+                await self._persist(partial(self._rows.postpone, late), lease_ends)
+        return len(claimed)
+
+    async def _claim(self) -> Sequence[ClaimedFact]:
+        """Go round the keys, so that a full batch of early keys does not starve the late ones."""
+        start = self._after_key
+        claimed = await self._rows.claim(self._destination, start, self._batch, self._lease)
+        if not claimed and start:
+            claimed = await self._rows.claim(self._destination, "", self._batch, self._lease)
+        full = len(claimed) == self._batch
+        self._after_key = claimed[-1].fact.key if full else ""
+        return claimed
+
+    async def _deliver_chunk(self, chunk: Sequence[ClaimedFact], lease_ends: float) -> None:
+        try:
+            async with asyncio.timeout(self._deliver_timeout):
+                answers = await self._deliver([row.fact for row in chunk])
+        except (Exception, asyncio.CancelledError) as exc:  # nothing over there ends the relay
+            if is_being_cancelled():
+                raise
+            postponed = self._call_failed(chunk, exc)
+            await self._persist(partial(self._rows.postpone, postponed), lease_ends)
+            return
+        if self._failed_calls:
+            _log.info(f"Facts reach {self._destination} again.", failures=self._failed_calls)
+            self._failed_calls = 0
+        await self._settle(chunk, {answer.id: answer for answer in answers}, lease_ends)
+
+    def _call_failed(self, chunk: Sequence[ClaimedFact], exc: BaseException) -> list[Postponed]:
+        """Postpone all alike: the destination is away, the facts are not to blame."""
+        self._failed_calls += 1
+        if self._failed_calls == 1:
+            passing = is_transient(exc) or isinstance(exc, TimeoutError)
+            _log.warning(
+                f"Facts do not reach {self._destination}: {exc}",
+                error=type(exc).__name__,
+                exc_info=None if passing else exc,
+            )
+        after = self._away.delay(self._failed_calls)
+        return [Postponed(row, after, type(exc).__name__) for row in chunk]
+
+    async def _settle(
+        self, chunk: Sequence[ClaimedFact], answers: Mapping[str, Delivery], lease_ends: float
+    ) -> None:
+        accepted: list[ClaimedFact] = []
+        postponed: list[Postponed] = []
+        rejected: list[Rejected] = []
+        for row in chunk:
+            answer = answers.get(row.fact.id) or Delivery(row.fact.id, Outcome.RETRY, "no answer")
+            match answer.outcome:
+                case Outcome.ACCEPTED:
+                    accepted.append(row)
+                case Outcome.RETRY:
+                    after = self._backoff.delay(row.failures + 1)
+                    postponed.append(Postponed(row, after, answer.reason))
+                case Outcome.REJECTED:
+                    rejected.append(Rejected(row, answer.reason))
+                case _:
+                    assert_never(answer.outcome)
+        if accepted:
+            await self._persist(partial(self._rows.accepted, accepted), lease_ends)
+        if postponed:
+            await self._persist(partial(self._rows.postpone, postponed), lease_ends)
+        if rejected:
+            await self._persist(partial(self._rows.reject, rejected), lease_ends)
+            self._mourn(rejected)
+
+    async def _persist(self, write: Callable[[], Awaitable[None]], lease_ends: float) -> None:
+        """Say what happened even over a restart of the database, as long as the lease lasts.
+
+        After that the facts are claimed and delivered once more.
+        """
+        outage = Outage(f"The outbox relay to {self._destination}", self._clock)
+        while True:
+            try:
+                await write()
+            except Unavailable as exc:
+                if self._clock.monotonic() >= lease_ends:
+                    raise
+                await outage.pause(exc)
+            else:
+                outage.over()
+                return
+
+    def _mourn(self, rejected: Sequence[Rejected]) -> None:
+        for dead in rejected:
+            fact = dead.claimed.fact
+            _log.error(
+                f"{self._destination} can never take a fact; it is kept as a dead letter.",
+                fact_id=fact.id,
+                fact_key=fact.key,
+                fact_type=fact.type,
+                reason=dead.reason,
+            )
+
+
+def chunks(claimed: Sequence[ClaimedFact]) -> Iterator[Sequence[ClaimedFact]]:
+    """Split a claim into calls that a server receives; a huge fact goes alone."""
+    chunk: list[ClaimedFact] = []
+    size = 0
+    for row in claimed:
+        length = len(row.fact.payload)
+        if chunk and size + length > MAX_BYTES_A_DELIVERY:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(row)
+        size += length
+    if chunk:
+        yield chunk

@@ -1,0 +1,141 @@
+"""Logs and traces: structlog as JSON lines, OpenTelemetry spans, W3C trace context."""
+
+import logging
+import sys
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import BinaryIO, Final
+
+import orjson
+import structlog
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from services.chassis.redact import redact
+
+TRACER_NAME: Final = "tollgate"
+_TRACEPARENT = "traceparent"
+_LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_propagator = TraceContextTextMapPropagator()
+
+EventDict = MutableMapping[str, object]
+
+
+def configure_logging(service: str, level: str = "info", out: BinaryIO | None = None) -> None:
+    """Write every log of this process, also those of libraries, as JSON lines to ``out``.
+
+    The default is standard output. Called once, by the process.
+    """
+    threshold = _LEVELS[level]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _adding_service(service),
+            add_trace_id,
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            redact,
+            structlog.processors.JSONRenderer(serializer=_dumps),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.BytesLoggerFactory(out or sys.stdout.buffer),
+        cache_logger_on_first_use=True,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [_Forward()]
+    root.setLevel(max(threshold, logging.WARNING))
+
+
+def configure_tracing(service: str, endpoint: str, ratio: float) -> TracerProvider:
+    """Make this process's tracer provider; spans are exported only if there is an endpoint.
+
+    ``ratio`` is the share of traces begun here that is recorded; a caller's decision is kept.
+    """
+    root = TraceIdRatioBased(ratio) if endpoint else ALWAYS_OFF
+    provider = TracerProvider(
+        sampler=ParentBased(root), resource=Resource.create({SERVICE_NAME: service})
+    )
+    if endpoint:
+        # Imported here because it costs a second gRPC stack that most processes do not use.
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (
+            OTLPSpanExporter,
+        )
+
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+def tracer() -> trace.Tracer:
+    """Return the tracer of this process; without ``configure_tracing`` it records nothing."""
+    return trace.get_tracer(TRACER_NAME)
+
+
+def current_traceparent() -> str:
+    """Return the W3C trace context of what runs now, empty if it has none."""
+    span = trace.get_current_span().get_span_context()
+    if not span.is_valid:
+        return ""
+    return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}"
+
+
+def current_trace_id() -> str:
+    """Return the trace id of what runs now as 32 hexadecimal digits, empty if it has none."""
+    span = trace.get_current_span().get_span_context()
+    return f"{span.trace_id:032x}" if span.is_valid else ""
+
+
+def remote_parent(traceparent: str) -> Context | None:
+    """Read a trace context that came from elsewhere; None, if it is none, starts a new trace."""
+    return _propagator.extract({_TRACEPARENT: traceparent}, Context()) if traceparent else None
+
+
+@contextmanager
+def remote_span(traceparent: str, name: str) -> Iterator[trace.Span]:
+    """Run the block in a span that continues a trace begun elsewhere, such as a fact's."""
+    parent = remote_parent(traceparent) or Context()
+    with tracer().start_as_current_span(
+        name, context=parent, kind=trace.SpanKind.CONSUMER, record_exception=False
+    ) as span:
+        yield span
+
+
+def add_trace_id(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Add the trace id of what runs now, unless the event has one; a structlog processor."""
+    if "trace_id" not in event:
+        found = current_trace_id()
+        if found:
+            event["trace_id"] = found
+    return event
+
+
+def _adding_service(service: str) -> structlog.typing.Processor:
+    def add_service(_logger: object, _method: str, event: EventDict) -> EventDict:
+        event["service"] = service
+        return event
+
+    return add_service
+
+
+def _dumps(value: object, **_options: object) -> bytes:
+    return orjson.dumps(value, default=repr, option=orjson.OPT_NON_STR_KEYS)
+
+
+class _Forward(logging.Handler):
+    """Gives what libraries log through the standard library to structlog."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger(record.name)
+        log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)

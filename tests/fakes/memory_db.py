@@ -1,0 +1,274 @@
+"""A small transactional store in memory, for the in-memory twins of the services' stores.
+
+READ COMMITTED like the real one: a transaction sees what others have committed and what it wrote
+itself; writes take row locks that are kept to its end, and wait for those of others; a unique key
+is a row that is inserted. Rows are immutable values: a change is a new value put in place.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Generic, TypeVar
+
+from services.chassis import wakeups as wakeup
+from services.chassis.backoff import Backoff
+from services.chassis.clock import Clock, SystemClock
+from services.chassis.errors import Aborted, Unavailable
+from services.chassis.wakeups import Wakeups
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Table(Generic[K, V]):
+    """A table by name: keys of one type, rows of another."""
+
+    name: str
+
+
+class Deadlock(Exception):  # noqa: N818 - reads as what it is
+    """Transactions wait for each other in a circle; this one gives up and runs again."""
+
+
+class ConnectionLost(Exception):  # noqa: N818 - reads as what it is
+    """The transaction is gone, and at its commit nobody knows what became of it."""
+
+
+class CommitFate(Enum):
+    """What becomes of a commit; the two losses look alike from outside."""
+
+    COMMITTED = auto()
+    LOST_BEFORE = auto()
+    LOST_AFTER = auto()
+
+
+_Place = tuple[str, Hashable]
+
+
+async def _yield() -> None:
+    await asyncio.sleep(0)
+
+
+class MemoryDatabase:
+    """What is committed, and who holds which row.
+
+    ``step`` runs before every statement (a simulation puts its latency there), ``fate`` decides at
+    each commit whether its answer is lost.
+    """
+
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        *,
+        step: Callable[[], Awaitable[None]] = _yield,
+        fate: Callable[[], CommitFate] = lambda: CommitFate.COMMITTED,
+    ) -> None:
+        self.clock = clock or SystemClock()
+        self.step = step
+        self.fate = fate
+        self.tables: defaultdict[str, dict[Any, Any]] = defaultdict(dict)
+        self.open: dict[MemoryTx, None] = {}
+        self.holders: dict[_Place, MemoryTx] = {}
+        self.waiting: dict[MemoryTx, tuple[_Place, asyncio.Future[None]]] = {}
+        self._sequences: defaultdict[str, int] = defaultdict(int)
+
+    def now(self) -> float:
+        """Return the database's time in seconds."""
+        return self.clock.now().timestamp()
+
+    def next(self, sequence: str) -> int:
+        """Return the next number of a sequence, from 1; a rollback gives none back."""
+        self._sequences[sequence] += 1
+        return self._sequences[sequence]
+
+    def begin(self) -> "MemoryTx":
+        """Open a transaction."""
+        tx = MemoryTx(self)
+        self.open[tx] = None
+        return tx
+
+    def crash(self, transactions: Sequence["MemoryTx"]) -> None:
+        """Roll back the transactions of a process that is no more; none of its code runs again."""
+        for tx in transactions:
+            self.waiting.pop(tx, None)
+            tx.rollback()
+
+    def committed(self, table: Table[K, V]) -> dict[K, V]:
+        """Return a copy of what is committed, for a test to look at."""
+        return dict(self.tables[table.name])
+
+
+class MemoryTx:
+    """One transaction; the in-memory twin of a connection."""
+
+    def __init__(self, db: MemoryDatabase) -> None:
+        self.db = db
+        self._writes: dict[_Place, Any] = {}
+        self._locks: dict[_Place, None] = {}
+        self._ended = False
+
+    def get(self, table: Table[K, V], key: K) -> V | None:
+        """Return a row, or None."""
+        place = (table.name, key)
+        row: V | None = (
+            self._writes[place] if place in self._writes else self.db.tables[table.name].get(key)
+        )
+        return row
+
+    def rows(self, table: Table[K, V]) -> list[tuple[K, V]]:
+        """Return all rows in the order in which they were made."""
+        merged: dict[Any, Any] = dict(self.db.tables[table.name])
+        for (name, key), row in self._writes.items():
+            if name == table.name:
+                merged[key] = row
+        return [(key, row) for key, row in merged.items() if row is not None]
+
+    async def lock(self, table: Table[K, V], key: K) -> V | None:
+        """Take the row's lock, waiting for who has it, and return the row as it is then.
+
+        Raises Deadlock. A key without a row is locked all the same, as inserts of one unique key
+        wait for each other.
+        """
+        await self.db.step()
+        place = (table.name, key)
+        while not self._take(place):
+            await self._wait(place)
+        return self.get(table, key)
+
+    def try_lock(self, table: Table[K, V], key: K) -> bool:
+        """Take the row's lock unless somebody has it (SKIP LOCKED)."""
+        return self._take((table.name, key))
+
+    async def put(self, table: Table[K, V], key: K, row: V) -> None:
+        """Write a row, locking it."""
+        await self.lock(table, key)
+        self._writes[table.name, key] = row
+
+    async def insert(self, table: Table[K, V], key: K, row: V) -> bool:
+        """Write a row unless the key is taken; waits for another that is at the same key."""
+        if await self.lock(table, key) is not None:
+            return False
+        self._writes[table.name, key] = row
+        return True
+
+    async def delete(self, table: Table[K, V], key: K) -> bool:
+        """Remove a row; False if there is none."""
+        if await self.lock(table, key) is None:
+            return False
+        self._writes[table.name, key] = None
+        return True
+
+    def commit(self) -> None:
+        """Make everything visible at once."""
+        self._check()
+        for (name, key), row in self._writes.items():
+            if row is None:
+                self.db.tables[name].pop(key, None)
+            else:
+                self.db.tables[name][key] = row
+        self._end()
+
+    def rollback(self) -> None:
+        """Forget everything."""
+        if not self._ended:
+            self._end()
+
+    def _check(self) -> None:
+        if self._ended:
+            raise ConnectionLost("the transaction has ended")
+
+    def _take(self, place: _Place) -> bool:
+        self._check()
+        holder = self.db.holders.setdefault(place, self)
+        if holder is not self:
+            return False
+        self._locks[place] = None
+        return True
+
+    async def _wait(self, place: _Place) -> None:
+        self._refuse_circle(place)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.db.waiting[self] = (place, turn)
+        try:
+            await turn
+        finally:
+            self.db.waiting.pop(self, None)
+
+    def _refuse_circle(self, place: _Place) -> None:
+        holder = self.db.holders.get(place)
+        while holder is not None:
+            if holder is self:
+                raise Deadlock(f"waiting for {place} goes round in a circle")
+            waits = self.db.waiting.get(holder)
+            holder = self.db.holders.get(waits[0]) if waits else None
+
+    def _end(self) -> None:
+        self._ended = True
+        self.db.open.pop(self, None)
+        for place in self._locks:
+            del self.db.holders[place]
+        for place, turn in list(self.db.waiting.values()):
+            if place in self._locks and not turn.done():
+                turn.set_result(None)
+
+
+class MemoryTransactions(Generic[S]):
+    """The in-memory twin of PgTransactions."""
+
+    def __init__(
+        self,
+        db: MemoryDatabase,
+        make_store: Callable[[MemoryTx], S],
+        *,
+        wakeups: Wakeups | None = None,
+    ) -> None:
+        self._db = db
+        self._make_store = make_store
+        self._wakeups = wakeups or Wakeups()
+        self._backoff = Backoff(base=0.01, cap=0.2, jitter=lambda: 0.5)
+
+    async def run(self, fn: Callable[[S], Awaitable[T]], *, timeout: float = 10.0) -> T:
+        """Run ``fn`` and commit; rerun it after a deadlock or a lost connection."""
+        deadline = self._db.clock.monotonic() + timeout
+        failures = 0
+        while True:
+            try:
+                async with asyncio.timeout(max(0.001, deadline - self._db.clock.monotonic())):
+                    return await self._attempt(fn)
+            except (Deadlock, ConnectionLost, TimeoutError) as exc:
+                failures += 1
+                delay = self._backoff.delay(failures)
+                if self._db.clock.monotonic() + delay >= deadline:
+                    raise _gave_up(exc) from exc
+            await self._db.clock.sleep(delay)
+
+    async def _attempt(self, fn: Callable[[S], Awaitable[T]]) -> T:
+        with wakeup.gathering() as topics:
+            tx = self._db.begin()
+            try:
+                result = await fn(self._make_store(tx))
+                await self._db.step()
+                self._commit(tx)
+            finally:
+                tx.rollback()
+        for topic in sorted(topics):
+            self._wakeups.wake(topic)
+        return result
+
+    def _commit(self, tx: MemoryTx) -> None:
+        fate = self._db.fate()
+        if fate is not CommitFate.LOST_BEFORE:
+            tx.commit()
+        if fate is not CommitFate.COMMITTED:
+            raise ConnectionLost("the answer to the commit was lost")
+
+
+def _gave_up(exc: BaseException) -> Aborted | Unavailable:
+    if isinstance(exc, Deadlock):
+        return Aborted("Others kept changing the same data.", reason="CONTENTION")
+    return Unavailable("The database did not answer in time.", reason="DATABASE_UNAVAILABLE")

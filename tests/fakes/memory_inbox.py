@@ -1,0 +1,68 @@
+"""The in-memory twin of ``services.chassis.inbox``."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from services.chassis.facts import FactRecord
+from services.chassis.inbox import Parked, unknown_type
+from tests.fakes.memory_db import MemoryTx, Table
+
+FACTS: Table[tuple[str, str], str] = Table("inbox_facts")
+REVISIONS: Table[tuple[str, str], int] = Table("inbox_revisions")
+PARKED: Table[tuple[str, str], Parked] = Table("inbox_parked")
+_WAITS: Table[str, None] = Table("inbox_waits")
+
+
+async def remember(tx: MemoryTx, fact: FactRecord, source: str) -> bool:
+    """Count a money fact: True if it is new."""
+    return await tx.insert(FACTS, (source, fact.id), fact.type)
+
+
+async def latest(tx: MemoryTx, object_key: str, type: str, revision: int) -> bool:  # noqa: A002
+    """Record a state fact's revision: True if it is newer than what was applied."""
+    if revision < 1:
+        raise ValueError(f"a state fact has a revision from 1, not {revision}")
+    known = await tx.lock(REVISIONS, (object_key, type))
+    if known is not None and known >= revision:
+        return False
+    await tx.put(REVISIONS, (object_key, type), revision)
+    return True
+
+
+async def park(
+    tx: MemoryTx, fact: FactRecord, waiting_for: str, reason: str, *, source: str = ""
+) -> None:
+    """Keep a fact until what it waits for has come; the caller then looks once more."""
+    await tx.lock(_WAITS, waiting_for)
+    before = await tx.lock(PARKED, (source, fact.id))
+    if before is not None:
+        parked = replace(before, waiting_for=waiting_for, reason=reason)
+    else:
+        kept = replace(fact, destinations=())
+        now = datetime.fromtimestamp(tx.db.now(), UTC)
+        parked = Parked(tx.db.next("inbox_parked"), kept, source, waiting_for, reason, now)
+    await tx.put(PARKED, (source, fact.id), parked)
+
+
+async def unpark(tx: MemoryTx, waiting_for: str) -> list[FactRecord]:
+    """Take the facts that waited for this, oldest first."""
+    await tx.lock(_WAITS, waiting_for)
+    taken = [parked for parked in _in_order(tx) if parked.waiting_for == waiting_for]
+    for parked in taken:
+        await tx.delete(PARKED, (parked.source, parked.fact.id))
+    return [parked.fact for parked in taken]
+
+
+async def list_parked(tx: MemoryTx, *, after: int = 0, limit: int = 100) -> Sequence[Parked]:
+    """Return a page of parked facts."""
+    return [parked for parked in _in_order(tx) if parked.seq > after][:limit]
+
+
+async def keep_unknown(tx: MemoryTx, fact: FactRecord, source: str) -> None:
+    """Keep a fact whose type this version does not know."""
+    await park(tx, fact, unknown_type(fact.type), "its type is not known yet", source=source)
+
+
+def _in_order(tx: MemoryTx) -> list[Parked]:
+    return sorted((parked for _, parked in tx.rows(PARKED)), key=lambda parked: parked.seq)

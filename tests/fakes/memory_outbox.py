@@ -1,0 +1,130 @@
+"""The in-memory twin of ``services.chassis.outbox``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from services.chassis.facts import FactRecord
+from services.chassis.relaying import ClaimedFact, Postponed, Rejected, topic
+from services.chassis.wakeups import after_commit
+from tests.fakes.memory_db import MemoryDatabase, MemoryTransactions, MemoryTx, Table
+
+
+@dataclass(frozen=True)
+class OutboxRow:
+    """A fact on its way to one destination."""
+
+    seq: int
+    destination: str
+    fact: FactRecord
+    due_at: float
+    epoch: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True)
+class DeadRow:
+    """A fact that its destination can never take."""
+
+    destination: str
+    fact: FactRecord
+    reason: str
+
+
+OUTBOX: Table[int, OutboxRow] = Table("outbox")
+OUTBOX_IDS: Table[tuple[str, str], int] = Table("outbox_ids")
+DEAD: Table[int, DeadRow] = Table("dead_letters")
+
+
+async def append(tx: MemoryTx, facts: Sequence[FactRecord]) -> None:
+    """Write facts, a row for each destination; see the real one."""
+    for fact in facts:
+        if not fact.destinations:
+            raise ValueError(f"fact {fact.id} ({fact.type}) goes nowhere")
+        for destination in fact.destinations:
+            seq = tx.db.next("outbox")
+            if await tx.insert(OUTBOX_IDS, (destination, fact.id), seq):
+                alone = replace(fact, destinations=(destination,))
+                row = OutboxRow(seq, destination, alone, tx.db.now())
+                await tx.put(OUTBOX, seq, row)
+            after_commit(topic(destination))
+
+
+class MemoryOutbox:
+    """Rows of the outbox, as a relay sees them."""
+
+    def __init__(self, db: MemoryDatabase) -> None:
+        self._db = db
+        self._transactions = MemoryTransactions(db, lambda tx: tx)
+
+    async def claim(
+        self, destination: str, after_key: str, limit: int, lease: float
+    ) -> Sequence[ClaimedFact]:
+        """Lease due heads of keys."""
+
+        async def claim(tx: MemoryTx) -> list[ClaimedFact]:
+            heads: dict[str, OutboxRow] = {}
+            for _, row in sorted(tx.rows(OUTBOX), key=lambda pair: pair[0]):
+                if row.destination == destination:
+                    heads.setdefault(row.fact.key, row)
+            claimed: list[ClaimedFact] = []
+            for key in sorted(heads):
+                row = heads[key]
+                due = key > after_key and row.due_at <= tx.db.now()
+                if due and len(claimed) < limit and tx.try_lock(OUTBOX, row.seq):
+                    leased = replace(row, epoch=row.epoch + 1, due_at=tx.db.now() + lease)
+                    await tx.put(OUTBOX, row.seq, leased)
+                    claimed.append(ClaimedFact(row.seq, leased.epoch, row.failures, row.fact))
+            return claimed
+
+        return await self._transactions.run(claim)
+
+    async def accepted(self, claimed: Sequence[ClaimedFact]) -> None:
+        """Remove what was taken."""
+
+        async def remove(tx: MemoryTx) -> None:
+            for mine in claimed:
+                await _remove(tx, mine.seq)
+
+        await self._transactions.run(remove)
+
+    async def postpone(self, postponed: Sequence[Postponed]) -> None:
+        """Set when to try again."""
+
+        async def postpone(tx: MemoryTx) -> None:
+            for one in postponed:
+                row = await tx.lock(OUTBOX, one.claimed.seq)
+                if row is not None and row.epoch == one.claimed.epoch:
+                    due_at = tx.db.now() + one.after
+                    again = replace(row, failures=row.failures + 1, due_at=due_at)
+                    await tx.put(OUTBOX, row.seq, again)
+
+        await self._transactions.run(postpone)
+
+    async def reject(self, rejected: Sequence[Rejected]) -> None:
+        """Move to the dead letters."""
+
+        async def bury(tx: MemoryTx) -> None:
+            for one in rejected:
+                row = await tx.lock(OUTBOX, one.claimed.seq)
+                if row is not None and row.epoch == one.claimed.epoch:
+                    await _remove(tx, row.seq)
+                    await tx.put(DEAD, row.seq, DeadRow(row.destination, row.fact, one.reason))
+
+        await self._transactions.run(bury)
+
+    def waiting(self, destination: str) -> list[FactRecord]:
+        """Return what is committed and not taken yet, oldest first."""
+        rows = sorted(self._db.committed(OUTBOX).items(), key=lambda pair: pair[0])
+        return [row.fact for _, row in rows if row.destination == destination]
+
+    def dead(self, destination: str) -> list[FactRecord]:
+        """Return the dead letters, oldest first."""
+        rows = sorted(self._db.committed(DEAD).items(), key=lambda pair: pair[0])
+        return [row.fact for _, row in rows if row.destination == destination]
+
+
+async def _remove(tx: MemoryTx, seq: int) -> None:
+    row = await tx.lock(OUTBOX, seq)
+    if row is not None:
+        await tx.delete(OUTBOX, seq)
+        await tx.delete(OUTBOX_IDS, (row.destination, row.fact.id))

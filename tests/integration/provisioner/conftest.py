@@ -1,0 +1,32 @@
+"""Fixtures: a sandbox cluster, and a pool on a database of the provisioner's."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from services.chassis.db import Pool, open_pool
+from services.chassis.migrate import migrate
+from tests.integration.postgres_fixture import Database, database, postgres
+from tests.integration.provisioner.cluster_fixture import Sandbox, running_sandbox
+
+__all__ = ["database", "pool", "postgres", "sandbox"]
+
+MIGRATIONS = Path(__file__).resolve().parents[3] / "services" / "provisioner" / "migrations"
+
+
+@pytest_asyncio.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """A cluster of this test."""
+    async with running_sandbox() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def pool(database: Database) -> AsyncIterator[Pool]:
+    """A pool with the service's role."""
+    dsns = await database.service("provisioner")
+    await migrate(dsns.owner, "provisioner", [MIGRATIONS])
+    opened = await open_pool(dsns.service, application_name="test", max_size=8)
+    yield opened
+    opened.terminate()

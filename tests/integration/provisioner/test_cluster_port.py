@@ -1,0 +1,212 @@
+"""What every cluster behind the port does: the one in memory, and a Kubernetes API server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from services.provisioner import naming, sessions
+from services.provisioner.domain import Tenant
+from services.provisioner.errors import (
+    NamespaceTerminating,
+    ObjectChanged,
+    ObjectExists,
+    ObjectGone,
+)
+from services.provisioner.manifests import Blueprint, Part, blueprint
+from services.provisioner.objects import Live, Ref, section
+from services.provisioner.ownership import handover
+from services.provisioner.ports import Cluster
+from tests.fakes.provisioner import MemoryCluster
+from tests.integration.provisioner.cluster_fixture import Api, running_sandbox
+from tests.unit.provisioner.world import PROFESSIONAL, World, order
+
+TIME = 5.0
+
+
+@dataclass
+class Held:
+    """Both kinds of cluster; ``api`` None for the one in memory."""
+
+    cluster: Cluster
+    api: Api | None
+
+
+@pytest_asyncio.fixture(params=["memory", "sandbox"])
+async def held(request: pytest.FixtureRequest) -> AsyncIterator[Held]:
+    """Each kind in turn."""
+    if request.param == "memory":
+        yield Held(MemoryCluster(slow_deletion=True), None)
+        return
+    async with running_sandbox() as sandbox:
+        yield Held(await sandbox.connect(), sandbox.api)
+
+
+@pytest.fixture
+def cluster(held: Held) -> Cluster:
+    """The port."""
+    return held.cluster
+
+
+async def desired(generation: int = 1, **changes: Any) -> tuple[Tenant, Blueprint]:
+    """Return what should stand for an order."""
+    capacity = replace(PROFESSIONAL, **changes)
+    tenant = await World().take(order(generation, capacity=capacity))
+    return tenant, blueprint(tenant, capacity)
+
+
+async def quota_of(cluster: Cluster, target: Blueprint) -> tuple[Part, Live]:
+    """Make the namespace and its quota."""
+    await cluster.create(target.namespace.wanted(None), timeout=TIME)
+    quota = target.fences[0]
+    return quota, await cluster.create(quota.wanted(None), timeout=TIME)
+
+
+async def test_what_was_created_reads_back_as_wanted(cluster: Cluster) -> None:
+    _, target = await desired()
+    for part in target.parts:
+        made = await cluster.create(part.wanted(None), timeout=TIME)
+        assert made.uid
+        assert part.holds(made)
+        assert part.holds(await cluster.get(part.ref, timeout=TIME))
+
+
+async def test_what_does_not_stand_reads_as_none(cluster: Cluster) -> None:
+    _, target = await desired()
+    assert await cluster.get(target.namespace.ref, timeout=TIME) is None
+    assert await cluster.get(target.fences[0].ref, timeout=TIME) is None
+
+
+async def test_a_name_is_created_once(cluster: Cluster) -> None:
+    _, target = await desired()
+    await cluster.create(target.namespace.wanted(None), timeout=TIME)
+    with pytest.raises(ObjectExists):
+        await cluster.create(target.namespace.wanted(None), timeout=TIME)
+
+
+async def test_nothing_is_created_where_there_is_no_namespace(cluster: Cluster) -> None:
+    _, target = await desired()
+    with pytest.raises(ObjectGone):
+        await cluster.create(target.fences[0].wanted(None), timeout=TIME)
+
+
+async def test_an_apply_needs_the_version_that_was_read(cluster: Cluster) -> None:
+    _, target = await desired()
+    quota, first = await quota_of(cluster, target)
+    _, newer = await desired(2, quota={"pods": "7", "limits.memory": "1G"})
+    second = await cluster.apply(newer.fences[0].wanted(first), first, timeout=TIME)
+    assert second.version.generation == 2
+    with pytest.raises(ObjectChanged):
+        await cluster.apply(quota.wanted(first), first, timeout=TIME)
+    now = await cluster.get(quota.ref, timeout=TIME)
+    assert now is not None
+    assert now.version.generation == 2
+
+
+async def test_an_apply_to_what_is_gone_brings_nothing_back(cluster: Cluster) -> None:
+    _, target = await desired()
+    quota, first = await quota_of(cluster, target)
+    await cluster.delete(first, timeout=TIME)
+    with pytest.raises((ObjectChanged, ObjectGone)):
+        await cluster.apply(quota.wanted(first), first, timeout=TIME)
+    assert await cluster.get(quota.ref, timeout=TIME) is None
+
+
+async def test_what_an_order_drops_is_pruned_once_the_fields_were_handed_over(
+    cluster: Cluster,
+) -> None:
+    _, target = await desired()
+    _, first = await quota_of(cluster, target)
+    _, newer = await desired(2, quota={"pods": "7"})
+    wanted = newer.fences[0].wanted(first)
+    fields = handover(first, wanted)
+    assert fields is not None
+    handed = await cluster.hand_over(first, fields, timeout=TIME)
+    assert handover(handed, wanted) is None
+    applied = await cluster.apply(wanted, handed, timeout=TIME)
+    assert section(applied.content, "spec", "hard") == {"pods": "7"}
+
+
+async def test_fields_are_handed_over_of_the_version_that_was_read_only(cluster: Cluster) -> None:
+    _, target = await desired()
+    quota, first = await quota_of(cluster, target)
+    fields = handover(first, quota.wanted(first))
+    assert fields is not None
+    await cluster.hand_over(first, fields, timeout=TIME)
+    with pytest.raises(ObjectChanged):
+        await cluster.hand_over(first, fields, timeout=TIME)
+
+
+async def test_replicas_that_are_given_up_stay_as_they_are(cluster: Cluster) -> None:
+    tenant, target = await desired()
+    await cluster.create(target.namespace.wanted(None), timeout=TIME)
+    deployment = next(part for part in target.workloads if part.ref.kind == "Deployment")
+    await cluster.create(deployment.wanted(None), timeout=TIME)
+    ref = sessions.deployment_ref(tenant.namespace)
+    for _ in range(5):  # A controller may write its status in between.
+        live = await cluster.get(ref, timeout=TIME)
+        assert live is not None
+        fields = handover(live, deployment.wanted(live))
+        try:
+            handed = await cluster.hand_over(live, fields, timeout=TIME) if fields else live
+            applied = await cluster.apply(deployment.wanted(handed), handed, timeout=TIME)
+        except ObjectChanged:
+            continue
+        assert "replicas" not in section(deployment.wanted(handed), "spec")
+        assert applied.replicas == 5
+        return
+    pytest.fail("the object never stood still")
+
+
+async def test_a_deletion_needs_the_object_that_was_read(cluster: Cluster) -> None:
+    _, target = await desired()
+    quota, first = await quota_of(cluster, target)
+    fields = handover(first, quota.wanted(first))
+    second = await cluster.hand_over(first, fields or [], timeout=TIME)
+    with pytest.raises(ObjectChanged):
+        await cluster.delete(first, timeout=TIME)
+    assert await cluster.get(quota.ref, timeout=TIME) is not None
+    await cluster.delete(second, timeout=TIME)
+    await cluster.delete(second, timeout=TIME)
+    assert await cluster.get(quota.ref, timeout=TIME) is None
+
+
+async def test_a_namespace_that_goes_takes_nothing_new(held: Held) -> None:
+    cluster = held.cluster
+    _, target = await desired()
+    live = await cluster.create(target.namespace.wanted(None), timeout=TIME)
+    if held.api is not None:
+        await hold_back(held.api, live.ref)
+    await cluster.delete(await fresh(cluster, live.ref), timeout=TIME)
+    assert (await fresh(cluster, live.ref)).deleting
+    with pytest.raises(NamespaceTerminating):
+        await cluster.create(target.fences[0].wanted(None), timeout=TIME)
+
+
+async def hold_back(api: Api, ref: Ref) -> None:
+    """Keep the namespace from being gone at once, by something in it."""
+    metadata = {"name": "held", "finalizers": ["example.com/held"]}
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    code, _ = await api.call("POST", f"/api/v1/namespaces/{ref.name}/configmaps", body)
+    assert code == 201
+
+
+async def fresh(cluster: Cluster, ref: Ref) -> Live:
+    """Return an object as it stands."""
+    live = await cluster.get(ref, timeout=TIME)
+    assert live is not None
+    return live
+
+
+async def test_two_who_create_at_once_make_one(cluster: Cluster) -> None:
+    _, target = await desired()
+    wanted = target.namespace.wanted(None)
+    made = await asyncio.gather(
+        *(cluster.create(wanted, timeout=TIME) for _ in range(5)), return_exceptions=True
+    )
+    assert sum(isinstance(one, Live) for one in made) == 1
+    assert sum(isinstance(one, ObjectExists) for one in made) == 4
+    assert naming.ANNOTATION_CLAIM in section(wanted, "metadata", "annotations")

@@ -35,13 +35,13 @@ class Story:
         with self.screen.chapter("A payment makes a namespace"):
             sale = await self.first_sale()
         with self.screen.chapter("Killed on the way, and still exactly once"):
-            await self.killed_on_the_way()
+            other = await self.killed_on_the_way()
         with self.screen.chapter("Told four times, made once; paid twice, given back"):
             await self.told_again(sale)
         with self.screen.chapter("A declined card makes nothing"):
             await self.declined()
         with self.screen.chapter("The money stops, the capacity goes"):
-            await self.canceled(sale)
+            await self.canceled(other)
 
     async def first_sale(self) -> Sale:
         """Buy a plan, and watch its namespace come to stand."""
@@ -60,7 +60,7 @@ class Story:
         self.screen.check(self.ready_seconds < 1, "it stood within a second of the webhook")
         return sale
 
-    async def killed_on_the_way(self) -> None:
+    async def killed_on_the_way(self) -> Sale:
         """Buy while the provisioner is being killed."""
         sale = await self.shop.sell(PLAN, "grace@example.com")
         pid = self.stack.supervisor.pids()["provisioner"]
@@ -75,6 +75,7 @@ class Story:
         await self._stands(tenant)
         ready = self.stack.supervisor.states()["provisioner"] is State.READY
         self.screen.check(ready, "the provisioner came back by itself")
+        return sale
 
     async def told_again(self, sale: Sale) -> None:
         """Deliver the same event again, then pay a second checkout of the same customer."""
@@ -105,7 +106,7 @@ class Story:
         self.screen.check(account is None, "no account and no namespace was made for it")
 
     async def canceled(self, sale: Sale) -> None:
-        """End the first subscription."""
+        """End a subscription."""
         await self.shop.cancel(await self.shop.subscription_of(sale))
         account = await self._account(sale)
         tenant = await self._tenant(account, provisioner_pb2.TENANT_PHASE_SUSPENDED)
@@ -154,7 +155,7 @@ class Story:
 
 async def provider_account(http: aiohttp.ClientSession, base: str, key: str) -> str:
     """Return the Stripe account that a key belongs to."""
-    auth = aiohttp.BasicAuth(key, "")
-    async with http.get(f"{base}/v1/account", auth=auth) as answer:
+    headers = {"Authorization": f"Bearer {key}"}
+    async with http.get(f"{base}/v1/account", headers=headers) as answer:
         answer.raise_for_status()
         return str((await answer.json())["id"])

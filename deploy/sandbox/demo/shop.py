@@ -24,7 +24,7 @@ class Shop:
     def __init__(self, http: aiohttp.ClientSession, base: str, key: str) -> None:
         self._http = http
         self._base = base
-        self._auth = aiohttp.BasicAuth(key, "")
+        self._auth = {"Authorization": f"Bearer {key}"}
 
     async def price_of(self, plan: str) -> str:
         """Return the price id of a plan, found by its lookup key."""
@@ -69,7 +69,7 @@ class Shop:
     async def cancel(self, subscription: str) -> None:
         """End a subscription now."""
         url = f"{self._base}/v1/subscriptions/{subscription}"
-        async with self._http.delete(url, auth=self._auth) as answer:
+        async with self._http.delete(url, headers=self._auth) as answer:
             answer.raise_for_status()
 
     async def completed_event(self, sale: Sale) -> str:
@@ -85,18 +85,18 @@ class Shop:
     async def resend(self, event: str) -> None:
         """Have an event delivered once more."""
         async with self._http.post(
-            f"{self._base}/sandbox/events/{event}/resend", auth=self._auth
+            f"{self._base}/sandbox/events/{event}/resend", headers=self._auth
         ) as answer:
             answer.raise_for_status()
 
     async def _get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
-        async with self._http.get(self._base + path, params=query, auth=self._auth) as answer:
+        async with self._http.get(self._base + path, params=query, headers=self._auth) as answer:
             answer.raise_for_status()
             found: dict[str, Any] = await answer.json()
             return found
 
     async def _post(self, path: str, form: dict[str, str]) -> dict[str, Any]:
-        async with self._http.post(self._base + path, data=form, auth=self._auth) as answer:
+        async with self._http.post(self._base + path, data=form, headers=self._auth) as answer:
             answer.raise_for_status()
             made: dict[str, Any] = await answer.json()
             return made

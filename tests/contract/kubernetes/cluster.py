@@ -66,14 +66,14 @@ class Cluster:
         *,
         content_type: str = JSON,
         user: str = "",
-        groups: tuple[str, ...] = (),
+        groups: str = "",
         **params: str,
     ) -> Answer:
-        """One raw request, as another user where one is named."""
+        """One raw request, as another user (and groups, by spaces) where one is named."""
         headers = [*self._headers.items(), ("Content-Type", content_type)]
         if user:
             headers += [("Impersonate-User", user)]
-            headers += [("Impersonate-Group", group) for group in groups]
+            headers += [("Impersonate-Group", group) for group in groups.split()]
         data = None if body is None else orjson.dumps(body)
         async with self.session.request(
             method, self._host + path, data=data, headers=headers, params=params

@@ -87,7 +87,7 @@ async def test_a_group_gets_what_a_cluster_role_gives(cluster: Cluster) -> None:
     binding["subjects"][0]["kind"] = "Group"
     await cluster.call("POST", f"{RBAC}/namespaces/{namespace}/rolebindings", binding)
     path = f"/api/v1/namespaces/{namespace}/pods"
-    assert (await cluster.call("GET", path, user=USER, groups=("readers",))).status == 200
+    assert (await cluster.call("GET", path, user=USER, groups="readers")).status == 200
     assert (await cluster.call("GET", path, user=USER)).status == 403
 
 

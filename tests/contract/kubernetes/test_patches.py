@@ -6,7 +6,7 @@ from tests.contract.kubernetes.objects import config_map
 
 async def _made(cluster: Cluster, **data: str) -> str:
     path = f"/api/v1/namespaces/{await cluster.namespace()}/configmaps"
-    answer = await cluster.call("POST", path, config_map("one", **data))
+    answer = await cluster.call("POST", path, config_map("one", None, **data))
     assert answer.status == 201
     return f"{path}/one"
 

@@ -144,11 +144,13 @@ async def test_controllers_go_on_after_a_kill(tmp_path: Path) -> None:
 
 
 async def test_sigterm_stops_it_cleanly_with_watches_open(tmp_path: Path) -> None:
-    async with _started(tmp_path) as running:
-        async with running.cluster.stream("/api/v1/pods", watch="true", resourceVersion="0"):
-            running.process.terminate()
-            async with asyncio.timeout(10):
-                assert await running.process.wait() == 0
+    async with (
+        _started(tmp_path) as running,
+        running.cluster.stream("/api/v1/pods", watch="true", resourceVersion="0"),
+        asyncio.timeout(10),
+    ):
+        running.process.terminate()
+        assert await running.process.wait() == 0
 
 
 async def test_two_processes_cannot_share_a_journal(tmp_path: Path) -> None:

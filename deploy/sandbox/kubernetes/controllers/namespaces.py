@@ -1,6 +1,7 @@
 """Namespaces: what every one of them holds, and how one ends."""
 
 from collections.abc import Iterable
+from itertools import islice
 
 from deploy.sandbox.kubernetes.controllers.base import Controller, with_condition
 from deploy.sandbox.kubernetes.core.objects import Obj, finalizers_of, is_deleting
@@ -8,6 +9,8 @@ from deploy.sandbox.kubernetes.storage.records import Event, Key
 from deploy.sandbox.kubernetes.verbs.inside import Inside
 
 _RESOURCE = "namespaces"
+# Objects deleted in one look, so that a full namespace does not hold up requests.
+_BATCH = 200
 
 
 def _key(name: str) -> Key:
@@ -53,12 +56,20 @@ class NamespaceController(Controller):
             self.inside.create(resource, obj)
 
     def _empty(self, namespace: Obj, name: str) -> None:
-        """Delete the content; once nothing is left, let the namespace go."""
+        """Delete some of the content; once nothing is left, let the namespace go."""
         store = self.inside.machinery.store
-        for resource in store.resources():
-            for obj in list(self.inside.select(resource, name)):
-                if not is_deleting(obj):
-                    self.inside.delete(resource, obj)
+        standing = (
+            (resource, obj)
+            for resource in store.resources()
+            for obj in self.inside.select(resource, name)
+            if not is_deleting(obj)
+        )
+        batch = list(islice(standing, _BATCH))
+        for resource, obj in batch:
+            self.inside.delete(resource, obj)
+        if batch:
+            # Each deletion has queued this namespace again.
+            return
         left = {
             resource: list(self.inside.select(resource, name)) for resource in store.resources()
         }

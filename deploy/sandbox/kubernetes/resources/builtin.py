@@ -8,6 +8,7 @@ from deploy.sandbox.kubernetes.resources.definition import (
 )
 
 _CREATE_ONLY = ("create",)
+_ONE_BY_ONE = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
 _WORKLOAD = ScalePaths()
 
 
@@ -50,6 +51,7 @@ _CORE = (
         "ns",
         namespaced=False,
         status=True,
+        verbs=_ONE_BY_ONE,
         style="label",
         other=("finalize",),
     ),
@@ -125,25 +127,52 @@ _APPS = (
 _RBAC = "rbac.authorization.k8s.io"
 _REVIEWS = "authorization.k8s.io"
 _POLICY = (
-    _type("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", "netpol",
-          generation=True),
+    _type("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", "netpol", generation=True),
     _type("networking.k8s.io", "v1", "Ingress", "ingresses", "ing", status=True, generation=True),
-    _type("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", "pdb", status=True,
-          generation=True),
+    _type(
+        "policy",
+        "v1",
+        "PodDisruptionBudget",
+        "poddisruptionbudgets",
+        "pdb",
+        status=True,
+        generation=True,
+    ),
     _type("coordination.k8s.io", "v1", "Lease", "leases"),
     _type(_RBAC, "v1", "Role", "roles", style="path"),
     _type(_RBAC, "v1", "RoleBinding", "rolebindings", style="path"),
     _type(_RBAC, "v1", "ClusterRole", "clusterroles", namespaced=False, style="path"),
-    _type(_RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False,
-          style="path"),
-    _type(_REVIEWS, "v1", "SubjectAccessReview", "subjectaccessreviews", namespaced=False,
-          verbs=_CREATE_ONLY),
-    _type(_REVIEWS, "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews",
-          namespaced=False, verbs=_CREATE_ONLY),
-    _type(_REVIEWS, "v1", "LocalSubjectAccessReview", "localsubjectaccessreviews",
-          verbs=_CREATE_ONLY),
-    _type("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions",
-          "crd", "crds", namespaced=False, status=True, generation=True),
-)  # fmt: skip
+    _type(_RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False, style="path"),
+    _type(
+        _REVIEWS,
+        "v1",
+        "SubjectAccessReview",
+        "subjectaccessreviews",
+        namespaced=False,
+        verbs=_CREATE_ONLY,
+    ),
+    _type(
+        _REVIEWS,
+        "v1",
+        "SelfSubjectAccessReview",
+        "selfsubjectaccessreviews",
+        namespaced=False,
+        verbs=_CREATE_ONLY,
+    ),
+    _type(
+        _REVIEWS, "v1", "LocalSubjectAccessReview", "localsubjectaccessreviews", verbs=_CREATE_ONLY
+    ),
+    _type(
+        "apiextensions.k8s.io",
+        "v1",
+        "CustomResourceDefinition",
+        "customresourcedefinitions",
+        "crd",
+        "crds",
+        namespaced=False,
+        status=True,
+        generation=True,
+    ),
+)
 
 BUILTIN_TYPES = (*_CORE, *_APPS, *_POLICY)

@@ -123,9 +123,6 @@ def _isolated(target: Target, old: Stored, body: Obj) -> Obj:
     new: Obj = orjson.loads(old.raw)
     new["apiVersion"] = target.api_version
     _carry(body, new, part)
-    sent = meta(body).get("managedFields")
-    if sent is not None:
-        new["metadata"]["managedFields"] = sent
     return new
 
 

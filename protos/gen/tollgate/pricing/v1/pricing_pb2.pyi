@@ -63,7 +63,9 @@ class _EndPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EndPolicy.V
     END_POLICY_SUSPEND_THEN_CANCEL: _EndPolicy.ValueType  # 2
     """Suspended; canceled after the catalog's grace."""
     END_POLICY_DELETE: _EndPolicy.ValueType  # 3
-    """Suspended; deleted after the catalog's retention time."""
+    """Suspended; deleted after the catalog's retention time, once the provider says that the
+    subscription is over: what is merely unpaid is kept.
+    """
 
 class EndPolicy(_EndPolicy, metaclass=_EndPolicyEnumTypeWrapper):
     """What happens to the capacity when it is not paid, or when the subscription ends."""
@@ -75,7 +77,9 @@ END_POLICY_FREE: EndPolicy.ValueType  # 1
 END_POLICY_SUSPEND_THEN_CANCEL: EndPolicy.ValueType  # 2
 """Suspended; canceled after the catalog's grace."""
 END_POLICY_DELETE: EndPolicy.ValueType  # 3
-"""Suspended; deleted after the catalog's retention time."""
+"""Suspended; deleted after the catalog's retention time, once the provider says that the
+subscription is over: what is merely unpaid is kept.
+"""
 Global___EndPolicy: _TypeAlias = EndPolicy  # noqa: Y015
 
 @_typing.final

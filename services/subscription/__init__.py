@@ -1,0 +1,1 @@
+"""Who may what: accounts, subscriptions and the order of each account's capacity."""

@@ -1,0 +1,40 @@
+"""What an operator does by hand, on the service's database:
+
+python -m services.subscription raise-epoch --reason "restored from the backup of Monday"
+python -m services.subscription sweep-retention --limit 400 --reason "the fair's trial accounts"
+"""
+
+import argparse
+from collections.abc import Sequence
+
+from services.subscription import usecases
+from services.subscription.domain import Actor
+from services.subscription.ports import SubscriptionTransactions
+
+NAMES = ("raise-epoch", "sweep-retention")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the command line; exits with a usage text if it is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m services.subscription")
+    commands = parser.add_subparsers(dest="command", required=True)
+    epoch = commands.add_parser(NAMES[0], help="after a restore: give every order again")
+    sweep = commands.add_parser(NAMES[1], help="act on due retention times, up to a limit")
+    sweep.add_argument("--limit", type=int, required=True, help="accounts it may touch")
+    for command in (epoch, sweep):
+        command.add_argument("--reason", required=True, help="why, for the audit record")
+        command.add_argument("--actor", default="operator", help="who, for the audit record")
+    return parser.parse_args(arguments)
+
+
+async def perform(tx: SubscriptionTransactions, asked: argparse.Namespace) -> str:
+    """Do what was asked and return a sentence about it. Safe to repeat after a failure."""
+    actor = Actor(asked.actor)
+    if asked.command == NAMES[0]:
+        epoch = await usecases.raise_epoch(tx, actor, asked.reason)
+        sent = await usecases.resend_behind(tx, actor)
+        return f"The epoch is {epoch}; the orders of {sent} accounts are given again."
+    swept = await usecases.sweep_retention(tx, limit=asked.limit, actor=actor, reason=asked.reason)
+    if swept.stopped:
+        return f"Nothing is done: {swept.due} accounts are due, the limit is {swept.limit}."
+    return f"The retention times of {swept.done} accounts are acted on."

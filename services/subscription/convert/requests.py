@@ -1,0 +1,55 @@
+"""Requests, as the use cases take them."""
+
+import hashlib
+
+from services.chassis.errors import Violations
+from services.subscription.domain import AccountKind, AccountRequest, PurchaseStatus
+from services.subscription.incoming import Customer
+from tollgate.subscription.v1 import subscription_pb2 as pb
+from tollgate.subscription.v1 import subscription_service_pb2 as service_pb
+
+_KINDS = {
+    pb.Account.KIND_USER: AccountKind.USER,
+    pb.Account.KIND_ORGANIZATION: AccountKind.ORGANIZATION,
+    pb.Account.KIND_DID: AccountKind.DID,
+}
+_STATUSES = {
+    pb.Purchase.STATUS_UNSPECIFIED: None,
+    pb.Purchase.STATUS_APPLIED: PurchaseStatus.APPLIED,
+    pb.Purchase.STATUS_REFUND_DUE: PurchaseStatus.REFUND_DUE,
+    pb.Purchase.STATUS_PARKED: PurchaseStatus.PARKED,
+}
+
+
+def from_account_request(request: service_pb.CreateAccountRequest) -> AccountRequest:
+    """Read what account is asked for; InvalidArgument names the kind if it is none."""
+    bad = Violations()
+    kind = _KINDS.get(request.kind)
+    if kind is None:
+        bad.add("kind", "expected a kind of account")
+    bad.raise_if_any()
+    plain = service_pb.CreateAccountRequest()
+    plain.CopyFrom(request)
+    plain.ClearField("request_id")
+    return AccountRequest(
+        kind=kind or AccountKind.USER,
+        external_id=request.external_id,
+        email=request.email,
+        customers=tuple(from_customer(customer) for customer in request.customers),
+        request_id=request.request_id,
+        request_hash=hashlib.sha256(plain.SerializeToString(deterministic=True)).digest(),
+    )
+
+
+def from_customer(message: pb.CustomerBinding) -> Customer:
+    """Read a provider's customer."""
+    return Customer(message.provider, message.provider_account, message.customer_id)
+
+
+def from_purchase_status(status: pb.Purchase.Status.ValueType) -> PurchaseStatus | None:
+    """Read a filter, None for all; InvalidArgument if it is no status."""
+    if status not in _STATUSES:
+        bad = Violations()
+        bad.add("status", "expected a status of a purchase")
+        bad.raise_if_any()
+    return _STATUSES[status]

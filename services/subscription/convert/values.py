@@ -1,0 +1,62 @@
+"""Times, money and capacity, both ways."""
+
+from datetime import UTC, datetime
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.chassis.money import Money
+from services.subscription.domain import Capacity, CapacityKind
+from tollgate.common.v1 import capacity_pb2, money_pb2
+
+
+def time_of(message: Message, field: str) -> datetime | None:
+    """Return a timestamp field, None where it is not set; ValueError if it is out of range."""
+    if not message.HasField(field):
+        return None
+    stamp: Timestamp = getattr(message, field)
+    return stamp.ToDatetime(tzinfo=UTC)
+
+
+def to_timestamp(time: datetime | None) -> Timestamp | None:
+    """Return a timestamp, None for no time."""
+    if time is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(time)
+    return stamp
+
+
+def from_proto_money(message: money_pb2.Money) -> Money:
+    """Read an amount; ValueError if nobody knows its currency."""
+    return Money(message.currency, message.minor_units)
+
+
+def to_proto_money(money: Money | None) -> money_pb2.Money | None:
+    """Write an amount, None for none."""
+    return (
+        None
+        if money is None
+        else money_pb2.Money(currency=money.currency, minor_units=money.minor_units)
+    )
+
+
+def money_of(message: Message, field: str) -> Money | None:
+    """Return an amount field, None where it is not set; ValueError for an unknown currency."""
+    return from_proto_money(getattr(message, field)) if message.HasField(field) else None
+
+
+def from_proto_capacity(message: capacity_pb2.Capacity) -> Capacity:
+    """Read a capacity; ValueError if it has no kind that is known here.
+
+    Serialised deterministically, so that equal capacities are equal bytes.
+    """
+    kind = message.WhichOneof("kind")
+    if kind is None:
+        raise ValueError("the capacity has no kind that is known here")
+    return Capacity(CapacityKind(kind), message.SerializeToString(deterministic=True))
+
+
+def to_proto_capacity(capacity: Capacity) -> capacity_pb2.Capacity:
+    """Write a capacity."""
+    return capacity_pb2.Capacity.FromString(capacity.body)

@@ -1,0 +1,91 @@
+"""SQL of accounts and of the customers that belong to them."""
+
+from collections.abc import Sequence
+from dataclasses import astuple
+
+from services.chassis.db import Connection
+from services.subscription.domain import Account, AccountKind
+from services.subscription.incoming import Customer
+from services.subscription.store.rows import to_account
+
+_MAKE_CUSTOMER = """
+INSERT INTO customers (provider, provider_account, customer_id) VALUES ($1, $2, $3)
+ON CONFLICT DO NOTHING
+"""
+_LOCK_CUSTOMER = """
+SELECT account FROM customers
+WHERE provider = $1 AND provider_account = $2 AND customer_id = $3 FOR NO KEY UPDATE
+"""
+_OWNER = """
+SELECT account FROM customers WHERE provider = $1 AND provider_account = $2 AND customer_id = $3
+"""
+_BIND = """
+UPDATE customers SET account = $4
+WHERE provider = $1 AND provider_account = $2 AND customer_id = $3
+"""
+_ATTACH = tuple(
+    f"UPDATE {table} SET account = $4 WHERE provider = $1 AND provider_account = $2 "  # noqa: S608 - constants
+    "AND customer_id = $3 AND account IS NULL"
+    for table in ("purchases", "invoices", "snapshots")
+)
+_ADD = """
+INSERT INTO accounts (name, kind, external_id, email, create_time) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING RETURNING true
+"""
+_READ = "SELECT * FROM accounts WHERE name = $1"
+_LOCK = "SELECT * FROM accounts WHERE name = $1 FOR NO KEY UPDATE"
+_NAMED = "SELECT * FROM accounts WHERE kind = $1 AND external_id = $2 AND external_id <> ''"
+_CUSTOMERS = """
+SELECT provider, provider_account, customer_id FROM customers WHERE account = $1 ORDER BY 1, 2, 3
+"""
+
+
+class AccountSql:
+    """Accounts and customers on PostgreSQL; see the port."""
+
+    _connection: Connection
+
+    async def lock_customer(self, customer: Customer) -> str:
+        """Make the customer's row if needed, lock it, and return its account or nothing."""
+        await self._connection.execute(_MAKE_CUSTOMER, *astuple(customer))
+        return await self._connection.fetchval(_LOCK_CUSTOMER, *astuple(customer)) or ""
+
+    async def bind_customer(self, customer: Customer, account: str) -> None:
+        """Give a locked customer to an account, with everything that waited for it."""
+        for statement in (_BIND, *_ATTACH):
+            await self._connection.execute(statement, *astuple(customer), account)
+
+    async def add_account(self, account: Account) -> bool:
+        """Add an account; False if its outside name is taken."""
+        added = await self._connection.fetchval(
+            _ADD,
+            account.name,
+            account.kind.value,
+            account.external_id,
+            account.email,
+            account.create_time,
+        )
+        return bool(added)
+
+    async def account(self, name: str) -> Account | None:
+        """Return an account."""
+        row = await self._connection.fetchrow(_READ, name)
+        return to_account(row) if row else None
+
+    async def account_named(self, kind: AccountKind, external_id: str) -> Account | None:
+        """Return the account of an outside name."""
+        row = await self._connection.fetchrow(_NAMED, kind.value, external_id)
+        return to_account(row) if row else None
+
+    async def lock_account(self, name: str) -> Account | None:
+        """Return an account and keep everybody else from changing it."""
+        row = await self._connection.fetchrow(_LOCK, name)
+        return to_account(row) if row else None
+
+    async def customers(self, account: str) -> Sequence[Customer]:
+        """Return the customers of an account, sorted."""
+        return [Customer(*row) for row in await self._connection.fetch(_CUSTOMERS, account)]
+
+    async def owner_of(self, customer: Customer) -> str:
+        """Return whose customer it is, without a lock."""
+        return await self._connection.fetchval(_OWNER, *astuple(customer)) or ""

@@ -1,0 +1,176 @@
+"""SQL of subscriptions, orders and the timer."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from services.chassis import outbox
+from services.chassis.db import Connection
+from services.chassis.facts import FactRecord
+from services.subscription.domain import (
+    Account,
+    CapacityOrdered,
+    Evidence,
+    Order,
+    Subscription,
+    UnitKey,
+)
+from services.subscription.reckoning import Holdings
+from services.subscription.store.rows import (
+    from_offer,
+    to_order,
+    to_purchase,
+    to_snapshot,
+    to_subscription,
+)
+
+Encode = Callable[[CapacityOrdered, str], FactRecord]
+"""Makes the fact of an order, in a trace; the contract's bytes are no business of SQL."""
+
+_PURCHASES = "SELECT * FROM purchases WHERE account = $1"
+_SNAPSHOTS = "SELECT * FROM snapshots WHERE account = $1"
+_EVIDENCE = """
+SELECT provider, provider_account, provider_subscription_id, min(pay_time) AS first_paid
+FROM invoices WHERE account = $1 AND provider_subscription_id <> '' GROUP BY 1, 2, 3
+"""
+_SUBSCRIPTIONS = "SELECT * FROM subscriptions WHERE account = $1 ORDER BY create_time, name"
+_ORDERS = "SELECT * FROM orders WHERE account = $1 ORDER BY incarnation"
+_NEWEST_ORDER = "SELECT * FROM orders WHERE account = $1 ORDER BY incarnation DESC LIMIT 1"
+_SAVE_SUBSCRIPTION = """
+INSERT INTO subscriptions (name, account, provider, provider_account, provider_subscription_id,
+    checkout_id, offer, state, period_start, period_end, begin_time, ending, due, over_time,
+    create_time, update_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+ON CONFLICT (name) DO UPDATE SET
+    offer = excluded.offer, state = excluded.state, period_start = excluded.period_start,
+    period_end = excluded.period_end, begin_time = excluded.begin_time, ending = excluded.ending,
+    due = excluded.due, over_time = excluded.over_time, update_time = excluded.update_time
+"""
+_SAVE_ORDER = """
+INSERT INTO orders AS known (account, incarnation, epoch, generation, phase, plan, capacity_kind,
+    capacity, owner_subject, organization, paid_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (account, incarnation) DO UPDATE SET
+    epoch = excluded.epoch, generation = excluded.generation, phase = excluded.phase,
+    plan = excluded.plan, capacity_kind = excluded.capacity_kind, capacity = excluded.capacity,
+    owner_subject = excluded.owner_subject, organization = excluded.organization,
+    paid_until = excluded.paid_until, update_time = now()
+"""
+_SAVE_GENERATION = "UPDATE accounts SET generation = $2 WHERE name = $1 AND generation < $2"
+_EPOCH = "SELECT epoch FROM epoch"
+_RAISE = "UPDATE epoch SET epoch = epoch + 1 RETURNING epoch"
+_BEHIND = """
+SELECT DISTINCT account FROM orders WHERE epoch < (SELECT epoch FROM epoch) ORDER BY 1 LIMIT $1
+"""
+_DUE = """
+SELECT account FROM subscriptions WHERE over_time IS NULL AND due <= now()
+GROUP BY account ORDER BY min(due), account LIMIT $1
+"""
+_COUNT_DUE = """
+SELECT count(DISTINCT account) FROM subscriptions WHERE over_time IS NULL AND due <= now()
+"""
+_COUNT_OVER = """
+SELECT count(DISTINCT account) FROM subscriptions WHERE over_time > now() - $1::interval
+"""
+_COUNT_ACCOUNTS = "SELECT count(*) FROM accounts"
+
+
+class BookSql:
+    """What accounts hold and what is ordered for them, on PostgreSQL; see the port."""
+
+    _connection: Connection
+    _encode: Encode
+
+    async def holdings(self, account: Account) -> Holdings:
+        """Return everything known of a locked account."""
+        fetch = self._connection.fetch
+        newest = await self._connection.fetchrow(_NEWEST_ORDER, account.name)
+        return Holdings(
+            account,
+            purchases=[to_purchase(row) for row in await fetch(_PURCHASES, account.name)],
+            evidence=[
+                Evidence(UnitKey(row[0], row[1], row[2]), row["first_paid"])
+                for row in await fetch(_EVIDENCE, account.name)
+            ],
+            snapshots=[to_snapshot(row) for row in await fetch(_SNAPSHOTS, account.name)],
+            subscriptions=[
+                to_subscription(row) for row in await fetch(_SUBSCRIPTIONS, account.name)
+            ],
+            order=to_order(newest) if newest else None,
+        )
+
+    async def save_subscription(self, subscription: Subscription) -> None:
+        """Write a subscription."""
+        key = subscription.key
+        await self._connection.execute(
+            _SAVE_SUBSCRIPTION,
+            subscription.name,
+            subscription.account,
+            key.provider,
+            key.provider_account,
+            key.provider_subscription_id,
+            key.checkout_id,
+            from_offer(subscription.offer),
+            subscription.state.value,
+            subscription.period_start,
+            subscription.period_end,
+            subscription.begin_time,
+            subscription.ending.value,
+            subscription.due,
+            subscription.over_time,
+            subscription.create_time,
+            subscription.update_time,
+        )
+
+    async def save_order(self, order: Order) -> None:
+        """Write an order, and its generation as the account's last."""
+        await self._connection.execute(
+            _SAVE_ORDER,
+            order.account,
+            order.incarnation,
+            order.epoch,
+            order.generation,
+            order.phase.value,
+            order.plan,
+            order.capacity.kind.value,
+            order.capacity.body,
+            order.owner_subject,
+            order.organization,
+            order.paid_until,
+        )
+        await self._connection.execute(_SAVE_GENERATION, order.account, order.generation)
+
+    async def orders(self, account: str) -> Sequence[Order]:
+        """Return the orders of an account, oldest incarnation first."""
+        return [to_order(row) for row in await self._connection.fetch(_ORDERS, account)]
+
+    async def append(self, fact: CapacityOrdered, traceparent: str) -> None:
+        """Put a fact into the outbox."""
+        await outbox.append(self._connection, [self._encode(fact, traceparent)])
+
+    async def epoch(self) -> int:
+        """Return the epoch."""
+        return int(await self._connection.fetchval(_EPOCH))
+
+    async def raise_epoch(self) -> int:
+        """Raise the epoch and return it."""
+        return int(await self._connection.fetchval(_RAISE))
+
+    async def accounts_behind(self, limit: int) -> Sequence[str]:
+        """Return accounts with an order of an older epoch."""
+        return [row[0] for row in await self._connection.fetch(_BEHIND, limit)]
+
+    async def due_accounts(self, limit: int) -> Sequence[str]:
+        """Return accounts with a grace that is over, the longest due first."""
+        return [row[0] for row in await self._connection.fetch(_DUE, limit)]
+
+    async def count_due(self) -> int:
+        """Return how many accounts have a grace that is over and not acted on."""
+        return int(await self._connection.fetchval(_COUNT_DUE))
+
+    async def count_over(self, within: timedelta) -> int:
+        """Return how many accounts the timer acted on in this time."""
+        return int(await self._connection.fetchval(_COUNT_OVER, within))
+
+    async def count_accounts(self) -> int:
+        """Return how many accounts there are."""
+        return int(await self._connection.fetchval(_COUNT_ACCOUNTS))

@@ -1,0 +1,100 @@
+"""SQL of the lists that people read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.chassis import inbox
+from services.chassis.db import Connection
+from services.subscription.domain import (
+    Account,
+    Observation,
+    ParkedFact,
+    Purchase,
+    PurchaseStatus,
+    Sight,
+    Subscription,
+)
+from services.subscription.store.rows import (
+    to_account,
+    to_observation,
+    to_purchase,
+    to_subscription,
+)
+
+# $1 and $2 are the cursor, null for the first page; $4 to $6 are who may see what.
+_VISIBLE = """($4 OR (accounts.kind, accounts.external_id) IN (
+    SELECT * FROM unnest($5::text[], $6::text[])))"""
+_ACCOUNTS = f"""
+SELECT * FROM accounts
+WHERE ($1::timestamptz IS NULL OR (create_time, name) > ($1, $2::text)) AND {_VISIBLE}
+ORDER BY create_time, name LIMIT $3
+"""  # noqa: S608 - constants
+_SUBSCRIPTIONS = f"""
+SELECT subscriptions.* FROM subscriptions JOIN accounts ON accounts.name = subscriptions.account
+WHERE ($1::timestamptz IS NULL
+       OR (subscriptions.create_time, subscriptions.name) > ($1, $2::text)) AND {_VISIBLE}
+    AND ($7 = '' OR subscriptions.account = $7)
+ORDER BY subscriptions.create_time, subscriptions.name LIMIT $3
+"""  # noqa: S608 - constants
+_PURCHASES = """
+SELECT * FROM purchases
+WHERE ($1::timestamptz IS NULL OR (create_time, name) < ($1, $2::text))
+    AND ($4::text IS NULL OR status = $4)
+ORDER BY create_time DESC, name DESC LIMIT $3
+"""
+_OBSERVATION = """
+SELECT * FROM observations WHERE account = $1 AND incarnation = $2
+ORDER BY epoch DESC, generation DESC, revision DESC LIMIT 1
+"""
+
+
+class ReadingSql:
+    """Pages and single reads on PostgreSQL; see the port."""
+
+    _connection: Connection
+
+    async def list_accounts(
+        self, sight: Sight, after: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Account]:
+        """Return accounts that may be seen, oldest first."""
+        rows = await self._connection.fetch(
+            _ACCOUNTS, *(after or (None, None)), limit, *_seen_by(sight)
+        )
+        return [to_account(row) for row in rows]
+
+    async def list_subscriptions(
+        self, sight: Sight, account: str, after: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Subscription]:
+        """Return subscriptions of one account, or of all that may be seen, oldest first."""
+        rows = await self._connection.fetch(
+            _SUBSCRIPTIONS, *(after or (None, None)), limit, *_seen_by(sight), account
+        )
+        return [to_subscription(row) for row in rows]
+
+    async def list_purchases(
+        self, status: PurchaseStatus | None, before: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Purchase]:
+        """Return purchases, newest first."""
+        wanted = status.value if status else None
+        rows = await self._connection.fetch(_PURCHASES, *(before or (None, None)), limit, wanted)
+        return [to_purchase(row) for row in rows]
+
+    async def list_parked(self, after: int, limit: int) -> Sequence[tuple[int, ParkedFact]]:
+        """Return parked facts with their cursors, oldest first."""
+        return [
+            (
+                row.seq,
+                ParkedFact(row.fact.id, row.fact.type, row.waiting_for, row.reason, row.parked_at),
+            )
+            for row in await inbox.list_parked(self._connection, after=after, limit=limit)
+        ]
+
+    async def observation(self, account: str, incarnation: int) -> Observation | None:
+        """Return what was last seen of an incarnation."""
+        row = await self._connection.fetchrow(_OBSERVATION, account, incarnation)
+        return to_observation(row) if row else None
+
+
+def _seen_by(sight: Sight) -> tuple[bool, list[str], list[str]]:
+    names = sorted(sight.names)
+    return sight.everything, [kind.value for kind, _ in names], [name for _, name in names]

@@ -1,0 +1,67 @@
+"""What bought items stand for, asked of pricing before the transaction."""
+
+from collections.abc import Sequence
+
+from services.chassis.errors import FailedPrecondition, InvalidArgument, NotFound
+from services.subscription.domain import AddonQuantity, Appraisal, Offer, Reason
+from services.subscription.incoming import Item
+from services.subscription.ports import Pricing, ResolvedPrice
+
+MAX_QUANTITY = 1000
+
+
+async def appraise(pricing: Pricing, provider: str, items: Sequence[Item]) -> Appraisal:
+    """Return the offer of these items, or why there is none. Only passing trouble is raised."""
+    if not items:
+        return Appraisal(problem=Reason.NO_PLAN)
+    prices = sorted({item.price_id for item in items})
+    resolved = {p.price_id: p for p in await pricing.resolve_prices(provider, prices)}
+    unknown = tuple(price for price in prices if not _subject(resolved.get(price)))
+    if unknown:
+        return Appraisal(problem=Reason.UNKNOWN_PRICE, unknown_prices=unknown)
+    plans = [item for item in items if resolved[item.price_id].plan]
+    if len(plans) != 1 or plans[0].quantity != 1:
+        return Appraisal(problem=Reason.SEVERAL_PLANS if plans else Reason.NO_PLAN)
+    return await _expand(pricing, resolved[plans[0].price_id], items, resolved)
+
+
+def _subject(price: ResolvedPrice | None) -> str:
+    return (price.plan or price.addon) if price else ""
+
+
+async def _expand(
+    pricing: Pricing,
+    plan: ResolvedPrice,
+    items: Sequence[Item],
+    resolved: dict[str, ResolvedPrice],
+) -> Appraisal:
+    addons = _addons(items, resolved)
+    if any(addon.quantity > MAX_QUANTITY for addon in addons):
+        return Appraisal(problem=Reason.IMPOSSIBLE_COMBINATION)
+    try:
+        expansion = await pricing.expand_capacity(plan.plan, addons, plan.catalog_version)
+    except (NotFound, InvalidArgument, FailedPrecondition):
+        # By its type: asking again does not help, a person has to look at the catalog.
+        return Appraisal(problem=Reason.IMPOSSIBLE_COMBINATION)
+    amounts = [resolved[item.price_id].amount for item in items]
+    offer = Offer(
+        plan=plan.plan,
+        catalog_version=plan.catalog_version,
+        addons=addons,
+        capacity=expansion.capacity,
+        on_unpaid=expansion.on_unpaid,
+        on_end=expansion.on_end,
+        retention=expansion.retention,
+        free=all(amount is not None and amount.minor_units == 0 for amount in amounts),
+        creates_account=plan.creates_account,
+    )
+    return Appraisal(offer)
+
+
+def _addons(items: Sequence[Item], resolved: dict[str, ResolvedPrice]) -> tuple[AddonQuantity, ...]:
+    counts: dict[str, int] = {}
+    for item in items:
+        addon = resolved[item.price_id].addon
+        if addon:
+            counts[addon] = counts.get(addon, 0) + item.quantity
+    return tuple(AddonQuantity(addon, counts[addon]) for addon in sorted(counts))

@@ -1,0 +1,260 @@
+"""Takes the facts that payments and the provisioner deliver, each once, in whatever order."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+from services.chassis.facts import FactRecord
+from services.chassis.ids import Ids
+from services.subscription.domain import (
+    Actor,
+    Alert,
+    Appraisal,
+    Change,
+    Observation,
+    Purchase,
+    PurchaseStatus,
+    Reason,
+    Snapshot,
+    purchase_name,
+)
+from services.subscription.incoming import (
+    CheckoutPaid,
+    InvoicePaid,
+    InvoicePaymentFailed,
+    Payer,
+    ProviderSubscription,
+)
+from services.subscription.ports import Pricing, Store, SubscriptionTransactions
+from services.subscription.usecases.appraising import appraise
+from services.subscription.usecases.owners import find_owner, why_unknown
+from services.subscription.usecases.settling import purchase_change, settle
+
+Alerts = tuple[Alert, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A fact as it was delivered, and the service that delivered it."""
+
+    record: FactRecord
+    source: str
+
+    @property
+    def actor(self) -> Actor:
+        """The service, in the trace of the transaction that made the fact true."""
+        parts = self.record.traceparent.split("-")
+        return Actor(self.source, parts[1] if len(parts) == 4 else "")
+
+
+async def take_checkout(
+    tx: SubscriptionTransactions,
+    pricing: Pricing,
+    ids: Ids,
+    envelope: Envelope,
+    fact: CheckoutPaid,
+) -> Alerts:
+    """Take a paid checkout: it begins a subscription, is to be given back, or is parked."""
+    appraisal = await appraise(pricing, fact.payer.customer.provider, fact.items)
+
+    async def apply(store: Store) -> Alerts:
+        if not await store.remember(envelope.record, envelope.source):
+            return ()
+        owner = await find_owner(store, fact.payer, envelope.actor, offer=appraisal.offer, ids=ids)
+        purchase = Purchase(
+            name=purchase_name(fact),
+            checkout=fact,
+            account=owner,
+            appraisal=appraisal,
+            status=PurchaseStatus.PARKED,
+            reason=appraisal.problem or ("" if owner else why_unknown(fact.payer)),
+            create_time=await store.now(),
+            fact_id=envelope.record.id,
+        )
+        if not await store.add_purchase(purchase):
+            return ()
+        alerts = await _note_parked(store, envelope, purchase)
+        await _park_if_waiting(store, envelope, fact.payer, owner, appraisal)
+        return alerts + await _settle(store, owner, envelope, fact.receive_time)
+
+    return await tx.run(apply)
+
+
+async def _note_parked(store: Store, envelope: Envelope, purchase: Purchase) -> Alerts:
+    if not purchase.reason:
+        return ()
+    await store.audit(purchase_change(envelope.actor, purchase))
+    details = (("checkout", purchase.checkout.checkout_id),)
+    prices = ",".join(purchase.appraisal.unknown_prices)
+    return (Alert(purchase.reason, purchase.name, (*details, ("prices", prices))),)
+
+
+async def take_provider_subscription(
+    tx: SubscriptionTransactions,
+    pricing: Pricing,
+    ids: Ids,
+    envelope: Envelope,
+    fact: ProviderSubscription,
+) -> Alerts:
+    """Take a provider's subscription as it is now; one that is no newer changes nothing."""
+    appraisal = await appraise(pricing, fact.payer.customer.provider, fact.items)
+
+    async def apply(store: Store) -> Alerts:
+        if not await store.remember(envelope.record, envelope.source):
+            return ()
+        owner = await find_owner(store, fact.payer, envelope.actor, ids=ids)
+        record = envelope.record
+        snapshot = Snapshot(fact, record.revision, owner, appraisal, record.id)
+        before = await store.snapshot(snapshot.key)
+        if before is not None and before.revision >= snapshot.revision:
+            return ()
+        await store.save_snapshot(snapshot)
+        if before is not None:
+            await store.release(before.fact_id)
+        await store.audit(_snapshot_change(envelope, snapshot))
+        await _park_if_waiting(store, envelope, fact.payer, owner, appraisal)
+        return _snapshot_alerts(snapshot) + await _settle(store, owner, envelope)
+
+    return await tx.run(apply)
+
+
+def _snapshot_change(envelope: Envelope, snapshot: Snapshot) -> Change:
+    details = (("account", snapshot.account), ("revision", str(snapshot.revision)))
+    name = snapshot.key.subscription_name
+    return Change(envelope.actor, "provider.subscription", name, snapshot.seen.status, details)
+
+
+def _snapshot_alerts(snapshot: Snapshot) -> Alerts:
+    problem = snapshot.appraisal.problem
+    if not problem:
+        return ()
+    details = (
+        ("provider_subscription", snapshot.seen.provider_subscription_id),
+        ("prices", ",".join(snapshot.appraisal.unknown_prices)),
+    )
+    return (Alert(problem, snapshot.key.subscription_name, details),)
+
+
+async def take_invoice(
+    tx: SubscriptionTransactions, ids: Ids, envelope: Envelope, fact: InvoicePaid
+) -> Alerts:
+    """Take a paid invoice: evidence of money for its subscription."""
+
+    async def apply(store: Store) -> Alerts:
+        if not await store.remember(envelope.record, envelope.source):
+            return ()
+        owner = await find_owner(store, fact.payer, envelope.actor, ids=ids)
+        await store.add_invoice(fact, owner)
+        details = (("account", owner), ("subscription", fact.provider_subscription_id))
+        change = Change(
+            envelope.actor, "invoice.paid", fact.invoice_id, fact.billing_reason, details
+        )
+        await store.audit(change)
+        await _park_if_waiting(store, envelope, fact.payer, owner, Appraisal())
+        return await _settle(store, owner, envelope)
+
+    return await tx.run(apply)
+
+
+async def take_payment_failure(
+    tx: SubscriptionTransactions, ids: Ids, envelope: Envelope, fact: InvoicePaymentFailed
+) -> Alerts:
+    """Record that a payment failed. That alone changes nothing."""
+
+    async def apply(store: Store) -> Alerts:
+        if not await store.remember(envelope.record, envelope.source):
+            return ()
+        owner = await find_owner(store, fact.payer, envelope.actor, ids=ids)
+        await store.add_failure(fact)
+        details = (("account", owner), ("attempt", str(fact.attempt)))
+        reason = fact.failure_code or "UNKNOWN"
+        change = Change(envelope.actor, "payment.failed", fact.invoice_id, reason, details)
+        await store.audit(change)
+        return ()
+
+    return await tx.run(apply)
+
+
+async def take_observation(
+    tx: SubscriptionTransactions, envelope: Envelope, fact: Observation
+) -> None:
+    """Take what the provisioner saw; what is no newer changes nothing."""
+    seen = replace(fact, revision=envelope.record.revision)
+
+    async def apply(store: Store) -> None:
+        if not await store.put_observation(seen):
+            return
+        details = (("tenant", seen.tenant), ("generation", str(seen.generation)))
+        await store.audit(
+            Change(envelope.actor, "capacity.observed", seen.account, seen.phase, details)
+        )
+
+    await tx.run(apply)
+
+
+async def keep_unknown(tx: SubscriptionTransactions, envelope: Envelope) -> None:
+    """Keep a fact of a type that this version does not know."""
+    await tx.run(lambda store: store.keep_unknown(envelope.record, envelope.source))
+
+
+async def retake_unknown(
+    tx: SubscriptionTransactions,
+    types: Sequence[str],
+    take: Callable[[FactRecord, str], Awaitable[None]],
+) -> int:
+    """Take facts that an earlier version kept because it did not know their types.
+
+    Each is forgotten only after it was taken; taking it twice does no harm.
+    """
+    taken = 0
+    for type_name in types:
+        while kept := await tx.run(partial(_kept, type_name=type_name)):
+            for record, source in kept:
+                await take(record, source)
+                await tx.run(partial(_forget, fact_id=record.id, type_name=type_name))
+            taken += len(kept)
+    return taken
+
+
+async def _kept(store: Store, *, type_name: str) -> Sequence[tuple[FactRecord, str]]:
+    return await store.kept_unknown(type_name)
+
+
+async def _forget(store: Store, *, fact_id: str, type_name: str) -> None:
+    await store.forget_kept(fact_id, type_name)
+
+
+async def _park_if_waiting(
+    store: Store, envelope: Envelope, payer: Payer, owner: str, appraisal: Appraisal
+) -> None:
+    waiting = waits_for(envelope.record.key, payer, owner, appraisal)
+    if waiting is not None:
+        await store.park(envelope.record, waiting[0], waiting[1], envelope.source)
+
+
+def waits_for(
+    key: str, payer: Payer, owner: str, appraisal: Appraisal
+) -> tuple[str, Reason] | None:
+    """Return what a fact waits for and why; None if it waits for nothing that may still come."""
+    if appraisal.unknown_prices:
+        return f"price:{appraisal.unknown_prices[0]}", Reason.UNKNOWN_PRICE
+    if owner:
+        return None
+    guest = not payer.customer.customer_id
+    return key if guest else payer.customer.waiting_key, why_unknown(payer)
+
+
+async def _settle(
+    store: Store, owner: str, envelope: Envelope, receive_time: datetime | None = None
+) -> Alerts:
+    account = await store.lock_account(owner) if owner else None
+    if account is None:
+        return ()
+    return await settle(
+        store,
+        account,
+        envelope.actor,
+        traceparent=envelope.record.traceparent,
+        receive_time=receive_time,
+    )

@@ -1,0 +1,79 @@
+"""Brings an account into line with its objects, within one transaction."""
+
+from datetime import datetime
+
+from services.subscription.domain import (
+    Account,
+    Actor,
+    Alert,
+    CapacityOrdered,
+    Change,
+    Order,
+    Phase,
+    Purchase,
+    Subscription,
+)
+from services.subscription.ports import Store
+from services.subscription.reckoning import Holdings, Reckoning, reckon
+
+
+async def settle(
+    store: Store,
+    account: Account,
+    actor: Actor,
+    *,
+    traceparent: str = "",
+    receive_time: datetime | None = None,
+    permit: bool = False,
+) -> tuple[Alert, ...]:
+    """Write what the objects of a locked account amount to; an account in line costs no write.
+
+    Returns what a person has to look at. ``permit`` is the retention timer's alone.
+    """
+    holdings = await store.holdings(account)
+    epoch = await store.epoch()
+    found = reckon(holdings, now=await store.now(), epoch=epoch, permit=permit)
+    await _save(store, holdings, found, actor)
+    if found.order is not None:
+        await give_order(store, found.order, actor, traceparent, receive_time)
+    return tuple(found.alerts)
+
+
+async def _save(store: Store, holdings: Holdings, found: Reckoning, actor: Actor) -> None:
+    before = {sub.name: sub for sub in holdings.subscriptions}
+    for sub in found.subscriptions:
+        await store.save_subscription(sub)
+        await store.audit(_subscription_change(actor, before.get(sub.name), sub))
+    for purchase in found.purchases:
+        await store.save_purchase(purchase)
+        await store.audit(purchase_change(actor, purchase))
+
+
+async def give_order(
+    store: Store, order: Order, actor: Actor, traceparent: str, receive_time: datetime | None
+) -> None:
+    """Write an order and the fact of it. The caller holds the account's lock."""
+    await store.save_order(order)
+    await store.append(CapacityOrdered(order, receive_time), traceparent)
+    details = (
+        ("incarnation", str(order.incarnation)),
+        ("epoch", str(order.epoch)),
+        ("generation", str(order.generation)),
+        ("plan", order.plan),
+    )
+    reason = "RETENTION_OVER" if order.phase is Phase.DELETED else "ACCOUNT_CHANGED"
+    action = f"order.{order.phase.lower()}"
+    await store.audit(Change(actor, action, order.account, reason, details))
+
+
+def _subscription_change(actor: Actor, before: Subscription | None, after: Subscription) -> Change:
+    was = before.state if before else "NEW"
+    details = (("account", after.account), ("plan", after.offer.plan), ("before", was))
+    return Change(actor, "subscription.change", after.name, after.state, details)
+
+
+def purchase_change(actor: Actor, purchase: Purchase) -> Change:
+    """Return the audit line of what became of a purchase."""
+    details = (("account", purchase.account), ("checkout", purchase.checkout.checkout_id))
+    action = f"purchase.{purchase.status.lower()}"
+    return Change(actor, action, purchase.name, purchase.reason or "PAID", details)

@@ -1,0 +1,108 @@
+"""The loops of subscription: retention timer, unknown prices, epochs, housekeeping.
+
+The relay to the provisioner is the chassis's; `__main__` starts it beside these.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from services.chassis.backoff import Jitter, system_jitter
+from services.chassis.clock import Clock
+from services.chassis.db import Pool
+from services.chassis.errors import is_transient
+from services.chassis.metrics import Metrics
+from services.chassis.outbox import backlog
+from services.subscription import convert, usecases
+from services.subscription.domain import Actor
+from services.subscription.servicer import FactIntake
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("subscription.worker")
+
+Step = Callable[[], Awaitable[None]]
+HOUSEKEEPING = 15.0
+PURGE = 3600.0
+SYSTEM = Actor("subscription")
+
+
+async def every(
+    seconds: float, name: str, step: Step, clock: Clock, jitter: Jitter = system_jitter
+) -> None:
+    """Run a step for ever, about every so many seconds, spread over a fifth of that.
+
+    A step that fails is tried again at its next time: it reads what is to do from the database.
+    """
+    failures = 0
+    while True:
+        try:
+            await step()
+        except Exception as error:  # noqa: BLE001 - a loop that ended would be missed by nobody
+            failures += 1
+            passing = is_transient(error)
+            if failures == 1 or not passing:
+                write = _log.warning if passing else _log.error
+                write(f"{name} failed.", error=str(error), exc_info=None if passing else error)
+        else:
+            if failures:
+                _log.info(f"{name} goes on.", failures=failures)
+            failures = 0
+        await clock.sleep(seconds * (0.9 + 0.2 * jitter()))
+
+
+@dataclass(slots=True)
+class Chores:
+    """What is done from time to time; every method is one step of a loop."""
+
+    intake: FactIntake
+    pool: Pool
+    metrics: Metrics
+    _stopped: bool = field(default=False, init=False)
+
+    async def sweep(self) -> None:
+        """Act on graces that are over; stops, and says so, before it touches too many accounts."""
+        swept = await usecases.sweep_retention(self.intake.tx)
+        gauge = self.metrics.gauge("retention_stopped", "1 while the retention timer is stopped")
+        gauge.set(1 if swept.stopped else 0)
+        if swept.stopped and not self._stopped:
+            _log.error(
+                "The retention timer is stopped: it would touch too many accounts.",
+                due=swept.due,
+                limit=swept.limit,
+            )
+        self._stopped = swept.stopped
+        if swept.done:
+            _log.info("Retention times were over.", accounts=swept.done)
+        self.intake.alerting.tell(swept.alerts)
+
+    async def retry_prices(self) -> None:
+        """Apply what waited for prices that a catalog knows by now."""
+        intake = self.intake
+        alerts = await usecases.retry_unknown_prices(intake.tx, intake.pricing, intake.ids)
+        intake.alerting.tell(alerts)
+
+    async def resend(self) -> None:
+        """Give orders of an older epoch again."""
+        sent = await usecases.resend_behind(self.intake.tx, SYSTEM)
+        if sent:
+            _log.info("Orders were given again in a new epoch.", accounts=sent)
+
+    async def purge(self) -> None:
+        """Forget idempotency keys that are past their time."""
+        while await self.intake.tx.run(lambda store: store.forget_answers()):
+            pass
+
+    async def count_backlog(self) -> None:
+        """Show how much waits for the provisioner."""
+        waiting = {row.destination: row for row in await backlog(self.pool)}
+        row = waiting.get("provisioner")
+        facts = self.metrics.gauge("outbox_facts", "Facts that wait", ("destination",))
+        facts.labels("provisioner").set(row.facts if row else 0)
+        oldest = self.metrics.gauge("outbox_oldest_seconds", "Age of the oldest", ("destination",))
+        oldest.labels("provisioner").set(row.oldest_seconds if row else 0)
+
+    async def take_kept(self) -> None:
+        """Take what an earlier version kept because it did not know it."""
+        taken = await usecases.retake_unknown(self.intake.tx, convert.KNOWN_TYPES, self.intake.take)
+        if taken:
+            _log.info("Facts that were kept unknown are taken.", facts=taken)

@@ -1,0 +1,273 @@
+"""Payments in memory: the store, and a provider whose objects a test sets by hand."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from services.chassis.errors import Refusal
+from services.chassis.idempotency import IdempotencyConflict
+from services.payments.binding import Operation, OperationState
+from services.payments.domain import Capabilities, Identity, ObjectRef, OperationId, RootKind
+from services.payments.errors import ObjectOutOfReach
+from services.payments.events import (
+    Cursor,
+    EventState,
+    Judgement,
+    NewEvent,
+    RawRequest,
+    Refused,
+    Sealed,
+    StoredEvent,
+    VerifiedEvent,
+)
+from services.payments.facts import Fact, MoneyFact
+from services.payments.ports import AuditEntry, Json, Lease, ObjectRow, OnceKey
+from services.payments.store import QUEUE, Codec
+from services.payments.views import Projection, Proof
+from tests.fakes.chassis import MemoryTx, Table, memory_outbox, memory_queue
+
+EVENTS: Table[tuple[str, str], StoredEvent] = Table("events")
+BODIES: Table[tuple[str, str], tuple[datetime, Sealed]] = Table("event_bodies")
+OBJECTS: Table[tuple[str, str, ObjectRef], ObjectRow] = Table("provider_objects")
+FACTS: Table[str, MoneyFact] = Table("money_facts")
+OPERATIONS: Table[OperationId, Operation] = Table("operations")
+TOKENS: Table[str, tuple[float, float]] = Table("request_tokens")
+ACCOUNTS: Table[str, Identity] = Table("provider_accounts")
+ANSWERS: Table[OnceKey, tuple[bytes, str]] = Table("idempotency")
+AUDIT: Table[int, AuditEntry] = Table("audit")
+
+PINNED = Identity("acct_memory", livemode=False)
+_CAN = Capabilities(checkout=True, webhooks=True)
+
+
+class MemoryStore:
+    """The in-memory twin of ``PgStore``."""
+
+    def __init__(self, tx: MemoryTx, codec: Codec) -> None:
+        self._tx = tx
+        self._codec = codec
+
+    async def put_events(self, events: Sequence[NewEvent]) -> Sequence[bool]:
+        new: list[bool] = []
+        for event in sorted(events, key=lambda event: event.event.id):
+            name = (event.provider, event.event.id)
+            known = await self._tx.lock(EVENTS, name)
+            new.append(known is None)
+            if known is None:
+                await self._tx.put(EVENTS, name, _stored(event))
+                await self._tx.put(BODIES, name, (event.receive_time, event.body))
+            else:
+                counted = replace(known, deliveries=known.deliveries + event.copies)
+                await self._tx.put(EVENTS, name, counted)
+        order = sorted(range(len(events)), key=lambda place: events[place].event.id)
+        answers = dict(zip(order, new, strict=True))
+        return [answers[place] for place in range(len(events))]
+
+    async def enqueue(self, roots: Sequence[ObjectRef]) -> None:
+        for priority in sorted({root.priority for root in roots}):
+            keys = [root.key for root in roots if root.priority == priority]
+            await memory_queue.enqueue(self._tx, QUEUE, keys, priority=priority)
+
+    async def event(self, provider: str, event_id: str) -> StoredEvent | None:
+        return await self._tx.lock(EVENTS, (provider, event_id))
+
+    async def list_events(
+        self, state: EventState | None, after: Cursor | None, limit: int
+    ) -> Sequence[StoredEvent]:
+        await self._tx.db.step()
+        found = [
+            event
+            for _, event in self._tx.rows(EVENTS)
+            if (state is None or event.judgement.state is state)
+            and (after is None or _place(event) < (after.receive_time, after.event_id))
+        ]
+        return sorted(found, key=_place, reverse=True)[:limit]
+
+    async def reopen(
+        self, provider: str, event_id: str, judgement: Judgement, root: ObjectRef | None
+    ) -> None:
+        known = await self._tx.lock(EVENTS, (provider, event_id))
+        assert known is not None, "the caller has looked"
+        again = replace(
+            known, judgement=judgement, replay=True, event=replace(known.event, root=root)
+        )
+        await self._tx.put(EVENTS, (provider, event_id), again)
+
+    async def open_events(
+        self, provider: str, root: ObjectRef, limit: int
+    ) -> Sequence[StoredEvent]:
+        await self._tx.db.step()
+        found = [
+            event
+            for (owner, _), event in self._tx.rows(EVENTS)
+            if owner == provider
+            and event.event.root == root
+            and event.judgement.state in (EventState.PENDING, EventState.FAILED)
+        ]
+        return sorted(found, key=_place)[:limit]
+
+    async def body(self, provider: str, event_id: str) -> Sealed | None:
+        await self._tx.db.step()
+        kept = self._tx.get(BODIES, (provider, event_id))
+        return None if kept is None else kept[1]
+
+    async def settle(self, provider: str, event_ids: Sequence[str], judgement: Judgement) -> None:
+        done = judgement.state is EventState.DONE
+        for event_id in sorted(event_ids):
+            known = await self._tx.lock(EVENTS, (provider, event_id))
+            if known is not None:
+                settled = replace(known, judgement=judgement, replay=known.replay and not done)
+                await self._tx.put(EVENTS, (provider, event_id), settled)
+
+    async def drop_bodies(self, before: datetime, limit: int) -> int:
+        old = [name for name, (at, _) in self._tx.rows(BODIES) if at < before][:limit]
+        for name in old:
+            await self._tx.delete(BODIES, name)
+        return len(old)
+
+    async def next_ticket(self) -> int:
+        await self._tx.db.step()
+        return self._tx.db.next("fetch_tickets")
+
+    async def lock_object(self, provider: str, account: str, ref: ObjectRef) -> ObjectRow:
+        await self._tx.insert(OBJECTS, (provider, account, ref), ObjectRow())
+        row = self._tx.get(OBJECTS, (provider, account, ref))
+        assert row is not None, "it was inserted or was there"
+        return row
+
+    async def save_object(
+        self,
+        provider: str,
+        account: str,
+        ref: ObjectRef,
+        row: ObjectRow,
+        summary: Mapping[str, Json],
+    ) -> None:
+        await self._tx.put(OBJECTS, (provider, account, ref), row)
+
+    async def record_fact(self, fact: MoneyFact) -> bool:
+        return await self._tx.insert(FACTS, fact.id, fact)
+
+    async def append(self, fact: Fact, traceparent: str) -> None:
+        await memory_outbox.append(self._tx, [self._codec(fact, traceparent)])
+
+    async def put_operation(self, operation: Operation) -> None:
+        if not await self._tx.insert(OPERATIONS, operation.id, operation):
+            raise ValueError(f"{operation.id} is taken")
+
+    async def operation(self, operation_id: OperationId) -> Operation | None:
+        await self._tx.db.step()
+        return self._tx.get(OPERATIONS, operation_id)
+
+    async def operation_made(self, operation_id: OperationId, object_id: str) -> None:
+        known = await self._tx.lock(OPERATIONS, operation_id)
+        if known is not None and not known.object_id:
+            made = replace(known, object_id=object_id, state=OperationState.MADE)
+            await self._tx.put(OPERATIONS, operation_id, made)
+
+    async def take_token(self, endpoint: str, per_second: float) -> float:
+        now = self._tx.db.now()
+        tokens, refilled = await self._tx.lock(TOKENS, endpoint) or (per_second, now)
+        filled = min(per_second, tokens + per_second * (now - refilled))
+        if filled < 1:
+            return max(0.01, (1 - filled) / per_second)
+        await self._tx.put(TOKENS, endpoint, (filled - 1, now))
+        return 0.0
+
+    async def pinned(self, provider: str) -> Identity | None:
+        await self._tx.db.step()
+        return self._tx.get(ACCOUNTS, provider)
+
+    async def pin(self, provider: str, identity: Identity) -> Identity:
+        await self._tx.insert(ACCOUNTS, provider, identity)
+        return self._tx.get(ACCOUNTS, provider) or identity
+
+    async def still_ours(self, lease: Lease) -> bool:
+        return await lease.still_ours(self._tx)
+
+    async def once(
+        self, key: OnceKey, request_hash: bytes, produce: Callable[[], Awaitable[str]]
+    ) -> str:
+        if not key.key:
+            return await produce()
+        known = await self._tx.lock(ANSWERS, key)
+        if known is None:
+            answer = await produce()
+            await self._tx.put(ANSWERS, key, (request_hash, answer))
+            return answer
+        if known[0] != request_hash:
+            raise IdempotencyConflict("The idempotency key was used for another request.")
+        return known[1]
+
+    async def audit(self, entry: AuditEntry) -> None:
+        await self._tx.put(AUDIT, self._tx.db.next("audit"), entry)
+
+
+def _stored(event: NewEvent) -> StoredEvent:
+    return StoredEvent(
+        provider=event.provider,
+        event=event.event,
+        judgement=event.judgement,
+        receive_time=event.receive_time,
+        deliveries=event.copies,
+        traceparent=event.traceparent,
+    )
+
+
+def _place(event: StoredEvent) -> tuple[datetime, str]:
+    return event.receive_time, event.event.id
+
+
+async def _nothing(_root: ObjectRef) -> None:
+    """Nothing happens while an object is fetched."""
+
+
+@dataclass
+class MemoryProvider:
+    """A provider with the objects that a test gives it.
+
+    ``during`` runs while an object is fetched, after it was looked at. An object that is a refusal
+    is raised.
+    """
+
+    identity: Identity = PINNED
+    objects: dict[ObjectRef, Projection | Refusal] = field(default_factory=dict)
+    during: Callable[[ObjectRef], Awaitable[None]] = _nothing
+    fetched: list[ObjectRef] = field(default_factory=list)
+    name: str = "memory"
+    capabilities: Capabilities = _CAN
+
+    def verify(self, raw: RawRequest) -> VerifiedEvent | Refused:
+        """Believe whoever says that it is signed: the body is an event's id, type and object."""
+        if raw.headers.get("signed") != "yes":
+            return Refused("SIGNATURE_MISSING")
+        event_id, event_type, object_id = raw.body.decode().split(" ")
+        created = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
+        root = self.root(event_type, object_id)
+        account, livemode = raw.headers.get("account", ""), "live" in raw.headers
+        return VerifiedEvent(event_id, event_type, object_id, account, livemode, "1", created, root)
+
+    def root(self, event_type: str, object_id: str) -> ObjectRef | None:
+        """Types are ``<kind>.<what happened>``."""
+        kind = event_type.partition(".")[0]
+        return ObjectRef(RootKind(kind), object_id) if kind in list(RootKind) else None
+
+    def reads_body(self, event_type: str) -> bool:
+        return event_type == "invoice.failed"
+
+    def proof(self, event: VerifiedEvent, body: bytes | None) -> Proof:
+        return Proof(payment_failed=event.type == "invoice.failed")
+
+    async def identify(self) -> Identity:
+        return self.identity
+
+    async def fold(self, root: ObjectRef) -> Projection:
+        self.fetched.append(root)
+        found = self.objects.get(root, ObjectOutOfReach(f"no {root.key}"))
+        await self.during(root)
+        if isinstance(found, Refusal):
+            raise found
+        return found
+
+    async def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,379 @@
+"""The provisioner's store and cluster, in memory.
+
+The store holds domain values and passes the store's suite. The cluster is a small honest API
+server for the objects of a tenant: uids, resourceVersions, preconditions, managed fields with the
+pruning of server-side apply, and namespaces that take a while to go.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from services.chassis.facts import FactRecord
+from services.chassis.wakeups import after_commit
+from services.provisioner import naming
+from services.provisioner.domain import Json, JsonObject, Observed, Scope, Tenant, TenantPhase
+from services.provisioner.errors import (
+    NamespaceTerminating,
+    ObjectChanged,
+    ObjectExists,
+    ObjectGone,
+)
+from services.provisioner.objects import Live, Ref, ref_of
+from services.provisioner.ports import TENANTS, Audited
+from services.provisioner.store import QUEUE, Codec
+from tests.fakes import memory_inbox, memory_outbox, memory_queue
+from tests.fakes.memory_db import MemoryTx, Table
+
+T = TypeVar("T")
+
+TENANT_ROWS: Table[str, Tenant] = Table("tenants")
+CHANGED: Table[str, float] = Table("tenants_changed")
+NUMBERS: Table[str, int] = Table("tenant_numbers")
+AUDIT: Table[int, Audited] = Table("audit")
+
+
+class MemoryStore:
+    """The in-memory twin of PgStore."""
+
+    def __init__(self, tx: MemoryTx, codec: Codec) -> None:
+        self._tx = tx
+        self._codec = codec
+
+    async def lock_incarnation(self, account: str, incarnation: int) -> Tenant | None:
+        for tenant_id, tenant in self._tx.rows(TENANT_ROWS):
+            if (tenant.order.account, tenant.order.incarnation) == (account, incarnation):
+                return await self._tx.lock(TENANT_ROWS, tenant_id)
+        return None
+
+    async def lock_tenant(self, tenant_id: str) -> Tenant | None:
+        return await self._tx.lock(TENANT_ROWS, tenant_id)
+
+    async def get_tenant(self, tenant_id: str) -> Tenant | None:
+        await self._tx.db.step()
+        return self._tx.get(TENANT_ROWS, tenant_id)
+
+    async def add_tenant(self, tenant: Tenant) -> Tenant | None:
+        number = (await self._tx.lock(NUMBERS, "last") or 0) + 1
+        await self._tx.put(NUMBERS, "last", number)
+        added = replace(tenant, number=number, change=0)
+        if not await self._tx.insert(TENANT_ROWS, tenant.id, added):
+            return None
+        await self._touch(tenant.id)
+        return added
+
+    async def save_tenant(self, tenant: Tenant) -> Tenant:
+        before = self._tx.get(TENANT_ROWS, tenant.id)
+        if before is None:
+            raise LookupError(f"tenant {tenant.id} was locked and is not there")
+        saved = replace(tenant, change=before.change + 1)
+        await self._tx.put(TENANT_ROWS, tenant.id, saved)
+        await self._touch(tenant.id)
+        return saved
+
+    async def name_taken(self, namespace: str) -> bool:
+        return any(tenant.namespace == namespace for _, tenant in self._tx.rows(TENANT_ROWS))
+
+    async def list_tenants(
+        self, scope: Scope, account: str, after: int, limit: int
+    ) -> Sequence[Tenant]:
+        return [one for one in self._seen(scope, account) if one.number > after][:limit]
+
+    async def changed_within(self, scope: Scope, account: str, seconds: float) -> Sequence[Tenant]:
+        since = self._tx.db.now() - seconds
+        changed = {key for key, at in self._tx.rows(CHANGED) if at > since}
+        return [one for one in self._seen(scope, account) if one.id in changed]
+
+    async def all_ids(self, after: str, limit: int) -> Sequence[str]:
+        return sorted(
+            tenant.id
+            for _, tenant in self._tx.rows(TENANT_ROWS)
+            if tenant.id > after and not _gone(tenant)
+        )[:limit]
+
+    async def enqueue(self, tenant_ids: Sequence[str]) -> None:
+        await memory_queue.enqueue(self._tx, QUEUE, tenant_ids)
+
+    async def append(self, fact: Observed) -> None:
+        await memory_outbox.append(self._tx, [self._codec.fact(fact)])
+
+    async def keep_unknown(self, fact: FactRecord, source: str) -> None:
+        await memory_inbox.keep_unknown(self._tx, fact, source)
+
+    async def audit(self, entry: Audited) -> None:
+        await self._tx.put(AUDIT, self._tx.db.next("audit"), entry)
+
+    def _seen(self, scope: Scope, account: str) -> list[Tenant]:
+        found = [
+            tenant
+            for _, tenant in self._tx.rows(TENANT_ROWS)
+            if scope.admits(tenant.order) and account in ("", tenant.order.account)
+        ]
+        return sorted(found, key=lambda tenant: tenant.number)
+
+    async def _touch(self, tenant_id: str) -> None:
+        await self._tx.put(CHANGED, tenant_id, self._tx.db.now())
+        after_commit(TENANTS)
+
+
+def _gone(tenant: Tenant) -> bool:
+    seen = tenant.observed_generation == tenant.version.generation
+    return tenant.phase is TenantPhase.DELETED and seen
+
+
+@dataclass
+class MemoryCluster:
+    """Objects by name. ``calls`` are the requests in their order, as (verb, ref)."""
+
+    slow_deletion: bool = False
+    calls: list[tuple[str, Ref]] = field(default_factory=list)
+    stored: dict[Ref, dict[str, Any]] = field(default_factory=dict)
+    _version: int = 0
+
+    async def get(self, ref: Ref, *, timeout: float) -> Live | None:
+        self.calls.append(("get", ref))
+        return self.read(ref)
+
+    async def create(self, wanted: JsonObject, *, timeout: float) -> Live:
+        ref = ref_of(wanted)
+        self.calls.append(("create", ref))
+        if ref in self.stored:
+            raise ObjectExists(f"{ref.name} stands")
+        self._check_namespace(ref)
+        content: dict[str, Any] = deepcopy(dict(wanted))
+        fields = _fields(content)
+        self._default(content)
+        content["metadata"] |= {"uid": f"uid-{self._version + 1}"}
+        content["metadata"]["managedFields"] = [_entry("Update", fields)]
+        return self._put(ref, content)
+
+    async def hand_over(
+        self, live: Live, managed_fields: Sequence[Json], *, timeout: float
+    ) -> Live:
+        self.calls.append(("hand_over", live.ref))
+        content = self._pinned(live)
+        content["metadata"]["managedFields"] = deepcopy(list(managed_fields))
+        return self._put(live.ref, content)
+
+    async def apply(self, wanted: JsonObject, live: Live, *, timeout: float) -> Live:
+        self.calls.append(("apply", live.ref))
+        content = self._pinned(live)
+        entries = content["metadata"].get("managedFields") or []
+        fields = _fields(wanted)
+        applied = [one for one in entries if _is_ours(one, "Apply")]
+        others = [one for one in entries if not _is_ours(one, "Apply")]
+        for entry in applied:
+            kept = [fields, *(one["fieldsV1"] for one in others)]
+            _prune(content, entry["fieldsV1"], kept)
+        _merge(content, wanted)
+        self._default(content)
+        content["metadata"]["managedFields"] = [_entry("Apply", fields), *others]
+        return self._put(live.ref, content)
+
+    async def delete(self, live: Live, *, timeout: float) -> None:
+        self.calls.append(("delete", live.ref))
+        if live.ref not in self.stored:
+            return
+        content = self._pinned(live)
+        if live.ref.kind == "Namespace" and self.slow_deletion:
+            content["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+            self._put(live.ref, content)
+        else:
+            self.remove(live.ref)
+
+    # What others do: no calls of ours.
+
+    def read(self, ref: Ref) -> Live | None:
+        """Return an object as it stands."""
+        content = self.stored.get(ref)
+        return None if content is None else Live(ref, deepcopy(content))
+
+    def at(self, ref: Ref) -> Live:
+        """Return an object that must stand."""
+        live = self.read(ref)
+        assert live is not None, f"{ref} does not stand"
+        return live
+
+    def edit(self, ref: Ref, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change an object as somebody with kubectl would."""
+        content = deepcopy(self.stored[ref])
+        change(content)
+        self._put(ref, content)
+
+    def scale(self, ref: Ref, replicas: int) -> None:
+        """Set the replicas as the autoscaler does, through its subresource."""
+        content = deepcopy(self.stored[ref])
+        content["spec"]["replicas"] = replicas
+        entry = _entry("Update", {"f:spec": {"f:replicas": {}}})
+        content["metadata"]["managedFields"].append(
+            {**entry, "manager": "autoscaler", "subresource": "scale"}
+        )
+        self._put(ref, content)
+
+    def remove(self, ref: Ref) -> None:
+        """Let an object be gone, a namespace with all that is in it."""
+        del self.stored[ref]
+        if ref.kind == "Namespace":
+            for inner in [one for one in self.stored if one.namespace == ref.name]:
+                del self.stored[inner]
+
+    def foreign(self, ref: Ref) -> Live:
+        """Let an object of somebody else stand."""
+        metadata = {"name": ref.name, "uid": f"foreign-{self._version}"}
+        return self._put(
+            ref, {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": metadata}
+        )
+
+    def of_kind(self, kind: str) -> list[Live]:
+        """Return the objects of a kind."""
+        return [Live(ref, deepcopy(one)) for ref, one in self.stored.items() if ref.kind == kind]
+
+    def verbs(self) -> list[str]:
+        """Return the verbs of the calls."""
+        return [verb for verb, _ in self.calls]
+
+    def _check_namespace(self, ref: Ref) -> None:
+        if not ref.namespace:
+            return
+        namespace = self.read(Ref("v1", "Namespace", "", ref.namespace))
+        if namespace is None:
+            raise ObjectGone(f"there is no namespace {ref.namespace}")
+        if namespace.deleting:
+            raise NamespaceTerminating(f"namespace {ref.namespace} is going")
+
+    def _pinned(self, live: Live) -> dict[str, Any]:
+        content = self.stored.get(live.ref)
+        if content is None:
+            raise ObjectChanged(f"{live.ref.name} does not stand")
+        if content["metadata"]["resourceVersion"] != live.resource_version:
+            raise ObjectChanged(f"{live.ref.name} was changed")
+        return deepcopy(content)
+
+    def _default(self, content: dict[str, Any]) -> None:
+        if content["kind"] == "Deployment":
+            content["spec"].setdefault("replicas", 1)
+
+    def _put(self, ref: Ref, content: dict[str, Any]) -> Live:
+        self._version += 1
+        content["metadata"]["resourceVersion"] = str(self._version)
+        self.stored[ref] = content
+        return Live(ref, deepcopy(content))
+
+
+@dataclass
+class MemoryView:
+    """What was heard of a MemoryCluster: all of it, or what was heard before it was frozen."""
+
+    cluster: MemoryCluster
+    ready: bool = True
+    frozen: dict[Ref, Live] | None = None
+
+    def objects(self, tenant_id: str) -> Mapping[Ref, Live]:
+        known = self.frozen if self.frozen is not None else self._all()
+        return {
+            ref: live for ref, live in known.items() if live.label(naming.LABEL_TENANT) == tenant_id
+        }
+
+    def freeze(self) -> None:
+        """Hear nothing from now on."""
+        self.frozen = self._all()
+
+    def _all(self) -> dict[Ref, Live]:
+        return {ref: Live(ref, deepcopy(one)) for ref, one in self.cluster.stored.items()}
+
+
+@dataclass
+class FaultyCluster:
+    """A cluster at which something happens at the n-th call (from 0), before it or after it."""
+
+    cluster: MemoryCluster
+    call: int
+    happens: Callable[[], Awaitable[None]]
+    before: bool
+    made: int = 0
+
+    async def get(self, ref: Ref, *, timeout: float) -> Live | None:
+        return await self._at(lambda: self.cluster.get(ref, timeout=timeout))
+
+    async def create(self, wanted: JsonObject, *, timeout: float) -> Live:
+        return await self._at(lambda: self.cluster.create(wanted, timeout=timeout))
+
+    async def hand_over(
+        self, live: Live, managed_fields: Sequence[Json], *, timeout: float
+    ) -> Live:
+        return await self._at(lambda: self.cluster.hand_over(live, managed_fields, timeout=timeout))
+
+    async def apply(self, wanted: JsonObject, live: Live, *, timeout: float) -> Live:
+        return await self._at(lambda: self.cluster.apply(wanted, live, timeout=timeout))
+
+    async def delete(self, live: Live, *, timeout: float) -> None:
+        return await self._at(lambda: self.cluster.delete(live, timeout=timeout))
+
+    async def _at(self, call: Callable[[], Awaitable[T]]) -> T:
+        now = self.made == self.call
+        self.made += 1
+        if now and self.before:
+            await self.happens()
+        answer = await call()
+        if now and not self.before:
+            await self.happens()
+        return answer
+
+
+@dataclass
+class MemoryLease:
+    """A lease with so many seconds left."""
+
+    left: float = 30.0
+
+    def remaining(self) -> float:
+        return self.left
+
+
+def _entry(operation: str, fields: JsonObject) -> dict[str, Any]:
+    return {
+        "manager": naming.FIELD_MANAGER,
+        "operation": operation,
+        "fieldsType": "FieldsV1",
+        "fieldsV1": fields,
+        "time": datetime(2026, 1, 1).isoformat(),  # noqa: DTZ001 - only a text
+    }
+
+
+def _is_ours(entry: Mapping[str, Any], operation: str) -> bool:
+    return (entry["manager"], entry["operation"]) == (naming.FIELD_MANAGER, operation)
+
+
+def _fields(content: Json, *, top: bool = True) -> dict[str, Any]:
+    if not isinstance(content, Mapping):
+        return {}
+    identity = ("apiVersion", "kind", "name", "namespace")
+    return {
+        f"f:{key}": _fields(value, top=top and key == "metadata")
+        for key, value in content.items()
+        if not (top and key in identity)
+    }
+
+
+def _prune(
+    content: dict[str, Any], owned: Mapping[str, Any], kept: list[Mapping[str, Any]]
+) -> None:
+    for key, inner in owned.items():
+        name = key.removeprefix("f:")
+        still = [one[key] for one in kept if key in one]
+        if name not in content:
+            continue
+        if inner and isinstance(content[name], dict):
+            _prune(content[name], inner, still)
+        elif not still:
+            del content[name]
+
+
+def _merge(content: dict[str, Any], wanted: JsonObject) -> None:
+    for key, value in wanted.items():
+        if isinstance(value, Mapping) and isinstance(content.get(key), dict):
+            _merge(content[key], value)
+        else:
+            content[key] = deepcopy(value)

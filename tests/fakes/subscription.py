@@ -1,0 +1,302 @@
+"""Subscription's store in memory, held to the same suite as the one on PostgreSQL."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from services.chassis.facts import FactRecord
+from services.chassis.idempotency import IdempotencyConflict
+from services.chassis.wakeups import Wakeups
+from services.subscription.domain import (
+    Account,
+    AccountKind,
+    CapacityOrdered,
+    Change,
+    Evidence,
+    Observation,
+    OnceScope,
+    Order,
+    ParkedFact,
+    Purchase,
+    PurchaseStatus,
+    Sight,
+    Subscription,
+    UnitKey,
+)
+from services.subscription.incoming import Customer
+from services.subscription.reckoning import Holdings
+from tests.fakes import memory_inbox, memory_outbox
+from tests.fakes.memory_db import MemoryDatabase, MemoryTransactions, MemoryTx
+from tests.fakes.subscription_facts import (
+    ACCOUNTS,
+    ANSWERS,
+    AUDIT,
+    CUSTOMERS,
+    EPOCH,
+    FAILURES,
+    INVOICES,
+    OBSERVATIONS,
+    ORDERS,
+    OUTSIDE_NAMES,
+    PURCHASES,
+    SNAPSHOTS,
+    SUBSCRIPTIONS,
+    CustomerRow,
+    InvoiceRow,
+    MemoryFacts,
+)
+
+__all__ = ["AUDIT", "FAILURES", "MemoryStore", "memory_transactions"]
+
+Encode = Callable[[CapacityOrdered, str], FactRecord]
+
+
+class MemoryAccounts:
+    """Accounts and customers, in memory."""
+
+    _tx: MemoryTx
+
+    async def lock_customer(self, customer: Customer) -> str:
+        await self._tx.insert(CUSTOMERS, customer, CustomerRow(""))
+        row = await self._tx.lock(CUSTOMERS, customer)
+        return row.account if row else ""
+
+    async def bind_customer(self, customer: Customer, account: str) -> None:
+        await self._tx.put(CUSTOMERS, customer, CustomerRow(account))
+        for name, purchase in self._tx.rows(PURCHASES):
+            if purchase.checkout.payer.customer == customer and not purchase.account:
+                await self._tx.put(PURCHASES, name, replace(purchase, account=account))
+        for key, invoice in self._tx.rows(INVOICES):
+            if invoice.fact.payer.customer == customer and not invoice.account:
+                await self._tx.put(INVOICES, key, replace(invoice, account=account))
+        for unit, snapshot in self._tx.rows(SNAPSHOTS):
+            if snapshot.seen.payer.customer == customer and not snapshot.account:
+                await self._tx.put(SNAPSHOTS, unit, replace(snapshot, account=account))
+
+    async def add_account(self, account: Account) -> bool:
+        outside = (account.kind, account.external_id)
+        if account.external_id and not await self._tx.insert(OUTSIDE_NAMES, outside, account.name):
+            return False
+        return await self._tx.insert(ACCOUNTS, account.name, account)
+
+    async def account(self, name: str) -> Account | None:
+        await self._tx.db.step()
+        return self._tx.get(ACCOUNTS, name)
+
+    async def account_named(self, kind: AccountKind, external_id: str) -> Account | None:
+        await self._tx.db.step()
+        name = self._tx.get(OUTSIDE_NAMES, (kind, external_id))
+        return self._tx.get(ACCOUNTS, name) if name else None
+
+    async def lock_account(self, name: str) -> Account | None:
+        return await self._tx.lock(ACCOUNTS, name)
+
+    async def customers(self, account: str) -> Sequence[Customer]:
+        await self._tx.db.step()
+        return sorted(key for key, row in self._tx.rows(CUSTOMERS) if row.account == account)
+
+    async def owner_of(self, customer: Customer) -> str:
+        await self._tx.db.step()
+        row = self._tx.get(CUSTOMERS, customer)
+        return row.account if row else ""
+
+
+class MemoryBooks:
+    """What accounts hold and what is ordered for them, in memory."""
+
+    _tx: MemoryTx
+    _encode: Encode
+
+    async def holdings(self, account: Account) -> Holdings:
+        await self._tx.db.step()
+        name = account.name
+        orders = await self.orders(name)
+        return Holdings(
+            account,
+            purchases=[row for _, row in self._tx.rows(PURCHASES) if row.account == name],
+            evidence=_evidence([row for _, row in self._tx.rows(INVOICES) if row.account == name]),
+            snapshots=[row for _, row in self._tx.rows(SNAPSHOTS) if row.account == name],
+            subscriptions=sorted(
+                (row for _, row in self._tx.rows(SUBSCRIPTIONS) if row.account == name),
+                key=lambda sub: (sub.create_time, sub.name),
+            ),
+            order=orders[-1] if orders else None,
+        )
+
+    async def save_subscription(self, subscription: Subscription) -> None:
+        await self._tx.put(SUBSCRIPTIONS, subscription.name, subscription)
+
+    async def save_order(self, order: Order) -> None:
+        key = (order.account, order.incarnation)
+        before = await self._tx.lock(ORDERS, key)
+        if before and before.phase == "DELETED" and order.phase != "DELETED":
+            raise ValueError(f"incarnation {order.incarnation} of {order.account} is closed")
+        await self._tx.put(ORDERS, key, order)
+        account = await self._tx.lock(ACCOUNTS, order.account)
+        if account is not None and account.generation < order.generation:
+            newer = replace(account, generation=order.generation)
+            await self._tx.put(ACCOUNTS, order.account, newer)
+
+    async def orders(self, account: str) -> Sequence[Order]:
+        await self._tx.db.step()
+        found = (order for (name, _), order in self._tx.rows(ORDERS) if name == account)
+        return sorted(found, key=lambda order: order.incarnation)
+
+    async def append(self, fact: CapacityOrdered, traceparent: str) -> None:
+        await memory_outbox.append(self._tx, [self._encode(fact, traceparent)])
+
+    async def epoch(self) -> int:
+        await self._tx.db.step()
+        return self._tx.get(EPOCH, "only") or 1
+
+    async def raise_epoch(self) -> int:
+        raised = (await self._tx.lock(EPOCH, "only") or 1) + 1
+        await self._tx.put(EPOCH, "only", raised)
+        return raised
+
+    async def accounts_behind(self, limit: int) -> Sequence[str]:
+        epoch = await self.epoch()
+        behind = {order.account for _, order in self._tx.rows(ORDERS) if order.epoch < epoch}
+        return sorted(behind)[:limit]
+
+    async def due_accounts(self, limit: int) -> Sequence[str]:
+        await self._tx.db.step()
+        due: dict[str, datetime] = {}
+        for sub in self._due():
+            if sub.due is not None:
+                due[sub.account] = min(sub.due, due.get(sub.account, sub.due))
+        return sorted(due, key=lambda account: (due[account], account))[:limit]
+
+    async def count_due(self) -> int:
+        await self._tx.db.step()
+        return len({sub.account for sub in self._due()})
+
+    async def count_over(self, within: timedelta) -> int:
+        await self._tx.db.step()
+        since = self._now() - within
+        rows = [sub for _, sub in self._tx.rows(SUBSCRIPTIONS)]
+        return len({sub.account for sub in rows if sub.over_time and sub.over_time > since})
+
+    async def count_accounts(self) -> int:
+        await self._tx.db.step()
+        return len(self._tx.rows(ACCOUNTS))
+
+    def _due(self) -> list[Subscription]:
+        now = self._now()
+        rows = [sub for _, sub in self._tx.rows(SUBSCRIPTIONS)]
+        return [sub for sub in rows if sub.due and sub.due <= now and not sub.over]
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._tx.db.now(), UTC)
+
+
+class MemoryReadings:
+    """Pages for people, from memory."""
+
+    _tx: MemoryTx
+
+    async def list_accounts(
+        self, sight: Sight, after: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Account]:
+        await self._tx.db.step()
+        rows = sorted(
+            (row for _, row in self._tx.rows(ACCOUNTS) if sight.includes(row)),
+            key=lambda row: (row.create_time, row.name),
+        )
+        return [row for row in rows if not after or (row.create_time, row.name) > after][:limit]
+
+    async def list_subscriptions(
+        self, sight: Sight, account: str, after: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Subscription]:
+        await self._tx.db.step()
+        accounts = dict(self._tx.rows(ACCOUNTS))
+        rows = sorted(
+            (
+                row
+                for _, row in self._tx.rows(SUBSCRIPTIONS)
+                if account in ("", row.account) and sight.includes(accounts[row.account])
+            ),
+            key=lambda row: (row.create_time, row.name),
+        )
+        return [row for row in rows if not after or (row.create_time, row.name) > after][:limit]
+
+    async def list_purchases(
+        self, status: PurchaseStatus | None, before: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[Purchase]:
+        await self._tx.db.step()
+        rows = sorted(
+            (row for _, row in self._tx.rows(PURCHASES) if status in (None, row.status)),
+            key=lambda row: (row.create_time, row.name),
+            reverse=True,
+        )
+        return [row for row in rows if not before or (row.create_time, row.name) < before][:limit]
+
+    async def list_parked(self, after: int, limit: int) -> Sequence[tuple[int, ParkedFact]]:
+        await self._tx.db.step()
+        return [
+            (
+                row.seq,
+                ParkedFact(row.fact.id, row.fact.type, row.waiting_for, row.reason, row.parked_at),
+            )
+            for row in await memory_inbox.list_parked(self._tx, after=after, limit=limit)
+        ]
+
+    async def observation(self, account: str, incarnation: int) -> Observation | None:
+        await self._tx.db.step()
+        rows = [
+            row
+            for _, row in self._tx.rows(OBSERVATIONS)
+            if (row.account, row.incarnation) == (account, incarnation)
+        ]
+        return max(rows, key=lambda row: (row.epoch, row.generation, row.revision), default=None)
+
+
+class MemoryStore(MemoryFacts, MemoryAccounts, MemoryBooks, MemoryReadings):
+    """The service's store in memory, within one transaction."""
+
+    def __init__(self, tx: MemoryTx, encode: Encode) -> None:
+        self._tx = tx
+        self._encode = encode
+
+    async def now(self) -> datetime:
+        return self._now()
+
+    async def audit(self, change: Change) -> None:
+        await self._tx.put(AUDIT, self._tx.db.next("audit"), change)
+
+    async def once(self, scope: OnceScope, produce: Callable[[], Awaitable[str]]) -> str:
+        if not scope.key:
+            return await produce()
+        key = (scope.actor, scope.rpc, scope.key)
+        first = await self._tx.lock(ANSWERS, key)
+        if first is None:
+            answer = await produce()
+            await self._tx.put(ANSWERS, key, (scope.request_hash, answer))
+            return answer
+        if first[0] != scope.request_hash:
+            raise IdempotencyConflict(f"The idempotency key {scope.key!r} was used already.")
+        return first[1]
+
+    async def forget_answers(self) -> int:
+        """Nothing in memory lives for thirty days."""
+        await self._tx.db.step()
+        return 0
+
+
+def memory_transactions(
+    db: MemoryDatabase, encode: Encode, *, wakeups: Wakeups | None = None
+) -> MemoryTransactions[MemoryStore]:
+    """Return transactions of the subscription service in memory."""
+    return MemoryTransactions(db, partial(MemoryStore, encode=encode), wakeups=wakeups)
+
+
+def _evidence(rows: Sequence[InvoiceRow]) -> Sequence[Evidence]:
+    first: dict[UnitKey, datetime] = {}
+    for row in rows:
+        customer = row.fact.payer.customer
+        subscription = row.fact.provider_subscription_id
+        if subscription:
+            key = UnitKey(customer.provider, customer.provider_account, subscription)
+            first[key] = min(row.fact.pay_time, first.get(key, row.fact.pay_time))
+    return [Evidence(key, time) for key, time in first.items()]

@@ -1,0 +1,175 @@
+"""The facts of subscription's store in memory, and the tables of all of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from services.chassis.facts import FactRecord
+from services.chassis.inbox import unknown_type
+from services.subscription.domain import (
+    Account,
+    AccountKind,
+    Change,
+    Observation,
+    Order,
+    Purchase,
+    Snapshot,
+    Subscription,
+    UnitKey,
+)
+from services.subscription.incoming import Customer, InvoicePaid, InvoicePaymentFailed
+from tests.fakes import memory_inbox
+from tests.fakes.memory_db import MemoryTx, Table
+
+
+@dataclass(frozen=True)
+class InvoiceRow:
+    """A paid invoice and whose it is."""
+
+    fact: InvoicePaid
+    account: str
+
+
+@dataclass(frozen=True)
+class CustomerRow:
+    """A customer, bound or not."""
+
+    account: str
+
+
+ACCOUNTS: Table[str, Account] = Table("accounts")
+OUTSIDE_NAMES: Table[tuple[AccountKind, str], str] = Table("accounts_outside_name")
+CUSTOMERS: Table[Customer, CustomerRow] = Table("customers")
+PURCHASES: Table[str, Purchase] = Table("purchases")
+INVOICES: Table[tuple[str, str, str], InvoiceRow] = Table("invoices")
+FAILURES: Table[tuple[str, str, str, int], InvoicePaymentFailed] = Table("payment_failures")
+SNAPSHOTS: Table[UnitKey, Snapshot] = Table("snapshots")
+SUBSCRIPTIONS: Table[str, Subscription] = Table("subscriptions")
+ORDERS: Table[tuple[str, int], Order] = Table("orders")
+OBSERVATIONS: Table[str, Observation] = Table("observations")
+EPOCH: Table[str, int] = Table("epoch")
+AUDIT: Table[int, Change] = Table("audit")
+ANSWERS: Table[tuple[str, str, str], tuple[bytes, str]] = Table("idempotency")
+
+
+class MemoryFacts:
+    """Facts that came, in memory."""
+
+    _tx: MemoryTx
+
+    async def remember(self, fact: FactRecord, source: str) -> bool:
+        return await memory_inbox.remember(self._tx, fact, source)
+
+    async def keep_unknown(self, fact: FactRecord, source: str) -> None:
+        await memory_inbox.keep_unknown(self._tx, fact, source)
+
+    async def kept_unknown(self, type_name: str) -> Sequence[tuple[FactRecord, str]]:
+        await self._tx.db.step()
+        waiting_for = unknown_type(type_name)
+        rows = sorted(
+            (
+                row
+                for _, row in self._tx.rows(memory_inbox.PARKED)
+                if row.waiting_for == waiting_for
+            ),
+            key=lambda row: row.seq,
+        )
+        return [(row.fact, row.source) for row in rows[:100]]
+
+    async def forget_kept(self, fact_id: str, type_name: str) -> None:
+        for key, parked in self._tx.rows(memory_inbox.PARKED):
+            if parked.fact.id == fact_id and parked.waiting_for == unknown_type(type_name):
+                await self._tx.delete(memory_inbox.PARKED, key)
+
+    async def park(self, fact: FactRecord, waiting_for: str, reason: str, source: str) -> None:
+        await memory_inbox.park(self._tx, fact, waiting_for, str(reason), source=source)
+
+    async def unpark(self, waiting_for: str) -> int:
+        return len(await memory_inbox.unpark(self._tx, waiting_for))
+
+    async def rewait(self, fact_id: str, waiting_for: str, reason: str) -> None:
+        for key, parked in self._tx.rows(memory_inbox.PARKED):
+            if parked.fact.id == fact_id:
+                waits = replace(parked, waiting_for=waiting_for, reason=str(reason))
+                await self._tx.put(memory_inbox.PARKED, key, waits)
+
+    async def release(self, fact_id: str) -> None:
+        for key, parked in self._tx.rows(memory_inbox.PARKED):
+            if parked.fact.id == fact_id:
+                await self._tx.delete(memory_inbox.PARKED, key)
+
+    async def add_purchase(self, purchase: Purchase) -> bool:
+        return await self._tx.insert(PURCHASES, purchase.name, _plain(purchase))
+
+    async def purchase(self, name: str) -> Purchase | None:
+        await self._tx.db.step()
+        return self._tx.get(PURCHASES, name)
+
+    async def save_purchase(self, purchase: Purchase) -> None:
+        await self._tx.put(PURCHASES, purchase.name, _plain(purchase))
+
+    async def add_invoice(self, invoice: InvoicePaid, account: str) -> None:
+        customer = invoice.payer.customer
+        key = (customer.provider, customer.provider_account, invoice.invoice_id)
+        await self._tx.insert(INVOICES, key, InvoiceRow(invoice, account))
+
+    async def add_failure(self, failure: InvoicePaymentFailed) -> None:
+        customer = failure.payer.customer
+        key = (
+            customer.provider,
+            customer.provider_account,
+            failure.invoice_id,
+            failure.attempt,
+        )
+        await self._tx.insert(FAILURES, key, failure)
+
+    async def snapshot(self, key: UnitKey) -> Snapshot | None:
+        await self._tx.db.step()
+        return self._tx.get(SNAPSHOTS, key)
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        known = await self._tx.lock(SNAPSHOTS, snapshot.key)
+        if known is None or known.revision <= snapshot.revision:
+            await self._tx.put(SNAPSHOTS, snapshot.key, snapshot)
+
+    async def put_observation(self, observation: Observation) -> bool:
+        known = await self._tx.lock(OBSERVATIONS, observation.tenant)
+        if known is not None and known.revision >= observation.revision:
+            return False
+        await self._tx.put(OBSERVATIONS, observation.tenant, observation)
+        return True
+
+    async def unknown_prices(self) -> Sequence[tuple[str, str]]:
+        await self._tx.db.step()
+        found = {
+            (purchase.checkout.payer.customer.provider, price)
+            for _, purchase in self._tx.rows(PURCHASES)
+            for price in purchase.appraisal.unknown_prices
+        } | {
+            (snapshot.key.provider, price)
+            for _, snapshot in self._tx.rows(SNAPSHOTS)
+            for price in snapshot.appraisal.unknown_prices
+        }
+        return sorted(found)
+
+    async def waiting_purchases(self, provider: str, price: str) -> Sequence[Purchase]:
+        await self._tx.db.step()
+        found = [
+            purchase
+            for _, purchase in self._tx.rows(PURCHASES)
+            if price in purchase.appraisal.unknown_prices
+            and purchase.checkout.payer.customer.provider == provider
+        ]
+        return sorted(found, key=lambda purchase: purchase.name)[:100]
+
+    async def waiting_snapshots(self, provider: str, price: str) -> Sequence[Snapshot]:
+        await self._tx.db.step()
+        found = [
+            snapshot
+            for _, snapshot in self._tx.rows(SNAPSHOTS)
+            if price in snapshot.appraisal.unknown_prices and snapshot.key.provider == provider
+        ]
+        return sorted(found, key=lambda snapshot: snapshot.key.provider_subscription_id)[:100]
+
+
+def _plain(purchase: Purchase) -> Purchase:
+    return replace(purchase, reason=str(purchase.reason))

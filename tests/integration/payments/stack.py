@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import orjson
@@ -36,6 +36,9 @@ from tollgate.common.v1.fact_sink_service_pb2_grpc import add_FactSinkServicer_t
 from tollgate.payments.v1 import events_pb2, payments_pb2
 from tollgate.payments.v1 import payments_service_pb2 as pb
 from tollgate.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
+
+if TYPE_CHECKING:
+    from tollgate.payments.v1.payments_service_pb2_grpc import PaymentsServiceAsyncStub
 
 SECRET = "whsec_integration_secret"
 PATH = "/webhooks/stripe"
@@ -77,24 +80,35 @@ def payload(fact: FactRecord) -> Message:
 
 
 class Edge:
-    """Passes webhooks on, as the gateway does."""
+    """Passes webhooks on, as the gateway does, and remembers how they were answered."""
 
     def __init__(self) -> None:
-        self.stub: PaymentsServiceStub | None = None
+        self.stub: PaymentsServiceAsyncStub | None = None
+        self._outcomes: list[int] = []
+        self._changed = asyncio.Condition()
 
     async def receive(self, request: web.Request) -> web.Response:
+        if self.stub is None:
+            return web.Response(status=503)
         headers = {name.lower(): value for name, value in request.headers.items()}
         event = payments_pb2.RawEvent(
             provider="stripe", path=request.path, headers=headers, body=await request.read()
         )
-        if self.stub is None:
-            return web.Response(status=503)
         answer = await self.stub.IngestEvents(pb.IngestEventsRequest(events=[event]))
-        taken = (
-            payments_pb2.IngestResult.OUTCOME_STORED,
-            payments_pb2.IngestResult.OUTCOME_DUPLICATE,
-        )
-        return web.Response(status=200 if answer.results[0].outcome in taken else 503)
+        outcome = answer.results[0].outcome
+        async with self._changed:
+            self._outcomes.append(outcome)
+            self._changed.notify_all()
+        return web.Response(status=200 if outcome in TAKEN else 503)
+
+    async def answered(self, outcome: int) -> None:
+        """Wait until a webhook was answered so."""
+        async with asyncio.timeout(PATIENCE), self._changed:
+            await self._changed.wait_for(lambda: outcome in self._outcomes)
+
+    def disconnect(self) -> None:
+        """Have no service to pass anything on to."""
+        self.stub = None
 
 
 class PaymentsProcess:
@@ -191,6 +205,7 @@ class Stack:
         await process.start()
         channel = self.channel(process, self.gateway_tls)
         self.edge.stub = PaymentsServiceStub(channel)
+        self.resources.callback(self.edge.disconnect)
         return process
 
     def channel(self, process: PaymentsProcess, tls: TlsFiles) -> Channel:

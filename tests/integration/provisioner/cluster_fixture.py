@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +53,13 @@ class Api:
         assert code == 200, found
         return found
 
+    async def until_there(self, path: str, seconds: float = 15.0) -> None:
+        """Wait until something stands."""
+        async with asyncio.timeout(seconds):
+            code = 404
+            while code != 200:
+                code, _ = await self.call("GET", path)
+
     async def merge(self, path: str, patch: object) -> dict[str, Any]:
         """Change what must stand."""
         code, found = await self.call("PATCH", path, patch, "application/merge-patch+json")
@@ -97,9 +104,9 @@ def write_kubeconfig(folder: Path, url: str, token: str) -> Path:
 
 
 @asynccontextmanager
-async def running_sandbox() -> AsyncIterator[Sandbox]:
+async def running_sandbox(history: int = 4096) -> AsyncIterator[Sandbox]:
     """Run a cluster with the roles of ``deploy/rbac`` for as long as the context lasts."""
-    options = ClusterOptions(tokens=TOKENS, faults=True, bookmark_seconds=0.2)
+    options = ClusterOptions(tokens=TOKENS, faults=True, bookmark_seconds=0.2, history=history)
     async with (
         SandboxCluster(options) as server,
         aiohttp.ClientSession() as http,
@@ -120,3 +127,10 @@ async def running_sandbox() -> AsyncIterator[Sandbox]:
         yield Sandbox(server, api, kubeconfig, process)
         process.stopping.set()
         await resources.aclose()
+
+
+async def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+    """Wait until a condition holds of which nothing tells."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.005)

@@ -7,10 +7,8 @@ import pytest_asyncio
 
 from services.chassis.db import Pool, open_pool
 from services.chassis.migrate import migrate
-from tests.integration.postgres_fixture import Database, database, postgres
+from tests.integration.postgres_fixture import Database
 from tests.integration.provisioner.cluster_fixture import Sandbox, running_sandbox
-
-__all__ = ["database", "pool", "postgres", "sandbox"]
 
 MIGRATIONS = Path(__file__).resolve().parents[3] / "services" / "provisioner" / "migrations"
 

@@ -1,5 +1,7 @@
 """The life of a tenant in a Kubernetes API server that enforces our roles."""
 
+from dataclasses import replace
+
 import pytest
 
 from services.chassis.clock import SystemClock
@@ -9,7 +11,7 @@ from services.provisioner.objects import section
 from services.provisioner.reconcile import Reconciler
 from tests.fakes.provisioner import MemoryCluster, MemoryLease, MemoryView
 from tests.integration.provisioner.cluster_fixture import Api, Sandbox
-from tests.unit.provisioner.world import PROFESSIONAL, World, order, replace
+from tests.unit.provisioner.world import PROFESSIONAL, World, order
 
 WRITES = [
     ("POST", "/api/v1/namespaces/{ns}/pods"),

@@ -1,0 +1,15 @@
+"""Who may call which RPC of payments."""
+
+from services.chassis.access import ANY_CALLER, AccessTable, Role, Rule
+
+_SERVICE = "/tollgate.payments.v1.PaymentsService"
+_GATEWAY = frozenset({"gateway"})
+_OPERATOR = Rule(callers=_GATEWAY, roles=frozenset({Role.PLATFORM_ADMIN}))
+
+ACCESS: AccessTable = {
+    # Not callable from outside: a sender proves itself by its signature, to the gateway.
+    f"{_SERVICE}/IngestEvents": Rule(callers=_GATEWAY),
+    f"{_SERVICE}/GetProvider": Rule(callers=frozenset({ANY_CALLER}), roles=frozenset({Role.ANY})),
+    f"{_SERVICE}/ListEvents": _OPERATOR,
+    f"{_SERVICE}/ReplayEvent": _OPERATOR,
+}

@@ -1,0 +1,198 @@
+"""The effects of a fetched object, inside one transaction: rows, and the facts that follow.
+
+Money facts are appended once, whoever tells of them and however often; the state fact once for
+each revision. A replay appends them again, since consumers count each by its id.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.payments import binding as b
+from services.payments.binding import Binding, Home, Operation, Verdict
+from services.payments.domain import OperationId
+from services.payments.events import EventState, Judgement, StoredEvent
+from services.payments.facts import (
+    CheckoutPaid,
+    InvoicePaid,
+    InvoicePaymentFailed,
+    MoneyFact,
+    Payer,
+    SubscriptionState,
+)
+from services.payments.ports import ObjectRow, Store
+from services.payments.snapshots import digest_of, summary_of
+from services.payments.views import InvoiceView, Projection, Proof, View
+
+DONE = Judgement(EventState.DONE)
+_REFUSED = {
+    Verdict.OTHER_DEPLOYMENT: EventState.IGNORED,
+    Verdict.OPERATION_UNKNOWN: EventState.FAILED,
+    Verdict.OPERATION_MISMATCH: EventState.FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """An event that the fetch answers for, and what it proves by itself."""
+
+    event: StoredEvent
+    proof: Proof
+
+
+async def apply(
+    store: Store, home: Home, projection: Projection, evidence: Sequence[Evidence], ticket: int
+) -> Judgement:
+    """Write what a fetch showed and append its facts; returns where its events stand now.
+
+    Nothing is written for an object of another deployment, or with a marker of ours that no
+    operation proves.
+    """
+    bindings = await _bind_all(store, home, projection)
+    for binding in bindings.values():
+        if binding.verdict in _REFUSED:
+            return Judgement(_REFUSED[binding.verdict], binding.verdict.value)
+    replay = any(seen.event.replay for seen in evidence)
+    payers = {view.id: _payer(home, view, bindings[view.id]) for view in projection.views}
+    state = await _save(store, home, projection, payers, ticket, replay=replay)
+    # The oldest event began the way that the facts go on with.
+    traceparent = evidence[0].event.traceparent if evidence else ""
+    for fact in money_facts(projection, payers, bindings, evidence):
+        if await store.record_fact(fact) or replay:
+            await store.append(fact, traceparent)
+    if state is not None:
+        await store.append(state, traceparent)
+    return DONE
+
+
+async def _bind_all(store: Store, home: Home, projection: Projection) -> Mapping[str, Binding]:
+    found: dict[str, Binding] = {}
+    for view in projection.views:
+        operation = await _operation(store, view)
+        found[view.id] = b.bind(view, operation, home)
+        made = operation is not None and view.ref.kind == b.MADE_BY[operation.kind]
+        if operation is not None and made and found[view.id].verdict is Verdict.OURS:
+            await store.operation_made(operation.id, view.id)
+    return found
+
+
+async def _operation(store: Store, view: View) -> Operation | None:
+    if view.marker is None:
+        return None
+    return await store.operation(OperationId(view.marker.operation_id))
+
+
+def _payer(home: Home, view: View, binding: Binding) -> Payer:
+    return Payer(
+        provider=home.provider,
+        provider_account=home.provider_account,
+        customer_id=view.customer.id,
+        email=view.customer.email,
+        account_id=binding.account_id,
+        identity=view.customer.identity,
+    )
+
+
+async def _save(
+    store: Store,
+    home: Home,
+    projection: Projection,
+    payers: Mapping[str, Payer],
+    ticket: int,
+    *,
+    replay: bool,
+) -> SubscriptionState | None:
+    """Write each object unless a later fetch did; returns the subscription's state if it is news.
+
+    In the order of their keys, so that two folds that share objects do not wait for each other.
+    """
+    news: SubscriptionState | None = None
+    for view in sorted(projection.views, key=lambda view: view.ref.key):
+        payer = payers[view.id]
+        row = await store.lock_object(home.provider, home.provider_account, view.ref)
+        digest = digest_of(view, payer)
+        changed = digest != row.digest
+        current = row
+        if row.ticket < ticket:
+            current = ObjectRow(row.revision + changed, ticket, digest)
+            await store.save_object(
+                home.provider, home.provider_account, view.ref, current, summary_of(view)
+            )
+        told = projection.subscription
+        raised = current.revision > row.revision
+        if told is not None and view.ref == told.ref and (raised or replay):
+            news = SubscriptionState(told, payer, current.revision)
+    return news
+
+
+def money_facts(
+    projection: Projection,
+    payers: Mapping[str, Payer],
+    bindings: Mapping[str, Binding],
+    evidence: Sequence[Evidence],
+) -> list[MoneyFact]:
+    """Name every money fact that the fetch and its events prove. Pure."""
+    facts: list[MoneyFact] = []
+    checkout = projection.checkout
+    if checkout is not None and checkout.paid and evidence:
+        facts.append(
+            CheckoutPaid(
+                checkout_id=checkout.id,
+                payer=payers[checkout.id],
+                items=checkout.items,
+                subtotal=checkout.subtotal,
+                total=checkout.total,
+                pay_time=checkout.pay_time or _earliest_created(evidence),
+                receive_time=min(seen.event.receive_time for seen in evidence),
+                subscription_id=checkout.subscription_id,
+                invoice_id=checkout.invoice_id,
+                operation_id=bindings[checkout.id].operation_id,
+            )
+        )
+    for invoice in projection.invoices:
+        payer = payers[invoice.id]
+        if invoice.paid:
+            facts.append(_invoice_paid(invoice, payer))
+        facts += _failures(invoice, payer, evidence)
+    return facts
+
+
+def _earliest_created(evidence: Sequence[Evidence]) -> datetime:
+    return min(seen.event.event.created for seen in evidence)
+
+
+def _invoice_paid(invoice: InvoiceView, payer: Payer) -> InvoicePaid:
+    return InvoicePaid(
+        invoice_id=invoice.id,
+        payer=payer,
+        billing_reason=invoice.billing_reason,
+        paid=invoice.amount_paid,
+        pay_time=invoice.pay_time,
+        period_start=invoice.period_start,
+        period_end=invoice.period_end,
+        subscription_id=invoice.subscription_id,
+    )
+
+
+def _failures(
+    invoice: InvoiceView, payer: Payer, evidence: Sequence[Evidence]
+) -> list[InvoicePaymentFailed]:
+    """One fact for each attempt that an event tells of.
+
+    The provider keeps the reason of the latest attempt only.
+    """
+    told = [
+        seen.proof.attempt or invoice.attempts
+        for seen in evidence
+        if seen.proof.payment_failed and seen.event.event.object_id == invoice.id
+    ]
+    return [
+        InvoicePaymentFailed(
+            invoice_id=invoice.id,
+            attempt=max(attempt, 1),
+            payer=payer,
+            subscription_id=invoice.subscription_id,
+            failure_code=invoice.failure_code if attempt == invoice.attempts else "",
+        )
+        for attempt in sorted(set(told))
+    ]

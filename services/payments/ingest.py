@@ -1,0 +1,162 @@
+"""Taking webhooks in: bound, verify, seal, store once, answer. No business here.
+
+The answer for a request is given after its own row is committed, and a duplicate is called one
+only from a committed row.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import compress, groupby
+
+import structlog
+
+from services.chassis.clock import Clock
+from services.chassis.errors import Refusal, Violations, is_transient
+from services.chassis.transactions import Transactions
+from services.payments import events as ev
+from services.payments.domain import ObjectRef
+from services.payments.errors import TooManyBytes
+from services.payments.events import EventState, Ingested, NewEvent, Outcome, RawRequest, Refused
+from services.payments.pinning import KeyState
+from services.payments.ports import Provider, Store
+from services.payments.sealing import Sealer
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("payments.ingest")
+
+
+class BytesInFlight:
+    """Bounds the bytes of bodies that are being stored at once in this process."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._taken = 0
+
+    @contextmanager
+    def reserve(self, size: int) -> Iterator[None]:
+        """Hold ``size`` bytes within the block; TooManyBytes if they are not to be had."""
+        if self._taken + size > self._limit:
+            raise TooManyBytes(
+                f"{self._taken} bytes of webhooks are being stored; try again.", retry_after=1.0
+            )
+        self._taken += size
+        try:
+            yield
+        finally:
+            self._taken -= size
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What taking webhooks in works with.
+
+    ``commit`` stores one event, in one commit with what else waits, and tells whether it is new.
+    """
+
+    provider: Provider
+    key: KeyState
+    sealer: Sealer
+    clock: Clock
+    commit: Callable[[NewEvent], Awaitable[bool]]
+    flight: BytesInFlight
+
+
+async def ingest_events(intake: Intake, requests: Sequence[RawRequest]) -> list[Ingested]:
+    """Verify and store webhook requests; answers for each, in their order.
+
+    Raises InvalidArgument for none, more than 256 or more than 3 MiB, TooManyBytes when too much
+    is under way. A request that cannot be stored fails no other.
+    """
+    with intake.flight.reserve(_size(requests)):
+        return list(await asyncio.gather(*(_take(intake, request) for request in requests)))
+
+
+async def refuse_events(provider: Provider, requests: Sequence[RawRequest]) -> list[Ingested]:
+    """Answer for a provider that takes nothing in; the same bounds hold."""
+    _size(requests)
+    verified = [_verify(provider, request) for request in requests]
+    return [
+        Ingested(seen.outcome, seen.reason)
+        if isinstance(seen, Refused)
+        else Ingested(Outcome.UNAVAILABLE, event_id=seen.id)
+        for seen in verified
+    ]
+
+
+def _size(requests: Sequence[RawRequest]) -> int:
+    size = sum(len(request.body) for request in requests)
+    bad = Violations()
+    if not 1 <= len(requests) <= ev.MAX_EVENTS_A_CALL:
+        bad.add("events", f"1 to {ev.MAX_EVENTS_A_CALL} are taken, not {len(requests)}")
+    if size > ev.MAX_BYTES_A_CALL:
+        bad.add("events", f"at most {ev.MAX_BYTES_A_CALL} bytes together, not {size}")
+    bad.raise_if_any()
+    return size
+
+
+async def _take(intake: Intake, request: RawRequest) -> Ingested:
+    verified = _verify(intake.provider, request)
+    if isinstance(verified, Refused):
+        return Ingested(verified.outcome, verified.reason)
+    pinned = intake.key.identity
+    if pinned is None:
+        return Ingested(Outcome.UNAVAILABLE, event_id=verified.id)
+    event = NewEvent(
+        provider=intake.provider.name,
+        event=verified,
+        judgement=ev.judge(verified, pinned),
+        body=intake.sealer.seal(request.body, body_name(intake.provider.name, verified.id)),
+        receive_time=intake.clock.now(),
+        traceparent=request.traceparent,
+    )
+    try:
+        new = await intake.commit(event)
+    except Exception as exc:  # noqa: BLE001 - one row that fails must not fail the others' answers
+        if not (isinstance(exc, Refusal) and is_transient(exc)):
+            _log.error("An event could not be stored.", event_id=verified.id, exc_info=exc)
+        return Ingested(Outcome.UNAVAILABLE, event_id=verified.id)
+    return Ingested(Outcome.STORED if new else Outcome.DUPLICATE, event_id=verified.id)
+
+
+def _verify(provider: Provider, request: RawRequest) -> ev.VerifiedEvent | Refused:
+    if request.provider != provider.name:
+        return Refused("", Outcome.NO_PROVIDER)
+    if len(request.body) > ev.MAX_BODY_BYTES:
+        return Refused("TOO_LARGE", Outcome.TOO_LARGE)
+    return provider.verify(request)
+
+
+def body_name(provider: str, event_id: str) -> str:
+    """What a body is sealed to."""
+    return f"{provider}/{event_id}"
+
+
+async def store_batch(tx: Transactions[Store], batch: Sequence[NewEvent]) -> list[bool]:
+    """Store events in one transaction, with the work they ask for; tells which are new.
+
+    Sorted by id, or two batches that overlap would wait for each other; an event that is in the
+    batch twice is stored once.
+    """
+    order = sorted(range(len(batch)), key=lambda index: batch[index].event.id)
+    groups = [list(group) for _, group in groupby(order, key=lambda index: batch[index].event.id)]
+
+    async def write(store: Store) -> Sequence[bool]:
+        events = [replace(batch[group[0]], copies=len(group)) for group in groups]
+        new = await store.put_events(events)
+        await store.enqueue(_roots(compress(events, new)))
+        return new
+
+    answers = [False] * len(batch)
+    for group, is_new in zip(groups, await tx.run(write), strict=True):
+        answers[group[0]] = is_new
+    return answers
+
+
+def _roots(events: Iterator[NewEvent]) -> list[ObjectRef]:
+    roots = {
+        event.event.root
+        for event in events
+        if event.judgement.state is EventState.PENDING and event.event.root is not None
+    }
+    return sorted(roots, key=lambda root: root.key)

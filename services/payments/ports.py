@@ -1,0 +1,233 @@
+"""What payments needs from outside: a store, a provider, a lease on the object it works on."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from services.payments.binding import Operation
+from services.payments.domain import Capabilities, Identity, ObjectRef, OperationId
+from services.payments.events import (
+    Cursor,
+    EventState,
+    Judgement,
+    NewEvent,
+    RawRequest,
+    Refused,
+    Sealed,
+    StoredEvent,
+    VerifiedEvent,
+)
+from services.payments.facts import Fact, MoneyFact
+from services.payments.views import Projection, Proof
+
+Json: TypeAlias = "str | int | bool | Sequence[Json] | Mapping[str, Json] | None"
+
+
+class Provider(Protocol):
+    """A payment provider. What is pure here does no I/O; the others raise refusals of ``errors``.
+
+    Every implementation passes ``tests/contract/providers``.
+    """
+
+    @property
+    def name(self) -> str:
+        """The provider's name, as paths, rows and facts have it."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What can be done with it."""
+        ...
+
+    def verify(self, raw: RawRequest) -> VerifiedEvent | Refused:
+        """Believe a request, or say why not. Pure but for the clock; compares in constant time."""
+        ...
+
+    def root(self, event_type: str, object_id: str) -> ObjectRef | None:
+        """Name the object to fetch for an event; None for a type that nobody handles. Pure."""
+        ...
+
+    def reads_body(self, event_type: str) -> bool:
+        """Tell whether ``proof`` of such an event needs its body. Pure."""
+        ...
+
+    def proof(self, event: VerifiedEvent, body: bytes | None) -> Proof:
+        """Say what a verified event proves by itself. Pure; ObjectUnreadable for a bad shape."""
+        ...
+
+    async def identify(self) -> Identity:
+        """Ask whose account the key belongs to. Raises ProviderUnreachable or KeyRefused."""
+        ...
+
+    async def fold(self, root: ObjectRef) -> Projection:
+        """Fetch a root object and what belongs to it, once.
+
+        Raises ProviderUnreachable and KeyRefused (try again), ObjectOutOfReach (says nothing
+        about money), ObjectUnreadable (a person has to look), ProviderOff.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let connections go."""
+        ...
+
+
+class Lease(Protocol):
+    """The right to work on a root object, for a while."""
+
+    def remaining(self) -> float:
+        """Seconds left, never more than is true."""
+        ...
+
+    async def still_ours(self, conn: object) -> bool:
+        """Tell whether it holds in a store's transaction; nobody else gets it before the commit."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRow:
+    """What is known of a provider's object. A new row has revision and ticket 0 and no digest.
+
+    ``ticket`` orders fetches: what a later one wrote is never overwritten by an earlier one.
+    """
+
+    revision: int = 0
+    ticket: int = 0
+    digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who did what to what, and why."""
+
+    actor: str
+    action: str
+    object: str
+    reason: str
+    trace_id: str
+    details: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OnceKey:
+    """The scope of an idempotency key (rule 21)."""
+
+    account: str
+    actor: str
+    rpc: str
+    key: str
+
+
+class Store(Protocol):
+    """The state of payments inside one transaction; each method is one statement."""
+
+    async def put_events(self, events: Sequence[NewEvent]) -> Sequence[bool]:
+        """Insert events of different ids, in the order of their ids; count copies of known ones.
+
+        Returns for each whether it is new. Waits for others that insert the same ids.
+        """
+        ...
+
+    async def enqueue(self, roots: Sequence[ObjectRef]) -> None:
+        """Ask for these objects to be fetched from now on: a run under way does not satisfy it."""
+        ...
+
+    async def event(self, provider: str, event_id: str) -> StoredEvent | None:
+        """Return an event without its body, and keep others from changing it."""
+        ...
+
+    async def list_events(
+        self, state: EventState | None, after: Cursor | None, limit: int
+    ) -> Sequence[StoredEvent]:
+        """Return events without bodies, newest first."""
+        ...
+
+    async def reopen(
+        self, provider: str, event_id: str, judgement: Judgement, root: ObjectRef | None
+    ) -> None:
+        """Judge an event anew, and mark that its facts are to be sent again."""
+        ...
+
+    async def open_events(
+        self, provider: str, root: ObjectRef, limit: int
+    ) -> Sequence[StoredEvent]:
+        """Return the events of an object that are PENDING or FAILED, oldest first, bodies apart."""
+        ...
+
+    async def body(self, provider: str, event_id: str) -> Sealed | None:
+        """Return an event's body; None if it was dropped for its age."""
+        ...
+
+    async def settle(self, provider: str, event_ids: Sequence[str], judgement: Judgement) -> None:
+        """Write where events stand; DONE also takes back a request for replay."""
+        ...
+
+    async def drop_bodies(self, before: datetime, limit: int) -> int:
+        """Drop bodies received before a time; returns how many."""
+        ...
+
+    async def next_ticket(self) -> int:
+        """Return a number higher than any before; taken before a fetch begins."""
+        ...
+
+    async def lock_object(self, provider: str, account: str, ref: ObjectRef) -> ObjectRow:
+        """Return and lock the row of an object; makes an empty one if there is none."""
+        ...
+
+    async def save_object(
+        self,
+        provider: str,
+        account: str,
+        ref: ObjectRef,
+        row: ObjectRow,
+        summary: Mapping[str, Json],
+    ) -> None:
+        """Write the locked row."""
+        ...
+
+    async def record_fact(self, fact: MoneyFact) -> bool:
+        """Remember that a money fact is true; returns whether that is news."""
+        ...
+
+    async def append(self, fact: Fact, traceparent: str) -> None:
+        """Put a fact into the outbox; one that already waits there is not put twice."""
+        ...
+
+    async def put_operation(self, operation: Operation) -> None:
+        """Write an operation down, before its call is sent."""
+        ...
+
+    async def operation(self, operation_id: OperationId) -> Operation | None:
+        """Return an operation of ours."""
+        ...
+
+    async def operation_made(self, operation_id: OperationId, object_id: str) -> None:
+        """Note what an operation made, if that is not known yet."""
+        ...
+
+    async def take_token(self, endpoint: str, per_second: float) -> float:
+        """Take a token that all replicas share; returns 0, or seconds until there is one."""
+        ...
+
+    async def pinned(self, provider: str) -> Identity | None:
+        """Return the account that keys of this provider have to belong to."""
+        ...
+
+    async def pin(self, provider: str, identity: Identity) -> Identity:
+        """Pin an account unless one is pinned; returns the one that is."""
+        ...
+
+    async def still_ours(self, lease: Lease) -> bool:
+        """Tell whether the lease holds in this transaction."""
+        ...
+
+    async def once(
+        self, key: OnceKey, request_hash: bytes, produce: Callable[[], Awaitable[str]]
+    ) -> str:
+        """Produce under an idempotency key, or return what was produced before."""
+        ...
+
+    async def audit(self, entry: AuditEntry) -> None:
+        """Write down who did what."""
+        ...

@@ -1,0 +1,1 @@
+"""Payment providers: one package each behind ``ports.Provider``, loaded only when it is on."""

@@ -1,0 +1,24 @@
+"""Opens the provider that is on; the library of one that is off is never loaded."""
+
+from services.chassis.clock import Clock
+from services.chassis.env import StartError
+from services.payments.ports import Provider
+from services.payments.providers.none.provider import NoProvider
+from services.payments.providers.stripe.settings import StripeSettings
+
+
+def open_provider(stripe: StripeSettings | None, clock: Clock) -> Provider:
+    """Return the provider for these settings; None turns payments off.
+
+    Raises StartError with a sentence that says what to install.
+    """
+    if stripe is None:
+        return NoProvider()
+    try:
+        from services.payments.providers.stripe.provider import StripeProvider
+    except ModuleNotFoundError as error:
+        raise StartError(
+            f"BILLING_PROVIDER=stripe needs the library {error.name!r}, which is not installed: "
+            "pip install 'tollgate[stripe]'."
+        ) from error
+    return StripeProvider(stripe, clock)

@@ -1,0 +1,6 @@
+"""An invoice was paid, also outside of the provider; one fact with invoice.payment_succeeded."""
+
+from services.payments.domain import RootKind
+from services.payments.providers.stripe.events.kind import EventKind
+
+KIND = EventKind("invoice.paid", RootKind.INVOICE)

@@ -1,0 +1,6 @@
+"""A payment of an invoice went through; one fact with invoice.paid."""
+
+from services.payments.domain import RootKind
+from services.payments.providers.stripe.events.kind import EventKind
+
+KIND = EventKind("invoice.payment_succeeded", RootKind.INVOICE)

@@ -1,0 +1,87 @@
+"""The payments RPCs: convert, ask the use case, convert."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import grpc
+
+from services.chassis.identity import current
+from services.chassis.metrics import Metrics
+from services.chassis.paging import page_size
+from services.chassis.telemetry import current_trace_id, current_traceparent
+from services.chassis.transactions import Transactions
+from services.payments import convert, usecases
+from services.payments.events import Ingested, RawRequest
+from services.payments.pinning import KeyState
+from services.payments.ports import Provider, Store
+from tollgate.payments.v1 import payments_service_pb2 as pb
+from tollgate.payments.v1.payments_service_pb2_grpc import PaymentsServiceServicer
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+SERVICE = pb.DESCRIPTOR.services_by_name["PaymentsService"].full_name
+Ingest: TypeAlias = Callable[[Sequence[RawRequest]], Awaitable[Sequence[Ingested]]]
+"""Answers for each request, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the RPCs work with."""
+
+    tx: Transactions[Store]
+    provider: Provider
+    key: KeyState
+    ingest: Ingest
+    metrics: Metrics
+
+
+class PaymentsServicer(PaymentsServiceServicer):
+    """Serves tollgate.payments.v1.PaymentsService."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self._outcomes = served.metrics.counter(
+            "webhooks", "Webhook requests by what became of them", ("outcome", "reason")
+        )
+
+    async def IngestEvents(  # noqa: N802 - the contract's name
+        self, request: pb.IngestEventsRequest, context: Context
+    ) -> pb.IngestEventsResponse:
+        """Take webhooks in."""
+        trace = current_traceparent()
+        raws = [convert.from_proto_raw_event(raw, trace) for raw in request.events]
+        results = await self._served.ingest(raws)
+        for result in results:
+            self._outcomes.labels(result.outcome.value, result.reason).inc()
+        return pb.IngestEventsResponse(
+            results=[convert.to_proto_ingest_result(result) for result in results]
+        )
+
+    async def GetProvider(  # noqa: N802
+        self, request: pb.GetProviderRequest, context: Context
+    ) -> pb.GetProviderResponse:
+        """Show the provider that is on."""
+        status = usecases.get_provider(self._served.provider, self._served.key)
+        return pb.GetProviderResponse(provider=convert.to_proto_provider(status))
+
+    async def ListEvents(  # noqa: N802
+        self, request: pb.ListEventsRequest, context: Context
+    ) -> pb.ListEventsResponse:
+        """List a page of stored events."""
+        page = await usecases.list_events(
+            self._served.tx,
+            convert.from_proto_state(request.state),
+            convert.from_proto_page_token(request.page_token),
+            page_size(request.page_size),
+        )
+        return convert.to_proto_event_page(page)
+
+    async def ReplayEvent(  # noqa: N802
+        self, request: pb.ReplayEventRequest, context: Context
+    ) -> pb.ReplayEventResponse:
+        """Fold an event again."""
+        asked = convert.from_proto_replay(request, current(), current_trace_id())
+        event = await usecases.replay_event(
+            self._served.tx, self._served.provider, self._served.key, asked
+        )
+        return pb.ReplayEventResponse(event=convert.to_proto_event(event))

@@ -1,0 +1,269 @@
+"""All SQL of payments; ``sql`` holds the statements."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+
+import asyncpg
+
+from services.chassis import audit, idempotency, outbox, queue
+from services.chassis.db import Connection
+from services.chassis.facts import FactRecord
+from services.payments import sql
+from services.payments.binding import Operation, OperationKind, OperationState
+from services.payments.domain import AccountId, Identity, ObjectRef, OperationId
+from services.payments.events import (
+    Cursor,
+    EventState,
+    Judgement,
+    NewEvent,
+    Sealed,
+    StoredEvent,
+    VerifiedEvent,
+)
+from services.payments.facts import Fact, MoneyFact
+from services.payments.ports import AuditEntry, Json, Lease, ObjectRow, OnceKey
+
+QUEUE = "objects"
+"""The work queue of root objects."""
+
+Codec = Callable[[Fact, str], FactRecord]
+"""Makes the bytes of a fact, with the trace that it goes on with."""
+
+
+class PgStore:
+    """The store on PostgreSQL, within one transaction."""
+
+    def __init__(self, connection: Connection, codec: Codec) -> None:
+        self._connection = connection
+        self._codec = codec
+
+    async def put_events(self, events: Sequence[NewEvent]) -> Sequence[bool]:
+        """Insert or count; see the port."""
+        columns = [_columns(event) for event in events]
+        rows = await self._connection.fetch(sql.PUT_EVENTS, *map(list, zip(*columns, strict=True)))
+        new = {row["event_id"] for row in rows if row["new"]}
+        return [event.event.id in new for event in events]
+
+    async def enqueue(self, roots: Sequence[ObjectRef]) -> None:
+        """Put keys into the work queue, purchases first."""
+        for priority in sorted({root.priority for root in roots}):
+            keys = [root.key for root in roots if root.priority == priority]
+            await queue.enqueue(self._connection, QUEUE, keys, priority=priority)
+
+    async def event(self, provider: str, event_id: str) -> StoredEvent | None:
+        """Return and lock an event."""
+        row = await self._connection.fetchrow(sql.EVENT, provider, event_id)
+        return None if row is None else _to_event(row)
+
+    async def list_events(
+        self, state: EventState | None, after: Cursor | None, limit: int
+    ) -> Sequence[StoredEvent]:
+        """Return events, newest first."""
+        place = (None, None) if after is None else (after.receive_time, after.event_id)
+        rows = await self._connection.fetch(
+            sql.LIST_EVENTS if state is None else sql.LIST_EVENTS_IN_STATE,
+            *place,
+            limit,
+            *([] if state is None else [state.value]),
+        )
+        return [_to_event(row) for row in rows]
+
+    async def reopen(
+        self, provider: str, event_id: str, judgement: Judgement, root: ObjectRef | None
+    ) -> None:
+        """Judge anew."""
+        await self._connection.execute(
+            sql.REOPEN,
+            provider,
+            event_id,
+            judgement.state.value,
+            judgement.reason,
+            None if root is None else root.key,
+        )
+
+    async def open_events(
+        self, provider: str, root: ObjectRef, limit: int
+    ) -> Sequence[StoredEvent]:
+        """Return the object's open events, oldest first."""
+        rows = await self._connection.fetch(sql.OPEN_EVENTS, provider, root.key, limit)
+        return [_to_event(row) for row in rows]
+
+    async def body(self, provider: str, event_id: str) -> Sealed | None:
+        """Return a sealed body."""
+        row = await self._connection.fetchrow(sql.BODY, provider, event_id)
+        return None if row is None else Sealed(row["key_id"], row["sealed"])
+
+    async def settle(self, provider: str, event_ids: Sequence[str], judgement: Judgement) -> None:
+        """Write where events stand."""
+        await self._connection.execute(
+            sql.SETTLE, provider, sorted(event_ids), judgement.state.value, judgement.reason
+        )
+
+    async def drop_bodies(self, before: datetime, limit: int) -> int:
+        """Drop old bodies, and let those that another replica drops be."""
+        return len(await self._connection.fetch(sql.DROP_BODIES, before, limit))
+
+    async def next_ticket(self) -> int:
+        """Draw from the sequence."""
+        return int(await self._connection.fetchval(sql.NEXT_TICKET))
+
+    async def lock_object(self, provider: str, account: str, ref: ObjectRef) -> ObjectRow:
+        """Make the row if there is none, and lock it."""
+        name = (provider, account, ref.kind.value, ref.id)
+        await self._connection.execute(sql.MAKE_OBJECT, *name)
+        row = await self._connection.fetchrow(sql.LOCK_OBJECT, *name)
+        assert row is not None, "rows of objects are never deleted"  # noqa: S101
+        return ObjectRow(row["revision"], row["ticket"], row["digest"])
+
+    async def save_object(
+        self,
+        provider: str,
+        account: str,
+        ref: ObjectRef,
+        row: ObjectRow,
+        summary: Mapping[str, Json],
+    ) -> None:
+        """Write the locked row."""
+        name = (provider, account, ref.kind.value, ref.id)
+        await self._connection.execute(
+            sql.SAVE_OBJECT, *name, row.revision, row.ticket, row.digest, summary
+        )
+
+    async def record_fact(self, fact: MoneyFact) -> bool:
+        """Insert the fact's id."""
+        name = type(fact).__name__
+        return bool(await self._connection.fetchval(sql.RECORD_FACT, fact.id, name, fact.object_id))
+
+    async def append(self, fact: Fact, traceparent: str) -> None:
+        """Write to the outbox."""
+        await outbox.append(self._connection, [self._codec(fact, traceparent)])
+
+    async def put_operation(self, operation: Operation) -> None:
+        """Insert an operation."""
+        await self._connection.execute(
+            sql.PUT_OPERATION,
+            operation.id,
+            operation.kind.value,
+            operation.account_id,
+            operation.provider,
+            operation.provider_account,
+            operation.deployment,
+            operation.parameters,
+            operation.parameters_hash,
+            operation.object_id,
+            operation.state.value,
+        )
+
+    async def operation(self, operation_id: OperationId) -> Operation | None:
+        """Return an operation."""
+        row = await self._connection.fetchrow(sql.OPERATION, operation_id)
+        return None if row is None else _to_operation(row)
+
+    async def operation_made(self, operation_id: OperationId, object_id: str) -> None:
+        """Note what it made."""
+        await self._connection.execute(sql.OPERATION_MADE, operation_id, object_id)
+
+    async def take_token(self, endpoint: str, per_second: float) -> float:
+        """Refill the bucket by the database's clock and take one from it."""
+        if await self._connection.fetchval(sql.TAKE_TOKEN, endpoint, per_second):
+            return 0.0
+        return float(await self._connection.fetchval(sql.TOKEN_WAIT, endpoint, per_second))
+
+    async def pinned(self, provider: str) -> Identity | None:
+        """Return the pinned account."""
+        row = await self._connection.fetchrow(sql.PINNED, provider)
+        return None if row is None else Identity(row["account"], row["livemode"])
+
+    async def pin(self, provider: str, identity: Identity) -> Identity:
+        """Pin unless pinned."""
+        await self._connection.execute(sql.PIN, provider, identity.account, identity.livemode)
+        return await self.pinned(provider) or identity
+
+    async def still_ours(self, lease: Lease) -> bool:
+        """Ask the queue, in this transaction."""
+        return await lease.still_ours(self._connection)
+
+    async def once(
+        self, key: OnceKey, request_hash: bytes, produce: Callable[[], Awaitable[str]]
+    ) -> str:
+        """Rule 21, by the chassis."""
+
+        async def answer() -> bytes:
+            return (await produce()).encode()
+
+        scope = idempotency.Scope(key.account, key.actor, key.rpc, key.key)
+        return (await idempotency.once(self._connection, scope, request_hash, answer)).decode()
+
+    async def audit(self, entry: AuditEntry) -> None:
+        """Add to the audit trail."""
+        await audit.record(
+            self._connection,
+            audit.AuditEntry(
+                entry.actor,
+                entry.action,
+                entry.object,
+                entry.reason,
+                entry.trace_id,
+                entry.details,
+            ),
+        )
+
+
+def _columns(event: NewEvent) -> tuple[object, ...]:
+    envelope = event.event
+    return (
+        event.provider,
+        envelope.id,
+        envelope.type,
+        envelope.object_id,
+        envelope.account,
+        envelope.livemode,
+        envelope.api_version,
+        envelope.created,
+        None if envelope.root is None else envelope.root.key,
+        event.judgement.state.value,
+        event.judgement.reason,
+        event.receive_time,
+        event.copies,
+        event.traceparent,
+        event.body.key_id,
+        event.body.blob,
+    )
+
+
+def _to_event(row: asyncpg.Record) -> StoredEvent:
+    root = row["root_key"]
+    envelope = VerifiedEvent(
+        id=row["event_id"],
+        type=row["type"],
+        object_id=row["object_id"],
+        account=row["account"],
+        livemode=row["livemode"],
+        api_version=row["api_version"],
+        created=row["created"],
+        root=None if root is None else ObjectRef.from_key(root),
+    )
+    return StoredEvent(
+        provider=row["provider"],
+        event=envelope,
+        judgement=Judgement(EventState(row["state"]), row["reason"]),
+        receive_time=row["receive_time"],
+        deliveries=row["deliveries"],
+        replay=row["replay"],
+        traceparent=row["traceparent"],
+    )
+
+
+def _to_operation(row: asyncpg.Record) -> Operation:
+    return Operation(
+        id=OperationId(row["id"]),
+        kind=OperationKind(row["kind"]),
+        account_id=AccountId(row["account_id"]),
+        provider=row["provider"],
+        provider_account=row["provider_account"],
+        deployment=row["deployment"],
+        parameters=row["parameters"],
+        parameters_hash=row["parameters_hash"],
+        object_id=row["object_id"],
+        state=OperationState(row["state"]),
+    )

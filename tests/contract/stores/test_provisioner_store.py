@@ -1,0 +1,334 @@
+"""What every store of the provisioner does, in memory and on PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.chassis.clock import SystemClock
+from services.chassis.db import PgTransactions, Pool, open_pool
+from services.chassis.facts import FactRecord
+from services.chassis.ids import RandomIds
+from services.chassis.migrate import migrate
+from services.chassis.wakeups import Wakeups
+from services.provisioner import usecases
+from services.provisioner.convert import Codec
+from services.provisioner.domain import (
+    Capacity,
+    Condition,
+    NothingCapacity,
+    Observed,
+    Order,
+    OrderedPhase,
+    OtherCapacity,
+    Scope,
+    Tenant,
+    TenantPhase,
+    Version,
+)
+from services.provisioner.naming import Naming
+from services.provisioner.ports import TENANTS, Audited, Store, Transactions
+from services.provisioner.store import QUEUE, PgStore
+from tests.fakes.chassis import MemoryDatabase, MemoryTransactions
+from tests.fakes.memory_outbox import OUTBOX
+from tests.fakes.memory_queue import QUEUE as KEYS
+from tests.fakes.provisioner import AUDIT, MemoryStore
+from tests.integration.postgres_fixture import Database
+from tests.unit.provisioner.world import PROFESSIONAL, order
+from tollgate.common.v1 import capacity_pb2
+
+MIGRATIONS = Path(usecases.__file__).parent / "migrations"
+EVERYBODY = Scope(everybody=True)
+NOON = datetime(2026, 1, 2, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+Look = Callable[[], Awaitable[list[str]]]
+
+
+@dataclass
+class Backend:
+    """One keeping, and what else was written: keys of facts, queued keys, audited actions."""
+
+    tx: Transactions[Store]
+    wakeups: Wakeups
+    facts: Look
+    keys: Look
+    audited: Look
+
+
+def memory_backend() -> Backend:
+    """In memory."""
+    db, wakeups, codec = MemoryDatabase(), Wakeups(), Codec()
+    tx: MemoryTransactions[Store] = MemoryTransactions(
+        db, lambda one: MemoryStore(one, codec), wakeups=wakeups
+    )
+
+    async def facts() -> list[str]:
+        return [row.fact.key for row in db.committed(OUTBOX).values()]
+
+    async def keys() -> list[str]:
+        return [key for queue, key in db.committed(KEYS) if queue == QUEUE]
+
+    async def audited() -> list[str]:
+        return [entry.action for entry in db.committed(AUDIT).values()]
+
+    return Backend(tx, wakeups, facts, keys, audited)
+
+
+def postgres_backend(pool: Pool) -> Backend:
+    """On PostgreSQL, as the service's own role."""
+    wakeups, codec = Wakeups(), Codec()
+    tx: PgTransactions[Store] = PgTransactions(
+        pool, lambda one: PgStore(one, codec), wakeups=wakeups
+    )
+
+    async def facts() -> list[str]:
+        return [row[0] for row in await pool.fetch("SELECT fact_key FROM outbox ORDER BY seq")]
+
+    async def keys() -> list[str]:
+        found = await pool.fetch("SELECT key FROM reconcile_queue WHERE queue = $1", QUEUE)
+        return [row[0] for row in found]
+
+    async def audited() -> list[str]:
+        return [row[0] for row in await pool.fetch("SELECT action FROM audit ORDER BY seq")]
+
+    return Backend(tx, wakeups, facts, keys, audited)
+
+
+@pytest.fixture
+async def on_postgres(database: Database) -> AsyncIterator[Backend]:
+    dsns = await database.service("provisioner")
+    await migrate(dsns.owner, "provisioner", [MIGRATIONS])
+    pool = await open_pool(dsns.service, application_name="test", max_size=8)
+    yield postgres_backend(pool)
+    await pool.close()
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    if request.param == "memory":
+        return memory_backend()
+    found: Backend = request.getfixturevalue("on_postgres")
+    return found
+
+
+async def take(backend: Backend, one: Order) -> Tenant:
+    """Take an order through the use case."""
+    return await usecases.order_capacity(
+        backend.tx, Naming(), RandomIds(), SystemClock(), one, "service:subscription"
+    )
+
+
+async def read(backend: Backend, tenant_id: str) -> Tenant | None:
+    """Read a tenant."""
+    return await backend.tx.run(lambda store: store.get_tenant(tenant_id))
+
+
+async def seen(backend: Backend, scope: Scope, account: str = "", after: int = 0) -> list[int]:
+    """Return the numbers that a scope sees."""
+    found = await backend.tx.run(lambda store: store.list_tenants(scope, account, after, 100))
+    return [tenant.number for tenant in found]
+
+
+CAPACITIES: list[Capacity] = [
+    PROFESSIONAL,
+    NothingCapacity({"storage": "5GB"}),
+    OtherCapacity(
+        "tenant",
+        capacity_pb2.Capacity(
+            tenant=capacity_pb2.TenantCapacity(chart="shop", values={"a": "1"}, database=True)
+        ).SerializeToString(deterministic=True),
+    ),
+]
+
+
+@pytest.mark.parametrize("capacity", CAPACITIES, ids=lambda one: type(one).__name__)
+async def test_a_tenant_reads_back_as_it_was_written(backend: Backend, capacity: Capacity) -> None:
+    taken = await take(
+        backend,
+        order(
+            capacity=capacity,
+            owner_subject="alice",
+            organization="acme",
+            paid_until=NOON,
+            receive_time=NOON - timedelta(seconds=1),
+        ),
+    )
+    condition = Condition("Isolated", "True", "ReadBack", "as it should be", NOON)
+    changed = replace(
+        taken,
+        phase=TenantPhase.READY,
+        reason="SOMETHING",
+        uid="u-1",
+        claim="clm_2",
+        attempt=3,
+        standing=PROFESSIONAL,
+        observed_generation=1,
+        conditions=(condition,),
+        ready_time=NOON,
+        update_time=NOON,
+        revision=7,
+    )
+
+    async def work(store: Store) -> Tenant:
+        await store.lock_tenant(taken.id)
+        return await store.save_tenant(changed)
+
+    saved = await backend.tx.run(work)
+    assert saved == replace(changed, change=taken.change + 1)
+    assert await read(backend, taken.id) == saved
+
+
+async def test_orders_win_by_epoch_then_generation_and_older_ones_change_nothing(
+    backend: Backend,
+) -> None:
+    await take(backend, order(5, epoch=1, plan="a/five"))
+    for older in (order(5, epoch=1, plan="a/again"), order(4, epoch=1), order(1, epoch=1)):
+        kept = await take(backend, older)
+        assert (kept.order.plan, kept.version) == ("a/five", Version(1, 5))
+    newer = await take(backend, order(1, epoch=2, plan="a/restored"))
+    assert newer.order.plan == "a/restored"
+    assert (await take(backend, order(99, epoch=1))).version == Version(2, 1)
+
+
+async def test_numbers_count_from_one_in_the_order_of_commits(backend: Backend) -> None:
+    tenants = await asyncio.gather(*(take(backend, order(account=f"acc_{n}")) for n in range(8)))
+    assert sorted(tenant.number for tenant in tenants) == list(range(1, 9))
+    assert await seen(backend, EVERYBODY) == list(range(1, 9))
+
+
+async def test_the_same_incarnation_taken_at_once_is_one_tenant(backend: Backend) -> None:
+    generations = [3, 1, 2, 5, 4, 5, 1]
+    await asyncio.gather(*(take(backend, order(n)) for n in generations))
+    found = await backend.tx.run(lambda store: store.list_tenants(EVERYBODY, "", 0, 10))
+    assert [tenant.version.generation for tenant in found] == [5]
+
+
+async def test_each_incarnation_has_a_tenant_and_a_name_of_its_own(backend: Backend) -> None:
+    first = await take(backend, order())
+    second = await take(backend, order(2, incarnation=2))
+    assert first.id != second.id
+    assert first.namespace != second.namespace
+    assert await backend.tx.run(lambda store: store.name_taken(first.namespace))
+    assert not await backend.tx.run(lambda store: store.name_taken("customer-free"))
+
+
+async def test_a_name_stays_taken_when_its_tenant_is_gone(backend: Backend) -> None:
+    first = await take(backend, order())
+    await take(backend, order(2, OrderedPhase.DELETED))
+    assert await backend.tx.run(lambda store: store.name_taken(first.namespace))
+
+
+async def test_a_scope_sees_its_own_and_no_more(backend: Backend) -> None:
+    await take(backend, order(account="acc_1", owner_subject="alice"))
+    await take(backend, order(account="acc_2", owner_subject="bob", organization="acme"))
+    await take(backend, order(account="acc_3"))
+    assert await seen(backend, EVERYBODY) == [1, 2, 3]
+    assert await seen(backend, EVERYBODY, account="acc_2") == [2]
+    assert await seen(backend, EVERYBODY, after=1) == [2, 3]
+    assert await seen(backend, Scope(subject="alice")) == [1]
+    assert await seen(backend, Scope(subject="carol", organization="acme")) == [2]
+    # Nobody's tenants belong to nobody: an empty name matches none.
+    assert await seen(backend, Scope()) == []
+
+
+async def test_what_was_written_lately_is_found(backend: Backend) -> None:
+    taken = await take(backend, order())
+    recent = await backend.tx.run(lambda store: store.changed_within(EVERYBODY, "", 30.0))
+    assert [tenant.id for tenant in recent] == [taken.id]
+    none = await backend.tx.run(lambda store: store.changed_within(Scope(subject="x"), "", 30.0))
+    assert list(none) == []
+
+
+async def test_tenants_that_are_gone_for_good_are_looked_at_no_more(backend: Backend) -> None:
+    taken = await take(backend, order())
+    other = await take(backend, order(account="acc_2"))
+    await take(backend, order(2, OrderedPhase.DELETED))
+
+    async def ids(after: str = "", limit: int = 10) -> Sequence[str]:
+        return await backend.tx.run(lambda store: store.all_ids(after, limit))
+
+    both = sorted([taken.id, other.id])
+    assert list(await ids()) == both
+    assert list(await ids(limit=1)) == both[:1]
+    assert list(await ids(after=both[0])) == both[1:]
+
+    async def gone(store: Store) -> None:
+        now = await store.lock_tenant(taken.id)
+        assert now is not None
+        await store.save_tenant(replace(now, phase=TenantPhase.DELETED, observed_generation=2))
+
+    await backend.tx.run(gone)
+    assert list(await ids()) == [other.id]
+
+
+async def test_an_order_is_queued_audited_and_heard_of_in_its_own_transaction(
+    backend: Backend,
+) -> None:
+    before = backend.wakeups.seen(TENANTS)
+    taken = await take(backend, order())
+    assert (await backend.keys()) == [taken.id]
+    assert (await backend.audited()) == ["set-capacity"]
+    assert backend.wakeups.seen(TENANTS) > before
+    await take(backend, order())
+    assert (await backend.audited()) == ["set-capacity"]
+
+
+async def test_what_a_failed_transaction_wrote_is_not_there(backend: Backend) -> None:
+    taken = await take(backend, order())
+
+    async def fails(store: Store) -> None:
+        now = await store.lock_tenant(taken.id)
+        assert now is not None
+        saved = await store.save_tenant(replace(now, revision=1))
+        await store.append(Observed(saved, NOON))
+        await store.audit(Audited("a", "b", taken.id, "c"))
+        raise LookupError("no")
+
+    with pytest.raises(LookupError):
+        await backend.tx.run(fails)
+    assert (await backend.facts()) == []
+    assert await read(backend, taken.id) == taken
+
+
+async def test_a_fact_goes_out_under_the_key_of_its_tenant(backend: Backend) -> None:
+    taken = await take(backend, order())
+    told = Observed(replace(taken, revision=1, phase=TenantPhase.READY), NOON)
+    await backend.tx.run(lambda store: store.append(told))
+    await backend.tx.run(lambda store: store.append(told))
+    assert (await backend.facts()) == [f"tenant:{taken.id}"]
+
+
+async def test_a_fact_of_an_unknown_type_is_kept_once(backend: Backend) -> None:
+    fact = FactRecord("fct_1", "key", 1, "tollgate.later.v1.Thing", b"payload")
+    await backend.tx.run(lambda store: store.keep_unknown(fact, "subscription"))
+    await backend.tx.run(lambda store: store.keep_unknown(fact, "subscription"))
+    assert (await backend.keys()) == []
+
+
+async def test_a_locked_tenant_is_waited_for(backend: Backend) -> None:
+    taken = await take(backend, order())
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def slow(store: Store) -> None:
+        now = await store.lock_tenant(taken.id)
+        assert now is not None
+        entered.set()
+        await leave.wait()
+        await store.save_tenant(replace(now, reason="SLOW"))
+
+    async def quick(store: Store) -> str:
+        now = await store.lock_tenant(taken.id)
+        assert now is not None
+        return now.reason
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(backend.tx.run(slow))
+        await entered.wait()
+        second = group.create_task(backend.tx.run(quick))
+        await asyncio.sleep(0)
+        leave.set()
+    assert second.result() == "SLOW"

@@ -1,0 +1,170 @@
+"""The provisioner as a process of its own, between a subscription and a cluster of the test's."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.sandbox.ca.authority import Authority
+from deploy.sandbox.postgres.roles import ServiceDsns
+from services.chassis.access import Rule
+from services.chassis.channel import Channel, connect
+from services.chassis.clock import SystemClock
+from services.chassis.facts import FactRecord
+from services.chassis.health import Health
+from services.chassis.metrics import Metrics
+from services.chassis.server import GrpcServer, Limits, Listener
+from services.chassis.sink import DELIVER, SERVICE, FactSinkServicer
+from services.chassis.tls import TlsFiles
+from services.chassis.tokens import TokenVerifier
+from tests.integration.provisioner.cluster_fixture import Sandbox
+from tollgate.common.v1.fact_sink_service_pb2_grpc import add_FactSinkServicer_to_server
+from tollgate.provisioner.v1 import events_pb2
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@dataclass
+class Subscription:
+    """Takes the facts that come up."""
+
+    port: int = 0
+    facts: list[events_pb2.CapacityObserved] = field(default_factory=list)
+    some: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def take(self, fact: FactRecord, source: str) -> None:
+        assert source == "provisioner"
+        async with self.some:
+            self.facts.append(events_pb2.CapacityObserved.FromString(fact.payload))
+            self.some.notify_all()
+
+    async def until(
+        self, wanted: Callable[[events_pb2.CapacityObserved], bool], seconds: float = 20.0
+    ) -> events_pb2.CapacityObserved:
+        """Wait for a fact."""
+        async with asyncio.timeout(seconds), self.some:
+            while True:
+                found = [fact for fact in self.facts if wanted(fact)]
+                if found:
+                    return found[0]
+                await self.some.wait()
+
+
+@dataclass
+class Running:
+    """The process and its surroundings."""
+
+    environment: dict[str, str]
+    subscription: Subscription
+    channel: Channel
+    process: asyncio.subprocess.Process
+
+    async def kill(self) -> None:
+        """Kill it as kill -9 does."""
+        self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+    async def start(self) -> None:
+        """Start it again."""
+        self.process = await launch(self.environment)
+
+    async def stop(self) -> tuple[int, str]:
+        """Ask it to end; return its exit code and what it logged."""
+        self.process.send_signal(signal.SIGTERM)
+        out, _ = await self.process.communicate()
+        return self.process.returncode or 0, out.decode()
+
+
+async def launch(environment: dict[str, str]) -> asyncio.subprocess.Process:
+    """Start the process."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.provisioner",
+        cwd=ROOT,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago: the process has to be told one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def tls_of(authority: Authority, name: str) -> TlsFiles:
+    """Return a service's certificate."""
+    files = authority.issue(name)
+    return TlsFiles(files.cert, files.key, files.ca)
+
+
+@asynccontextmanager
+async def running(
+    sandbox: Sandbox, dsns: ServiceDsns, authority: Authority, **more: str
+) -> AsyncIterator[Running]:
+    """Run the process until the block ends."""
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+        subscription = Subscription()
+        server = await serve(subscription, authority, tasks)
+        tls, internal = tls_of(authority, "provisioner"), free_port()
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'protos' / 'gen'}",
+            "DATABASE_URL": dsns.service,
+            "TOLLGATE_MIGRATE_URL": dsns.owner,
+            "TOLLGATE_PUBLIC_ADDRESS": "127.0.0.1:0",
+            "TOLLGATE_INTERNAL_ADDRESS": f"127.0.0.1:{internal}",
+            "TOLLGATE_TLS_CERT": str(tls.cert),
+            "TOLLGATE_TLS_KEY": str(tls.key),
+            "TOLLGATE_TLS_CA": str(tls.ca),
+            "TOLLGATE_OIDC_BASE": "http://127.0.0.1:9",
+            "TOLLGATE_SUBSCRIPTION_TARGET": f"127.0.0.1:{subscription.port}",
+            "TOLLGATE_PROVISIONER_LEASE": "3",
+            "KUBECONFIG": str(sandbox.kubeconfig),
+            **more,
+        }
+        channel = connect(
+            f"127.0.0.1:{internal}",
+            server_name="provisioner",
+            tls=tls_of(authority, "subscription"),
+            default_timeout=20.0,
+            attempts=5,
+        )
+        stack.push_async_callback(channel.close)
+        found = Running(environment, subscription, channel, await launch(environment))
+        try:
+            yield found
+        finally:
+            if found.process.returncode is None:
+                await found.kill()
+            await server.drain()
+
+
+async def serve(
+    subscription: Subscription, authority: Authority, tasks: asyncio.TaskGroup
+) -> GrpcServer:
+    """Serve subscription's FactSink."""
+    health = Health()
+    server = GrpcServer(
+        "subscription",
+        [(add_FactSinkServicer_to_server, FactSinkServicer(subscription.take, tasks), SERVICE)],
+        {DELIVER: Rule(callers=frozenset({"provisioner"}))},
+        TokenVerifier("http://127.0.0.1:9", audience="tollgate", clock=SystemClock()),
+        public=Listener("127.0.0.1:0"),
+        internal=Listener("127.0.0.1:0", tls_of(authority, "subscription")),
+        health=health,
+        metrics=Metrics(),
+        limits=Limits(drain_notice=0.01, drain_grace=1.0),
+    )
+    await server.start()
+    health.mark_all(True)
+    subscription.port = server.internal_port
+    return server

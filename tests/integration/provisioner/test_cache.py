@@ -1,0 +1,181 @@
+"""What is heard of the cluster: lists, watches, histories that are over, echoes of our writes."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from services.chassis.clock import SystemClock
+from services.provisioner import isolation, naming
+from services.provisioner.domain import Tenant
+from services.provisioner.kube.cache import Heard, ObjectCache
+from services.provisioner.kube.client import KubeCluster
+from services.provisioner.objects import Ref
+from services.provisioner.reconcile import Reconciler
+from services.provisioner.worker import DriftFeed
+from tests.fakes.memory_queue import QUEUE
+from tests.fakes.provisioner import MemoryLease
+from tests.integration.provisioner.cluster_fixture import Sandbox, running_sandbox, until
+from tests.unit.provisioner.world import World, order
+
+QUOTA = "/api/v1/namespaces/{}/resourcequotas/tollgate-quota"
+
+
+@dataclass
+class Listening:
+    """A cache that listens, and what it told."""
+
+    cluster: KubeCluster
+    world: World = field(default_factory=World)
+    heard: list[Heard] = field(default_factory=list)
+    some: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.cache = ObjectCache(self.cluster, self.hear, SystemClock())
+
+    def hear(self, heard: Heard) -> None:
+        self.heard.append(heard)
+        self.some.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something heard makes it true."""
+        async with asyncio.timeout(15):
+            while not condition():
+                self.some.clear()
+                await self.some.wait()
+
+    async def make(self) -> Tenant:
+        """Make a tenant and wait until all of it was heard of."""
+        tenant = await self.world.take(order())
+        await self.reconcile(tenant)
+        await self.until(lambda: len(self.cache.objects(tenant.id)) == 9)
+        return self.world.tenant(tenant.id)
+
+    async def reconcile(self, tenant: Tenant) -> None:
+        """Run over a tenant."""
+        world = self.world
+        reconciler = Reconciler(
+            world.tx, self.cluster, self.cache, world.names, world.ids, SystemClock()
+        )
+        await reconciler.reconcile(tenant.id, MemoryLease())
+
+
+@asynccontextmanager
+async def listening(sandbox: Sandbox) -> AsyncIterator[Listening]:
+    """Listen until the block ends."""
+    found = Listening(await sandbox.connect())
+    async with asyncio.TaskGroup() as tasks:
+        loops = [tasks.create_task(loop) for loop in found.cache.loops()]
+        yield found
+        for loop in loops:
+            loop.cancel()
+
+
+def quota(tenant: Tenant) -> Ref:
+    return Ref("v1", "ResourceQuota", tenant.namespace, naming.QUOTA)
+
+
+def pods(found: Listening, tenant: Tenant) -> object:
+    live = found.cache.objects(tenant.id).get(quota(tenant))
+    return live.content["spec"]["hard"]["pods"] if live else None  # type: ignore[index, call-overload] # JSON
+
+
+async def test_an_edit_is_heard_of_and_put_right_and_then_nothing_is_asked(
+    sandbox: Sandbox,
+) -> None:
+    async with listening(sandbox) as found:
+        tenant = await found.make()
+        path = QUOTA.format(tenant.namespace)
+        await sandbox.api.merge(path, {"spec": {"hard": {"pods": "999"}}})
+        await found.until(lambda: pods(found, tenant) == "999")
+        await found.reconcile(tenant)
+        assert (await sandbox.api.get(path))["spec"]["hard"]["pods"] == "50"
+        await found.until(lambda: pods(found, tenant) == "50")
+
+
+async def test_a_deletion_is_heard_of(sandbox: Sandbox) -> None:
+    async with listening(sandbox) as found:
+        tenant = await found.make()
+        ref = isolation.owner_ref(tenant.namespace)
+        group = "/apis/rbac.authorization.k8s.io/v1"
+        await sandbox.api.call(
+            "DELETE", f"{group}/namespaces/{tenant.namespace}/rolebindings/{ref.name}"
+        )
+        await found.until(lambda: ref not in found.cache.objects(tenant.id))
+        assert Heard(tenant.id, "", deleted=True) in found.heard
+        await found.reconcile(tenant)
+        await found.until(lambda: ref in found.cache.objects(tenant.id))
+
+
+async def test_watches_that_are_cut_off_go_on(sandbox: Sandbox) -> None:
+    async with listening(sandbox) as found:
+        tenant = await found.make()
+        assert sandbox.server.faults is not None
+        assert sandbox.server.faults.drop_watches() > 0
+        await sandbox.api.merge(QUOTA.format(tenant.namespace), {"spec": {"hard": {"pods": "7"}}})
+        await found.until(lambda: pods(found, tenant) == "7")
+
+
+async def test_what_was_missed_is_found_by_a_new_list_when_the_history_is_over() -> None:
+    async with running_sandbox(history=1) as sandbox:
+        cluster = await sandbox.connect()
+        first, second = Listening(cluster), Listening(cluster)
+        tenants = [await first.world.take(order(account=f"acc_{n}")) for n in range(3)]
+        for tenant in tenants:
+            await first.reconcile(tenant)
+        too_old = TooOld(cluster)
+        second.cache = ObjectCache(too_old, second.hear, SystemClock())  # type: ignore[arg-type] # it delegates
+        async with asyncio.TaskGroup() as tasks:
+            loops = [tasks.create_task(loop) for loop in second.cache.loops()]
+            await until(lambda: len(too_old.lists) == 7 and min(too_old.lists.values()) > 1)
+            assert all(len(second.cache.objects(tenant.id)) == 9 for tenant in tenants)
+            for loop in loops:
+                loop.cancel()
+
+
+class TooOld:
+    """A cluster whose watches always begin too far back."""
+
+    def __init__(self, cluster: KubeCluster) -> None:
+        self._cluster = cluster
+        self.lists: Counter[object] = Counter()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._cluster, name)
+
+    async def list_kind(self, kind: object) -> object:
+        self.lists[kind] += 1
+        return await self._cluster.list_kind(kind)  # type: ignore[arg-type] # handed on
+
+    def watch_kind(self, kind: object, version: str, seconds: int) -> object:
+        return self._cluster.watch_kind(kind, "1", seconds)  # type: ignore[arg-type] # handed on
+
+
+async def test_what_stood_before_the_first_list_is_no_news(sandbox: Sandbox) -> None:
+    async with listening(sandbox) as first:
+        tenant = await first.make()
+    async with listening(sandbox) as second:
+        async with asyncio.timeout(15):
+            while not second.cache.ready:
+                await asyncio.sleep(0.01)
+        assert len(second.cache.objects(tenant.id)) == 9
+        assert not [one for one in second.heard if one.deleted]
+
+
+async def test_the_echo_of_our_own_write_queues_nothing_and_others_edits_do(
+    sandbox: Sandbox,
+) -> None:
+    world = World()
+    feed = DriftFeed(world.tx, sandbox.writes, SystemClock(), settle=0.01)
+    async with asyncio.TaskGroup() as tasks:
+        run = tasks.create_task(feed.run())
+        sandbox.writes.note("41")
+        feed.hear(Heard("ten_ours", "41", deleted=False))
+        feed.hear(Heard("ten_theirs", "42", deleted=False))
+        feed.hear(Heard("ten_gone", "", deleted=True))
+        async with asyncio.timeout(5):
+            while not world.db.committed(QUEUE):
+                await asyncio.sleep(0.01)
+        run.cancel()
+    assert sorted(key for _, key in world.db.committed(QUEUE)) == ["ten_gone", "ten_theirs"]

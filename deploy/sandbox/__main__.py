@@ -12,6 +12,7 @@ import shutil
 import sys
 
 from deploy.sandbox.demo.run import demo
+from deploy.sandbox.postgres.roles import DatabaseRefused
 from deploy.sandbox.stack.endpoints import shell_variables
 from deploy.sandbox.stack.settings import BadSetting, StackSettings, read_settings
 from deploy.sandbox.supervisor.errors import AlreadyRunning, StopRequested, SupervisorError
@@ -33,7 +34,7 @@ def main() -> int:
         if arguments.command == "demo":
             return asyncio.run(demo(settings))
         asyncio.run(up(settings))
-    except (BadSetting, SupervisorError) as problem:
+    except (BadSetting, DatabaseRefused, SupervisorError) as problem:
         if isinstance(problem, StopRequested):
             return 0
         sys.stderr.write(f"{problem}\n")

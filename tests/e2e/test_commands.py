@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.sandbox.stack.settings import ROOT
+from tests.e2e.world import free_port
 
 
 def run(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -54,6 +55,16 @@ def test_a_bad_setting_is_named_with_what_it_should_be(
     assert variable in refused.stderr
     assert expected in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_a_database_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    url = "postgresql://ada:secret@127.0.0.1:1/tollgate"
+    port = str(free_port())
+    refused = run(tmp_path, "deploy.sandbox", "up", DATABASE_URL=url, TOLLGATE_PORT=port)
+    assert refused.returncode == 1
+    assert "DATABASE_URL: 127.0.0.1:1 cannot be reached" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert "secret" not in refused.stderr
 
 
 @pytest.mark.parametrize("service", ["pricing", "subscription", "payments", "provisioner"])

@@ -48,6 +48,10 @@ class ServiceDsns:
     service: str
 
 
+class DatabaseRefused(Exception):  # noqa: N818 - reads as the sentence it carries
+    """The server cannot be reached, or does not let this be prepared; the text says which."""
+
+
 async def ensure_services(
     superuser_dsn: str,
     database: str,
@@ -59,8 +63,26 @@ async def ensure_services(
     """Makes what is missing of the database, schemas and roles; the DSNs by service.
 
     Safe to call again and from several processes. `passwords` is a 0600 file that is made with the
-    first call. Names are lower-case letters, digits and underscores, else ValueError.
+    first call. Names are lower-case letters, digits and underscores, else ValueError. Raises
+    DatabaseRefused if the server is out of reach or the role may not do it.
     """
+    where = urlsplit(superuser_dsn)
+    try:
+        return await _ensure(superuser_dsn, database, services, passwords, prefix)
+    except OSError as error:
+        reason = error.strerror or "no answer"
+        raise DatabaseRefused(
+            f"DATABASE_URL: {where.hostname}:{where.port or 5432} cannot be reached ({reason})"
+        ) from error
+    except asyncpg.PostgresError as error:
+        raise DatabaseRefused(
+            f"DATABASE_URL: the server does not let {where.username} prepare {database}: {error}"
+        ) from error
+
+
+async def _ensure(
+    superuser_dsn: str, database: str, services: Iterable[str], passwords: Path, prefix: str
+) -> dict[str, ServiceDsns]:
     names = list(services)
     for name in (database, prefix, *names):
         _check(name)

@@ -71,13 +71,17 @@ class CatalogFiles:
         while True:
             await self._clock.sleep(_LOOK_AGAIN)
             try:
-                await self._look()
+                await self.look()
             except CatalogRejected as rejected:
                 _log.error("A catalog is refused.", problems=rejected.problems)
             except Unavailable as trouble:
                 _log.warning("Catalogs wait for the database.", problem=trouble.message)
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Take every file that changed since it was last taken.
+
+        CatalogRejected for a bad file whose catalog never was in force.
+        """
         for path, text in (await asyncio.to_thread(catalog_texts, self._source)).items():
             if self._taken.get(path) != text:
                 await self._take(path, text, edited=path in self._taken)

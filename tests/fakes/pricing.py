@@ -85,10 +85,14 @@ class MemoryCatalogStore:
 
 
 class MemoryCatalogTransactions:
-    """Transactions on catalogs in memory, one at a time; a failed one leaves nothing."""
+    """Transactions on catalogs in memory, one at a time; a failed one leaves nothing.
+
+    ``after_run`` is called after each commit, for those who wait for one.
+    """
 
     def __init__(self) -> None:
         self._state = _State()
+        self.after_run: Callable[[], object] = lambda: None
 
     async def run(
         self, fn: Callable[[MemoryCatalogStore], Awaitable[T]], *, timeout: float = 10.0
@@ -97,4 +101,5 @@ class MemoryCatalogTransactions:
         draft = deepcopy(self._state)
         result = await fn(MemoryCatalogStore(draft))
         self._state = draft
+        self.after_run()
         return result

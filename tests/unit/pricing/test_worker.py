@@ -1,8 +1,6 @@
 """Catalog files: taken at start and at every change; a bad one changes nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -40,24 +38,11 @@ class Shop:
         (only,) = await usecases.list_catalogs(self.tx)
         return only
 
-    @asynccontextmanager
-    async def watching(self) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(self.files.watch())
-            yield
-            task.cancel()
-
-    async def edit(self, text: str, error: str, version_of: str) -> None:
-        """Write the file and wait until what is in force is as expected."""
+    async def edit(self, text: str) -> ActiveCatalog:
+        """Write the file, have it looked at, and return what is in force then."""
         self.file.write_text(text)
-        async with asyncio.timeout(5):
-            while True:
-                self.clock.advance(1.0)
-                active = await self.active()
-                if error in active.error and bool(error) == bool(active.error):
-                    assert active.catalog.content.count(version_of) == 1
-                    return
-                await asyncio.sleep(0)
+        await self.files.look()
+        return await self.active()
 
 
 @pytest.fixture
@@ -68,9 +53,28 @@ def shop(tmp_path: Path) -> Shop:
 async def test_a_bad_edit_changes_nothing_and_says_file_line_and_key(shop: Shop) -> None:
     shop.file.write_text(GOOD)
     await shop.files.load()
-    async with shop.watching():
-        await shop.edit(BAD, "pools.yaml:4: plans.big.nmae", '"cpu":8')
-        await shop.edit(BETTER, "", '"cpu":16')
+    refused = await shop.edit(BAD)
+    assert "pools.yaml:4: plans.big.nmae" in refused.error
+    assert '"cpu":8' in refused.catalog.content
+    taken = await shop.edit(BETTER)
+    assert taken.error == ""
+    assert '"cpu":16' in taken.catalog.content
+
+
+async def test_a_file_that_is_watched_is_taken_when_a_second_has_passed(shop: Shop) -> None:
+    shop.file.write_text(GOOD)
+    await shop.files.load()
+    shop.file.write_text(BETTER)
+    taken = asyncio.Event()
+    shop.tx.after_run = taken.set
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(shop.files.watch())
+        await asyncio.sleep(0)
+        shop.clock.advance(1.0)
+        async with asyncio.timeout(10):
+            await taken.wait()
+        task.cancel()
+    assert '"cpu":16' in (await shop.active()).catalog.content
 
 
 async def test_a_file_that_was_never_good_stops_the_start(shop: Shop) -> None:

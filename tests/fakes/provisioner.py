@@ -286,34 +286,49 @@ class MemoryView:
 
 @dataclass
 class FaultyCluster:
-    """A cluster at which something happens at the n-th call (from 0), before it or after it."""
+    """A cluster at which something happens at the n-th call (from 0), before it or after it.
+
+    ``struck`` is that call, as verb and kind, once it came to it.
+    """
 
     cluster: MemoryCluster
     call: int
     happens: Callable[[], Awaitable[None]]
     before: bool
     made: int = 0
+    struck: tuple[str, str] | None = None
 
     async def get(self, ref: Ref, *, timeout: float) -> Live | None:
-        return await self._at(lambda: self.cluster.get(ref, timeout=timeout))
+        return await self._at("get", ref, lambda: self.cluster.get(ref, timeout=timeout))
 
     async def create(self, wanted: JsonObject, *, timeout: float) -> Live:
-        return await self._at(lambda: self.cluster.create(wanted, timeout=timeout))
+        ref = ref_of(wanted)
+        return await self._at("create", ref, lambda: self.cluster.create(wanted, timeout=timeout))
 
     async def hand_over(
         self, live: Live, managed_fields: Sequence[Json], *, timeout: float
     ) -> Live:
-        return await self._at(lambda: self.cluster.hand_over(live, managed_fields, timeout=timeout))
+        return await self._at(
+            "hand_over",
+            live.ref,
+            lambda: self.cluster.hand_over(live, managed_fields, timeout=timeout),
+        )
 
     async def apply(self, wanted: JsonObject, live: Live, *, timeout: float) -> Live:
-        return await self._at(lambda: self.cluster.apply(wanted, live, timeout=timeout))
+        return await self._at(
+            "apply", live.ref, lambda: self.cluster.apply(wanted, live, timeout=timeout)
+        )
 
     async def delete(self, live: Live, *, timeout: float) -> None:
-        return await self._at(lambda: self.cluster.delete(live, timeout=timeout))
+        return await self._at(
+            "delete", live.ref, lambda: self.cluster.delete(live, timeout=timeout)
+        )
 
-    async def _at(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def _at(self, verb: str, ref: Ref, call: Callable[[], Awaitable[T]]) -> T:
         now = self.made == self.call
         self.made += 1
+        if now:
+            self.struck = (verb, ref.kind)
         if now and self.before:
             await self.happens()
         answer = await call()

@@ -156,9 +156,7 @@ async def test_what_stood_before_the_first_list_is_no_news(sandbox: Sandbox) -> 
     async with listening(sandbox) as first:
         tenant = await first.make()
     async with listening(sandbox) as second:
-        async with asyncio.timeout(15):
-            while not second.cache.ready:
-                await asyncio.sleep(0.01)
+        await until(lambda: second.cache.ready)
         assert len(second.cache.objects(tenant.id)) == 9
         assert not [one for one in second.heard if one.deleted]
 
@@ -174,8 +172,6 @@ async def test_the_echo_of_our_own_write_queues_nothing_and_others_edits_do(
         feed.hear(Heard("ten_ours", "41", deleted=False))
         feed.hear(Heard("ten_theirs", "42", deleted=False))
         feed.hear(Heard("ten_gone", "", deleted=True))
-        async with asyncio.timeout(5):
-            while not world.db.committed(QUEUE):
-                await asyncio.sleep(0.01)
+        await until(lambda: bool(world.db.committed(QUEUE)))
         run.cancel()
     assert sorted(key for _, key in world.db.committed(QUEUE)) == ["ten_gone", "ten_theirs"]

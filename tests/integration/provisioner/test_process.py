@@ -13,7 +13,7 @@ from services.chassis.errors import PermissionDenied, Refusal, Unavailable
 from services.chassis.facts import FactRecord, Outcome
 from services.chassis.sink import FactSinkClient
 from services.provisioner.convert import ORDERED
-from services.provisioner.convert_capacity import to_proto_capacity
+from services.provisioner.convert.capacity import to_proto_capacity
 from tests.integration.postgres_fixture import Database
 from tests.integration.provisioner.cluster_fixture import Sandbox, write_kubeconfig
 from tests.integration.provisioner.process_fixture import ROOT, Running, launch, running, tls_of

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.provisioner import isolation, naming, sessions
-from services.provisioner.domain import OrderedPhase, Tenant, TenantPhase
+from services.provisioner.domain import OrderedPhase, TenantPhase
 from services.provisioner.errors import DriftNotRepaired, Superseded
 from services.provisioner.objects import Ref, section
 from tests.fakes.provisioner import FaultyCluster
@@ -19,13 +19,15 @@ def world() -> World:
     return World()
 
 
-def sleeping(world: World, tenant: Tenant, later: Callable[[], Any], call: int) -> FaultyCluster:
-    """Return a cluster at which the worker sleeps before a request, while ``later`` happens."""
+def sleeping(
+    world: World, later: Callable[[], Any], call: int, *, before: bool = True
+) -> FaultyCluster:
+    """Return a cluster at which the worker sleeps at a request, while ``later`` happens."""
 
     async def sleep() -> None:
         await later()
 
-    return FaultyCluster(world.cluster, call, sleep, before=True)
+    return FaultyCluster(world.cluster, call, sleep, before)
 
 
 def generations(world: World) -> dict[Ref, int]:
@@ -43,7 +45,7 @@ async def test_a_worker_that_slept_lowers_nothing_that_a_newer_order_made(
     async def twelve() -> None:
         await world.make(order(12, capacity=larger))
 
-    await world.run(tenant, sleeping(world, tenant, twelve, call))
+    await world.run(tenant, sleeping(world, twelve, call))
     if world.tenant(tenant.id).version.generation == 11:
         await twelve()  # The run was shorter than that.
     assert set(generations(world).values()) == {12}
@@ -53,22 +55,46 @@ async def test_a_worker_that_slept_lowers_nothing_that_a_newer_order_made(
     assert (done.phase, done.observed_generation) == (TenantPhase.READY, 12)
 
 
+@pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("call", range(24))
 async def test_a_worker_that_slept_through_a_suspension_lets_nobody_in(
-    world: World, call: int
+    world: World, call: int, before: bool
 ) -> None:
     tenant = await world.take(order(1))
 
     async def suspend() -> None:
         await world.make(order(2, OrderedPhase.SUSPENDED))
 
-    await world.run(tenant, sleeping(world, tenant, suspend, call))
-    if world.tenant(tenant.id).version.generation == 1:
+    faulty = sleeping(world, suspend, call, before=before)
+    await world.run(tenant, faulty)
+    if faulty.struck is None:
         return
+    if faulty.struck != ("create", "RoleBinding") or not before:
+        assert world.owner(tenant) is None
     # What slept between the last look and the request itself is heard of, and undone.
     await world.run(tenant)
     assert world.owner(tenant) is None
     assert world.deployment(tenant).replicas == 0
+
+
+@pytest.mark.parametrize("call", range(24))
+async def test_a_worker_that_is_late_says_nothing_about_the_order_that_came_meanwhile(
+    world: World, call: int
+) -> None:
+    tenant = await world.take(order(1))
+
+    async def order_more() -> None:
+        await world.take(order(2))
+
+    faulty = sleeping(world, order_more, call)
+    await world.run(tenant, faulty)
+    if faulty.struck is None:
+        return
+    late = world.tenant(tenant.id)
+    assert (late.phase, late.version.generation) == (TenantPhase.PENDING, 2)
+    assert "READY" not in world.phases()
+    await world.run(tenant)
+    assert world.tenant(tenant.id).observed_generation == 2
 
 
 @pytest.mark.parametrize("call", range(24))
@@ -81,7 +107,7 @@ async def test_a_namespace_made_by_a_worker_that_slept_through_the_deletion_goes
         await world.make(order(2, OrderedPhase.DELETED))
 
     try:
-        await world.run(tenant, sleeping(world, tenant, delete, call))
+        await world.run(tenant, sleeping(world, delete, call))
     except Superseded:
         pytest.fail("a newer order is not an error")
     except Exception:  # noqa: BLE001, S110 - its namespace was taken away under its hands
@@ -113,6 +139,19 @@ async def test_a_cluster_that_is_newer_than_every_order_is_left_alone_and_report
     raised = await restored.make(order(1, epoch=2))
     assert raised.phase is TenantPhase.READY
     assert {live.version.epoch for live in map(world.cluster.at, world.cluster.stored)} == {2}
+
+
+async def test_a_deletion_that_is_older_than_the_cluster_deletes_nothing(world: World) -> None:
+    tenant = await world.make(order(7))
+    restored = World(cluster=world.cluster)
+    older = await restored.take(order(3, OrderedPhase.DELETED))
+    await restored.reconciler()._record.step(
+        older,
+        lambda now: replace(now, uid=tenant.uid, claim=tenant.claim, namespace=tenant.namespace),
+    )
+    with pytest.raises(Superseded):
+        await restored.run(older)
+    assert made_of(world.cluster) == EVERYTHING
 
 
 async def test_a_name_that_is_somebody_elses_is_left_to_them(world: World) -> None:

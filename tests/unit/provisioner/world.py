@@ -1,5 +1,7 @@
 """A provisioner in memory, and the document's order."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -157,3 +159,10 @@ EVERYTHING = {
     ("RoleBinding", naming.OWNER_BINDING),
 }
 FENCES = {"Namespace", "ResourceQuota", "LimitRange", "NetworkPolicy"}
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until a condition holds of which nothing tells."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.005)

@@ -1,0 +1,91 @@
+"""Puts the provisioner together."""
+
+import secrets
+from pathlib import Path
+
+from services.chassis.channel import connect
+from services.chassis.database import open_database
+from services.chassis.db import PgTransactions
+from services.chassis.outbox import Relay
+from services.chassis.process import Process, main
+from services.chassis.queue import Worker
+from services.chassis.server import GrpcServer, Servicers
+from services.chassis.sink import SERVICE as SINK
+from services.chassis.sink import FactSinkClient, FactSinkServicer
+from services.chassis.wakeups import Wakeups
+from services.provisioner.access import ACCESS
+from services.provisioner.config import ProvisionerConfig, read_config
+from services.provisioner.convert import SUBSCRIPTION, Codec
+from services.provisioner.kube.cache import ObjectCache
+from services.provisioner.kube.connect import connect_cluster
+from services.provisioner.kube.writes import OwnWrites
+from services.provisioner.ports import Store
+from services.provisioner.reconcile import Reconciler
+from services.provisioner.servicer import SERVICE, Desk, OrderIntake, ProvisionerServicer
+from services.provisioner.store import QUEUE, PgStore
+from services.provisioner.watching import Watching
+from services.provisioner.worker import DriftFeed, TenantWorker, resync
+from tollgate.common.v1.fact_sink_service_pb2_grpc import add_FactSinkServicer_to_server
+from tollgate.provisioner.v1.provisioner_service_pb2_grpc import (
+    add_ProvisionerServiceServicer_to_server,
+)
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+async def run(config: ProvisionerConfig, process: Process) -> None:
+    """Serve until the process is to stop."""
+    clock, ids, tasks = process.clock, process.ids, process.task_group
+    pool = await open_database(config.chassis, process, _MIGRATIONS)
+    wakeups, codec, writes = Wakeups(), Codec(), OwnWrites()
+    tx: PgTransactions[Store] = PgTransactions(
+        pool, lambda connection: PgStore(connection, codec), wakeups=wakeups, clock=clock
+    )
+    cluster = await connect_cluster(config.kubeconfig, writes, process)
+    if cluster is None:
+        return
+    feed = DriftFeed(tx, writes, clock)
+    cache = ObjectCache(cluster, feed.hear, clock)
+    for loop in (*cache.loops(), feed.run(), resync(tx, clock, config.resync)):
+        tasks.create_task(loop)
+
+    reconciler = Reconciler(tx, cluster, cache, config.names, ids, clock)
+    worker = Worker(
+        pool,
+        QUEUE,
+        TenantWorker(reconciler, process.metrics).handle,
+        wakeups=wakeups,
+        clock=clock,
+        concurrency=config.concurrency,
+        lease=config.lease,
+    )
+    process.work.create_task(worker.run(process.stopping))
+    up = connect(config.subscription_target, server_name=SUBSCRIPTION, tls=config.chassis.tls)
+    process.resources.push_async_callback(up.close)
+    relay = Relay(
+        pool,
+        SUBSCRIPTION,
+        FactSinkClient(up).deliver,
+        wakeups=wakeups,
+        clock=clock,
+        lease=config.lease,
+        deliver_timeout=config.lease / 2,
+    )
+    tasks.create_task(relay.run())
+
+    desk = Desk(tx, cluster, config.names, ids, clock)
+    watching = Watching(tx, wakeups, clock, secrets.SystemRandom().random)
+    servicers: Servicers = [
+        (add_ProvisionerServiceServicer_to_server, ProvisionerServicer(desk, watching), SERVICE),
+        (
+            add_FactSinkServicer_to_server,
+            FactSinkServicer(OrderIntake(desk).take, process.work),
+            SINK,
+        ),
+    ]
+    server = GrpcServer.from_config(config.chassis, process, servicers, ACCESS)
+    await server.serve(process.stopping)
+
+
+if __name__ == "__main__":
+    main("provisioner", read_config, run)

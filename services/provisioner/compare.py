@@ -1,0 +1,87 @@
+"""Whether an object of the cluster is as it should be.
+
+Wanted is a subset: what the API server adds (defaults, status, other writers' labels) is no
+difference. Lists are compared as wholes, item by item: one more rule in a policy is a difference.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import TypeGuard
+
+from services.chassis import quantities
+from services.provisioner.domain import Json, JsonObject
+
+_QUANTITY_MAPS = frozenset(
+    {"hard", "requests", "limits", "default", "defaultRequest", "max", "min"}
+)
+"""Mappings of resource names to quantities, wherever they stand in our objects."""
+
+
+def matches(wanted: Json, live: Json, *, amounts: bool = False) -> bool:
+    """Tell whether everything wanted is in ``live``; ``amounts`` compares leaves as quantities."""
+    if isinstance(wanted, Mapping):
+        return isinstance(live, Mapping) and all(
+            key in live and matches(value, live[key], amounts=amounts or key in _QUANTITY_MAPS)
+            for key, value in wanted.items()
+        )
+    if _is_list(wanted) and _is_list(live):
+        return len(wanted) == len(live) and all(
+            matches(one, other) for one, other in zip(wanted, live, strict=True)
+        )
+    return wanted == live or (amounts and same_amount(wanted, live))
+
+
+def differences(wanted: Json, live: Json, path: str = "") -> list[str]:
+    """Return the paths at which ``live`` is not as wanted, for people."""
+    if isinstance(wanted, Mapping) and isinstance(live, Mapping):
+        return [
+            found
+            for key, value in wanted.items()
+            if not matches({key: value}, live)
+            for found in differences(value, live.get(key), f"{path}.{key}" if path else key)
+        ]
+    return [path]
+
+
+def same_amount(left: Json, right: Json) -> bool:
+    """Tell whether two quantities are the same amount; the API takes whole numbers too."""
+    try:
+        return quantities.equal(_amount(left), _amount(right))
+    except ValueError:
+        return False
+
+
+def digest(wanted: JsonObject) -> str:
+    """Return a hash that is the same for the same content, however its quantities are written."""
+    canonical = json.dumps(_canonical(wanted), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+def _canonical(value: Json, *, amounts: bool = False) -> Json:
+    if isinstance(value, Mapping):
+        return {
+            key: _canonical(item, amounts=key in _QUANTITY_MAPS) if not amounts else _spelled(item)
+            for key, item in value.items()
+        }
+    if _is_list(value):
+        return [_canonical(item) for item in value]
+    return value
+
+
+def _spelled(value: Json) -> Json:
+    try:
+        amount = quantities.parse(_amount(value))
+    except ValueError:
+        return _canonical(value)
+    return format(amount.normalize(), "f")
+
+
+def _amount(value: Json) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"{value!r} is no quantity")
+    return str(value)
+
+
+def _is_list(value: Json) -> TypeGuard[Sequence[Json]]:
+    return isinstance(value, Sequence) and not isinstance(value, str)

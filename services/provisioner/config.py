@@ -1,0 +1,78 @@
+"""The provisioner's settings."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.chassis.config import ChassisConfig, Env, read_chassis, read_target
+from services.provisioner.naming import Naming, refused_names
+
+_SHORTEST_LEASE = 2.0
+"""A second of it is kept back, and a request takes some."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionerConfig:
+    """``kubeconfig`` None: the service account of the pod. Times are in seconds.
+
+    ``lease`` is how long tenants and facts that a killed process worked on wait for another; the
+    requests of a run are kept shorter than what is left of it. ``concurrency`` is how many tenants
+    are worked on at once, ``resync`` how often each is looked at though nothing was heard of it.
+    """
+
+    chassis: ChassisConfig
+    subscription_target: str
+    kubeconfig: Path | None
+    names: Naming
+    concurrency: int
+    lease: float
+    resync: float
+
+
+def read_config(env: Env) -> ProvisionerConfig:
+    """Read the settings."""
+    kubeconfig = env.path(
+        "KUBECONFIG", default=Path(), doc="cluster to provision in; empty: the pod's own"
+    )
+    lease = env.seconds(
+        "TOLLGATE_PROVISIONER_LEASE",
+        default=10.0,
+        at_most=300.0,
+        doc="how long the tenants and facts of a killed process wait for another",
+    )
+    if lease < _SHORTEST_LEASE:
+        env.problem("TOLLGATE_PROVISIONER_LEASE", f"expected at least {_SHORTEST_LEASE:g} seconds")
+    return ProvisionerConfig(
+        chassis=read_chassis(env, "provisioner"),
+        subscription_target=read_target(env, "subscription"),
+        kubeconfig=None if kubeconfig == Path() else kubeconfig,
+        names=_read_names(env),
+        concurrency=env.number(
+            "TOLLGATE_PROVISIONER_CONCURRENCY",
+            default=8,
+            at_least=1,
+            at_most=100,
+            doc="tenants that are worked on at once",
+        ),
+        lease=lease,
+        resync=env.seconds(
+            "TOLLGATE_PROVISIONER_RESYNC",
+            default=600.0,
+            doc="how often every tenant is looked at",
+        ),
+    )
+
+
+def _read_names(env: Env) -> Naming:
+    prefix = env.text(
+        "TOLLGATE_NAMESPACE_PREFIX", default="customer-", doc="what namespaces' names begin with"
+    )
+    refused = env.text(
+        "TOLLGATE_NAMESPACE_REFUSED",
+        default="",
+        doc="names, separated by commas, that no namespace of ours ever gets",
+    )
+    try:
+        return Naming(prefix, refused_names(refused.split(",")))
+    except ValueError as error:
+        env.problem("TOLLGATE_NAMESPACE_PREFIX", f'"{prefix}" cannot be used: {error}')
+        return Naming()

@@ -1,0 +1,116 @@
+"""Capacity between its message and the domain. Kinds that cannot be made here are kept whole."""
+
+from services.provisioner.domain import (
+    Autoscale,
+    Capacity,
+    ContainerLimits,
+    NamespaceCapacity,
+    NothingCapacity,
+    OtherCapacity,
+    Workload,
+)
+from tollgate.common.v1 import capacity_pb2 as pb
+
+
+def from_proto_capacity(message: pb.Capacity) -> Capacity | None:
+    """Convert a capacity; None if no kind that is known here is set."""
+    kind = message.WhichOneof("kind")
+    if kind is None:
+        return None
+    if kind == "nothing":
+        return NothingCapacity(dict(message.nothing.limits))
+    if kind == "namespace":
+        return _from_namespace(message.namespace)
+    return OtherCapacity(kind, message.SerializeToString(deterministic=True))
+
+
+def to_proto_capacity(capacity: Capacity) -> pb.Capacity:
+    """Convert a capacity."""
+    if isinstance(capacity, NothingCapacity):
+        return pb.Capacity(nothing=pb.NothingCapacity(limits=capacity.limits))
+    if isinstance(capacity, NamespaceCapacity):
+        return pb.Capacity(namespace=_to_namespace(capacity))
+    return pb.Capacity.FromString(capacity.wire)
+
+
+def capacity_to_bytes(capacity: Capacity) -> bytes:
+    """Return what is stored of a capacity."""
+    return to_proto_capacity(capacity).SerializeToString(deterministic=True)
+
+
+def capacity_from_bytes(raw: bytes) -> Capacity:
+    """Return the capacity that was stored; a kind stored by an older version may be known now."""
+    capacity = from_proto_capacity(pb.Capacity.FromString(raw))
+    if capacity is None:
+        raise ValueError("what is stored is no capacity")
+    return capacity
+
+
+def _from_namespace(message: pb.NamespaceCapacity) -> NamespaceCapacity:
+    scale, workload = message.autoscale, message.workload
+    return NamespaceCapacity(
+        quota=dict(message.quota),
+        container=_from_limits(message.container),
+        autoscale=Autoscale(scale.min, scale.max, scale.cpu_percent)
+        if message.HasField("autoscale")
+        else None,
+        warm_pool=message.warm_pool,
+        workload=_from_workload(workload) if message.HasField("workload") else None,
+    )
+
+
+def _to_namespace(capacity: NamespaceCapacity) -> pb.NamespaceCapacity:
+    scale, workload = capacity.autoscale, capacity.workload
+    return pb.NamespaceCapacity(
+        quota=capacity.quota,
+        container=_to_limits(capacity.container),
+        autoscale=None
+        if scale is None
+        else pb.Autoscale(min=scale.min, max=scale.max, cpu_percent=scale.cpu_percent),
+        warm_pool=capacity.warm_pool,
+        workload=None if workload is None else _to_workload(workload),
+    )
+
+
+def _from_workload(message: pb.Workload) -> Workload:
+    return Workload(
+        image=message.image,
+        requests=dict(message.requests),
+        limits=dict(message.limits),
+        port=message.port,
+        args=tuple(message.args),
+    )
+
+
+def _to_workload(workload: Workload) -> pb.Workload:
+    return pb.Workload(
+        image=workload.image,
+        requests=workload.requests,
+        limits=workload.limits,
+        port=workload.port,
+        args=workload.args,
+    )
+
+
+def _from_limits(message: pb.ContainerLimits) -> ContainerLimits:
+    return ContainerLimits(
+        default_limits=dict(message.default_limits),
+        default_requests=dict(message.default_requests),
+        max=dict(message.max),
+        min=dict(message.min),
+        max_pod=dict(message.max_pod),
+        max_volume_claim=dict(message.max_volume_claim),
+        min_volume_claim=dict(message.min_volume_claim),
+    )
+
+
+def _to_limits(limits: ContainerLimits) -> pb.ContainerLimits:
+    return pb.ContainerLimits(
+        default_limits=limits.default_limits,
+        default_requests=limits.default_requests,
+        max=limits.max,
+        min=limits.min,
+        max_pod=limits.max_pod,
+        max_volume_claim=limits.max_volume_claim,
+        min_volume_claim=limits.min_volume_claim,
+    )

@@ -1,0 +1,133 @@
+"""What stands in the cluster, as last heard: every object of ours, by tenant.
+
+A list, then a watch, for each kind; when the API server no longer knows what changed since, a list
+again. It is behind the truth by a moment, so it says what to look at and that nothing is to be
+done, never that something was done.
+"""
+
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from services.chassis.clock import Clock
+from services.chassis.errors import Refusal
+from services.chassis.outage import Outage
+from services.provisioner import naming
+from services.provisioner.errors import HistoryExpired
+from services.provisioner.kube.client import Event, KubeCluster
+from services.provisioner.kube.failures import of_status
+from services.provisioner.kube.kinds import Kind
+from services.provisioner.objects import Live, Ref, ref_of
+
+_WATCH_SECONDS = 240
+_BREATH = 0.2
+_NOTHING: Mapping[Ref, Live] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Something happened to an object of a tenant."""
+
+    tenant_id: str
+    resource_version: str
+    deleted: bool
+
+
+class ObjectCache:
+    """Our objects by tenant. ``hear`` is told of everything that changes after the first list."""
+
+    def __init__(self, cluster: KubeCluster, hear: Callable[[Heard], None], clock: Clock) -> None:
+        self._cluster = cluster
+        self._hear = hear
+        self._clock = clock
+        self._tenants: dict[str, dict[Ref, Live]] = {}
+        self._owners: dict[Ref, str] = {}
+        self._listed: set[Kind] = set()
+
+    @property
+    def ready(self) -> bool:
+        """Every kind was listed at least once."""
+        return len(self._listed) == len(self._cluster.kinds)
+
+    def objects(self, tenant_id: str) -> Mapping[Ref, Live]:
+        """Return a tenant's objects; the mapping is not to be kept."""
+        return self._tenants.get(tenant_id, _NOTHING)
+
+    def loops(self) -> list[Coroutine[Any, Any, None]]:
+        """Return the loops that keep it up to date, one a kind, for a task group to own."""
+        return [self._follow(kind) for kind in self._cluster.kinds]
+
+    async def _follow(self, kind: Kind) -> None:
+        outage = Outage(f"The watch of {kind.kind}", self._clock)
+        version = ""
+        while True:
+            try:
+                if not version:
+                    version = await self._list(kind)
+                version = await self._watch(kind, version, outage)
+            except HistoryExpired:
+                version = ""
+                await self._clock.sleep(_BREATH)
+            except Refusal as refusal:
+                await outage.pause(refusal)
+
+    async def _list(self, kind: Kind) -> str:
+        listed = await self._cluster.list_kind(kind)
+        quiet = kind not in self._listed
+        standing = {live.ref for live in listed.objects}
+        for ref in [ref for ref in self._owners if _is(ref, kind) and ref not in standing]:
+            self._forget(ref)
+        for live in listed.objects:
+            self._keep(live, quiet=quiet)
+        self._listed.add(kind)
+        return listed.resource_version
+
+    async def _watch(self, kind: Kind, version: str, outage: Outage) -> str:
+        began = self._clock.monotonic()
+        async with aclosing(self._cluster.watch_kind(kind, version, _WATCH_SECONDS)) as events:
+            async for event in events:
+                outage.over()
+                version = self._take(event)
+        if self._clock.monotonic() - began < _BREATH:
+            # A server that ends every watch at once is not to be asked without a pause.
+            await self._clock.sleep(_BREATH)
+        return version
+
+    def _take(self, event: Event) -> str:
+        """Take in one event; return the resourceVersion to go on from."""
+        if event.type == "ERROR":
+            raise of_status(int(event.content.get("code") or 0), event.content)
+        if event.type == "DELETED":
+            self._forget(ref_of(event.content))
+        elif event.type in ("ADDED", "MODIFIED"):
+            self._keep(Live(ref_of(event.content), event.content), quiet=False)
+        version: str = event.content["metadata"]["resourceVersion"]
+        return version
+
+    def _keep(self, live: Live, *, quiet: bool) -> None:
+        tenant_id = live.label(naming.LABEL_TENANT)
+        known = self._tenants.get(self._owners.get(live.ref, ""), {}).get(live.ref)
+        if known is not None and known.resource_version == live.resource_version:
+            return
+        if self._owners.get(live.ref, tenant_id) != tenant_id:
+            # Somebody changed the label: it was taken from one tenant and given to another.
+            self._forget(live.ref)
+        self._owners[live.ref] = tenant_id
+        self._tenants.setdefault(tenant_id, {})[live.ref] = live
+        if not quiet and tenant_id:
+            self._hear(Heard(tenant_id, live.resource_version, deleted=False))
+
+    def _forget(self, ref: Ref) -> None:
+        tenant_id = self._owners.pop(ref, "")
+        objects = self._tenants.get(tenant_id, {})
+        objects.pop(ref, None)
+        if not objects:
+            self._tenants.pop(tenant_id, None)
+        if tenant_id:
+            self._hear(Heard(tenant_id, "", deleted=True))
+
+
+def _is(ref: Ref, kind: Kind) -> bool:
+    return (ref.api_version, ref.kind) == (kind.api_version, kind.kind)

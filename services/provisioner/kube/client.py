@@ -1,0 +1,247 @@
+"""The cluster behind its port: one request a method, errors as types, nothing retried but reads."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import aiohttp
+import orjson
+from kubernetes.aio.dynamic import DynamicClient
+
+from services.chassis.backoff import Backoff
+from services.chassis.clock import Clock
+from services.chassis.errors import Refusal
+from services.provisioner import naming
+from services.provisioner.domain import Json, JsonObject
+from services.provisioner.errors import (
+    ClusterForbidden,
+    ClusterTimeout,
+    ClusterUnavailable,
+    ObjectChanged,
+    ObjectGone,
+    ObjectInvalid,
+)
+from services.provisioner.kube.failures import RAISED, to_refusal
+from services.provisioner.kube.kinds import KINDS, Kind
+from services.provisioner.kube.writes import OwnWrites
+from services.provisioner.objects import Live, Ref, ref_of
+
+_SELECTOR = f"{naming.LABEL_MANAGED_BY}={naming.SYSTEM}"
+_PAGE = 500
+_LIST_TIMEOUT = 30.0
+_READ_TRIES = 3
+_RETRY = Backoff(base=0.05, cap=1.0)
+
+
+class ApiResource(Protocol):
+    """A kind as the API server serves it."""
+
+    def path(self, name: str | None = None, namespace: str | None = None) -> str:
+        """Return the path of an object, or of the collection."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Objects of a kind as they stood at a resourceVersion."""
+
+    objects: list[Live]
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a watch, as it came."""
+
+    type: str
+    content: dict[str, Any]
+
+
+class KubeCluster:
+    """The Kubernetes API through the dynamic client.
+
+    ``reload`` is called when the API server does not know us any more: tokens in files are
+    replaced while the process runs.
+    """
+
+    def __init__(
+        self,
+        client: DynamicClient,
+        resources: Mapping[Kind, ApiResource],
+        writes: OwnWrites,
+        clock: Clock,
+        reload: Callable[[], Awaitable[bool]],
+    ) -> None:
+        self._client = client
+        self._resources = resources
+        self._writes = writes
+        self._clock = clock
+        self._reload = reload
+
+    @property
+    def kinds(self) -> Sequence[Kind]:
+        """The kinds that are served here, of those that are needed."""
+        return KINDS
+
+    async def get(self, ref: Ref, *, timeout: float) -> Live | None:
+        """Read an object from the API server; None if it does not stand."""
+        # Without a resourceVersion a GET is answered from the newest state, never from a cache.
+        try:
+            return _live(await self._read(self._path(ref), timeout))
+        except ObjectGone:
+            return None
+
+    async def create(self, wanted: JsonObject, *, timeout: float) -> Live:
+        """Create an object by POST."""
+        ref = ref_of(wanted)
+        path = self._resource(ref).path(namespace=ref.namespace or None)
+        answer = await self._call(
+            "post", path, timeout, body=wanted, field_manager=naming.FIELD_MANAGER
+        )
+        return self._wrote(answer)
+
+    async def hand_over(
+        self, live: Live, managed_fields: Sequence[Json], *, timeout: float
+    ) -> Live:
+        """Replace the managed fields of exactly this object."""
+        operations = [
+            {"op": "test", "path": "/metadata/uid", "value": live.uid},
+            {"op": "test", "path": "/metadata/resourceVersion", "value": live.resource_version},
+            {"op": "replace", "path": "/metadata/managedFields", "value": list(managed_fields)},
+        ]
+        try:
+            answer = await self._call(
+                "patch",
+                self._path(live.ref),
+                timeout,
+                body=operations,
+                content_type="application/json-patch+json",
+                field_manager=naming.FIELD_MANAGER,
+            )
+        except ObjectInvalid as failed:
+            # A JSON patch whose test fails is answered 422, not 409.
+            raise ObjectChanged(failed.message) from failed
+        return self._wrote(answer)
+
+    async def apply(self, wanted: JsonObject, live: Live, *, timeout: float) -> Live:
+        """Apply to exactly this object, taking over fields that others hold."""
+        answer = await self._call(
+            "patch",
+            self._path(live.ref),
+            timeout,
+            body=_pinned(wanted, live),
+            content_type="application/apply-patch+yaml",
+            field_manager=naming.FIELD_MANAGER,
+            force_conflicts="true",
+        )
+        return self._wrote(answer)
+
+    async def delete(self, live: Live, *, timeout: float) -> None:
+        """Delete exactly this object; gone already is well."""
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": live.uid, "resourceVersion": live.resource_version},
+        }
+        try:
+            await self._call("delete", self._path(live.ref), timeout, body=options)
+        except ObjectGone:
+            return
+
+    async def list_kind(self, kind: Kind) -> Listed:
+        """List our objects of a kind, all pages."""
+        path, found, token = self._resources[kind].path(), [], ""
+        while True:
+            query = [("limit", str(_PAGE))] + ([("continue", token)] if token else [])
+            answer = await self._read(
+                path, _LIST_TIMEOUT, label_selector=_SELECTOR, query_params=query
+            )
+            # Items of a list say neither their kind nor its version.
+            found += [
+                _live({**item, "apiVersion": kind.api_version, "kind": kind.kind})
+                for item in answer.get("items") or ()
+            ]
+            token = answer["metadata"].get("continue") or ""
+            if not token:
+                return Listed(found, answer["metadata"]["resourceVersion"])
+
+    async def watch_kind(
+        self, kind: Kind, resource_version: str, seconds: int
+    ) -> AsyncGenerator[Event, None]:
+        """Yield what happens to our objects of a kind; ends by itself after so many seconds."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=seconds + 15)
+        try:
+            response = await self._client.request(
+                "get",
+                self._resources[kind].path(),
+                watch=True,
+                label_selector=_SELECTOR,
+                resource_version=resource_version,
+                timeout_seconds=seconds,
+                query_params=[("allowWatchBookmarks", "true")],
+                serialize=False,
+                _request_timeout=timeout,
+            )
+            try:
+                async for line in response.content:
+                    event = orjson.loads(line)
+                    yield Event(event["type"], event["object"])
+            finally:
+                response.close()
+        except RAISED as error:
+            raise await self._understood(error) from error
+
+    async def _read(self, path: str, timeout: float, **params: object) -> dict[str, Any]:
+        deadline = self._clock.monotonic() + timeout
+        for attempt in range(1, _READ_TRIES):
+            left = deadline - self._clock.monotonic()
+            try:
+                return await self._call("get", path, left, **params)
+            except (ClusterUnavailable, ClusterTimeout) as failed:
+                pause = failed.retry_after or _RETRY.delay(attempt)
+                if self._clock.monotonic() + pause >= deadline:
+                    raise
+                await self._clock.sleep(pause)
+        return await self._call("get", path, deadline - self._clock.monotonic(), **params)
+
+    async def _call(
+        self, method: str, path: str, timeout: float, **params: object
+    ) -> dict[str, Any]:
+        limit = aiohttp.ClientTimeout(total=max(timeout, 0.001))
+        try:
+            response = await self._client.request(
+                method, path, serialize=False, _request_timeout=limit, **params
+            )
+            content: dict[str, Any] = orjson.loads(await response.read())
+        except RAISED as error:
+            raise await self._understood(error) from error
+        return content
+
+    async def _understood(self, error: BaseException) -> Refusal:
+        refusal = to_refusal(error)
+        unknown = isinstance(refusal, ClusterForbidden) and getattr(error, "status", 0) == 401
+        if unknown and await self._reload():
+            return ClusterUnavailable("The credentials were replaced; they are read anew.")
+        return refusal
+
+    def _wrote(self, answer: dict[str, Any]) -> Live:
+        live = _live(answer)
+        self._writes.note(live.resource_version)
+        return live
+
+    def _path(self, ref: Ref) -> str:
+        return self._resource(ref).path(name=ref.name, namespace=ref.namespace or None)
+
+    def _resource(self, ref: Ref) -> ApiResource:
+        return self._resources[Kind(ref.api_version, ref.kind)]
+
+
+def _live(content: dict[str, Any]) -> Live:
+    return Live(ref_of(content), content)
+
+
+def _pinned(wanted: JsonObject, live: Live) -> JsonObject:
+    metadata = wanted["metadata"]
+    known = metadata if isinstance(metadata, dict) else {}
+    return {**wanted, "metadata": {**known, "resourceVersion": live.resource_version}}

@@ -1,0 +1,195 @@
+"""Reconcile: compare what is ordered for one tenant with what stands, and repair.
+
+Level-triggered. It may be killed after any step and begun again by another process: every step
+looks before it does anything, and nothing depends on a step before having been remembered. If all
+stands as it should, nothing is written and the API server is not asked.
+
+The order of things is the point. When a tenant is made: the namespace, then what fences it, which
+is read back from the API server; only then the workloads, and last of all the binding by which
+the owner enters. When it is suspended: the binding goes first, then the workloads.
+"""
+
+from collections.abc import Mapping
+
+from services.chassis.clock import Clock
+from services.chassis.errors import Refusal, is_transient
+from services.chassis.ids import Ids
+from services.provisioner import findings, isolation, lifecycle
+from services.provisioner.claiming import Claiming, is_ours
+from services.provisioner.domain import NamespaceCapacity, Tenant, TenantPhase
+from services.provisioner.ensure import Hand, together
+from services.provisioner.errors import IsolationNotBound, Superseded
+from services.provisioner.lifecycle import Finding
+from services.provisioner.manifests import Blueprint, Part, blueprint, in_use, made
+from services.provisioner.naming import Naming
+from services.provisioner.objects import Live, Ref
+from services.provisioner.ports import Cluster, Lease, Store, Transactions, View
+from services.provisioner.progress import Record
+from services.provisioner.removal import Removal
+from services.provisioner.timeline import Result, Timeline
+
+
+class Reconciler:
+    """Makes the cluster hold what is ordered, one tenant at a time."""
+
+    def __init__(
+        self,
+        tx: Transactions[Store],
+        cluster: Cluster,
+        view: View,
+        names: Naming,
+        ids: Ids,
+        clock: Clock,
+    ) -> None:
+        self._cluster = cluster
+        self._view = view
+        self._clock = clock
+        self._record = Record(tx, clock)
+        self._claiming = Claiming(self._record, names, ids, clock)
+        self._removal = Removal(self._record, clock)
+
+    async def reconcile(self, tenant_id: str, lease: Lease) -> Result | None:
+        """Work on one tenant; raises a Refusal if it is not done and has to be tried again.
+
+        A failure that needs a person is written down (phase FAILED) before it is raised. None if
+        there is nothing to say: no such tenant, or a newer order came and is queued.
+        """
+        tenant = await self._record.load(tenant_id)
+        if tenant is None:
+            return None
+        timeline = Timeline.begin(self._clock, tenant)
+        hand = Hand(self._cluster, tenant.version, lease)
+        try:
+            return await self._reconcile(tenant, hand, timeline)
+        except Superseded as stop:
+            await self._superseded(tenant, stop)
+            return None
+        except Refusal as refusal:
+            if not is_transient(refusal) or isinstance(refusal, IsolationNotBound):
+                await self._fail(tenant, refusal)
+            raise
+
+    async def _reconcile(self, tenant: Tenant, hand: Hand, timeline: Timeline) -> Result:
+        if tenant.closed:
+            return await self._remove(tenant, hand, timeline)
+        capacity = made(tenant)
+        if capacity is None:
+            # No objects are asked for, and none were ever made.
+            return await self._settle(tenant, findings.of_nothing(tenant.order), timeline)
+        desired = blueprint(tenant, capacity)
+        seen = self._view.objects(tenant.id) if self._view.ready else {}
+        if not (self._is_own(tenant, desired, seen) and desired.settled(seen)):
+            tenant, seen = await self._make(tenant, capacity, seen, hand, timeline)
+        found = findings.of_objects(tenant, capacity, seen, running=in_use(tenant))
+        return await self._settle(tenant, found, timeline)
+
+    async def _make(
+        self,
+        tenant: Tenant,
+        capacity: NamespaceCapacity,
+        seen: Mapping[Ref, Live],
+        hand: Hand,
+        timeline: Timeline,
+    ) -> tuple[Tenant, Mapping[Ref, Live]]:
+        tenant = await self._record.step(
+            tenant, lambda now: lifecycle.progressing(now, self._clock.now())
+        )
+        if not in_use(tenant) and tenant.uid:
+            await self._shut_out(tenant, hand)
+        tenant, namespace = await self._claiming.take(
+            tenant, lambda now: blueprint(now, capacity).namespace, hand
+        )
+        timeline.mark("claimed")
+        # The name, the claim and so every object may be others than at the beginning.
+        desired = blueprint(tenant, capacity)
+        namespace = await hand.ensure(desired.namespace, namespace)
+        await together([hand.ensure(part, seen.get(part.ref)) for part in desired.fences])
+        timeline.mark("fenced")
+        stands = await self._read_back(tenant, desired, hand)
+        timeline.mark("isolated")
+        workloads = await together(
+            [
+                *(hand.ensure(part, seen.get(part.ref)) for part in desired.workloads),
+                *(hand.remove(ref) for ref in desired.absent),
+            ]
+        )
+        timeline.mark("workloads")
+        entered = await self._let_in(tenant, desired.owner, seen, hand)
+        live = [*stands, *(one for one in workloads if one is not None), *entered]
+        return tenant, {one.ref: one for one in live}
+
+    async def _read_back(self, tenant: Tenant, desired: Blueprint, hand: Hand) -> list[Live]:
+        """Read the fence from the API server itself; nobody is let in before it is all there."""
+        parts = [desired.namespace, *desired.fences]
+        read = await together([hand.get(part.ref) for part in parts])
+        stands = [live for part, live in zip(parts, read, strict=True) if part.holds(live)]
+        missing = [
+            f"{part.ref.kind} {part.ref.name}"
+            for part, live in zip(parts, read, strict=True)
+            if not part.holds(live)
+        ]
+        found = [live for live in stands if live is not None]
+        if missing or found[0].uid != tenant.uid:
+            raise IsolationNotBound(
+                f"Not as it was written: {', '.join(missing) or 'another namespace'}."
+            )
+        return found
+
+    async def _let_in(
+        self, tenant: Tenant, owner: Part | None, seen: Mapping[Ref, Live], hand: Hand
+    ) -> list[Live]:
+        if owner is None:
+            return []
+        # A worker that slept since it began must not open what was suspended meanwhile.
+        await self._record.still_ordered(tenant)
+        return [await hand.ensure(owner, seen.get(owner.ref))]
+
+    async def _shut_out(self, tenant: Tenant, hand: Hand) -> None:
+        namespace = await hand.get(isolation.namespace_ref(tenant.namespace))
+        if namespace is not None and is_ours(tenant, namespace):
+            await self._record.still_ordered(tenant)
+            await hand.remove(isolation.owner_ref(tenant.namespace))
+
+    async def _remove(self, tenant: Tenant, hand: Hand, timeline: Timeline) -> Result:
+        # Gone for good, and nothing was heard of since: a worker that slept through the deletion
+        # may have made the namespace once more, and that is heard of.
+        heard = not self._view.ready or bool(self._view.objects(tenant.id))
+        gone = tenant.phase is TenantPhase.DELETED
+        if gone and not heard and tenant.observed_generation == tenant.version.generation:
+            return timeline.result(tenant)
+        return timeline.result(tenant, again=await self._removal.remove(tenant, hand))
+
+    async def _settle(self, tenant: Tenant, found: list[Finding], timeline: Timeline) -> Result:
+        def step(now: Tenant) -> Tenant:
+            return lifecycle.settled(now, found, self._clock.now())
+
+        # Nothing to say: not even the row is locked.
+        after = tenant if step(tenant) == tenant else await self._record.step(tenant, step)
+        timeline.mark("settled")
+        ready = after.phase is TenantPhase.READY and tenant.phase is not TenantPhase.READY
+        return timeline.result(after, made_ready=ready)
+
+    async def _superseded(self, tenant: Tenant, stop: Superseded) -> None:
+        """Tell a newer order, which is queued already, from a cluster that is ahead of us."""
+        now = await self._record.load(tenant.id)
+        if now is None or now.version != tenant.version:
+            return
+        # No order of ours is that new: a restore without a new epoch, or somebody's edit.
+        await self._fail(tenant, stop)
+        raise stop
+
+    async def _fail(self, tenant: Tenant, refusal: Refusal) -> None:
+        try:
+            await self._record.step(
+                tenant,
+                lambda now: lifecycle.failed(
+                    now, refusal.reason, findings.of_refusal(refusal), self._clock.now()
+                ),
+            )
+        except Superseded:
+            return  # The newer order is queued and will say how it went.
+
+    @staticmethod
+    def _is_own(tenant: Tenant, desired: Blueprint, seen: Mapping[Ref, Live]) -> bool:
+        namespace = seen.get(desired.namespace.ref)
+        return namespace is not None and bool(tenant.uid) and namespace.uid == tenant.uid

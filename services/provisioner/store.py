@@ -1,0 +1,266 @@
+"""All SQL of the provisioner."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import asyncpg
+
+from services.chassis import audit, inbox, outbox, queue
+from services.chassis.db import Connection
+from services.chassis.facts import FactRecord
+from services.chassis.telemetry import current_trace_id
+from services.chassis.wakeups import after_commit
+from services.provisioner.domain import (
+    Capacity,
+    Condition,
+    Observed,
+    Order,
+    OrderedPhase,
+    Scope,
+    Tenant,
+    TenantPhase,
+    Version,
+)
+from services.provisioner.ports import TENANTS, Audited
+
+QUEUE = "tenants"
+
+_WRITTEN = (
+    "epoch, generation, ordered_phase, plan, capacity, owner_subject, organization, paid_until, "
+    "receive_time, phase, reason, namespace, uid, claim, attempt, standing, observed_generation, "
+    "conditions, ready_time, update_time, revision"
+)
+_BY_ID = "SELECT * FROM tenants WHERE id = $1"
+_LOCK_ID = _BY_ID + " FOR NO KEY UPDATE"
+_LOCK_INCARNATION = (
+    "SELECT * FROM tenants WHERE account = $1 AND incarnation = $2 FOR NO KEY UPDATE"
+)
+_NUMBER = "UPDATE tenant_numbers SET last = last + 1 RETURNING last"
+# S608: what is put together here are constants of this module.
+_ADD = f"""
+INSERT INTO tenants (id, number, account, incarnation, create_time, {_WRITTEN})
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+    $21, $22, $23, $24, $25, $26)
+ON CONFLICT DO NOTHING RETURNING *
+"""  # noqa: S608
+_SAVE = f"""
+UPDATE tenants SET ({_WRITTEN}, change, changed_at) = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+    $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, change + 1, clock_timestamp())
+WHERE id = $1 RETURNING *
+"""  # noqa: S608
+_NAME_TAKEN = "SELECT EXISTS (SELECT FROM tenants WHERE namespace = $1)"
+_SEEN_BY = """
+    ($1 OR ($2 <> '' AND owner_subject = $2) OR ($3 <> '' AND organization = $3))
+    AND ($4 = '' OR account = $4)
+"""
+_LIST = f"SELECT * FROM tenants WHERE {_SEEN_BY} AND number > $5 ORDER BY number LIMIT $6"  # noqa: S608
+_CHANGED = f"""
+SELECT * FROM tenants
+WHERE {_SEEN_BY} AND changed_at > clock_timestamp() - make_interval(secs => $5)
+ORDER BY number
+"""  # noqa: S608
+_IDS = """
+SELECT id FROM tenants
+WHERE id > $1 AND NOT (phase = 'DELETED' AND observed_generation = generation)
+ORDER BY id LIMIT $2
+"""
+
+
+class Codec(Protocol):
+    """Bytes of the contracts, which a use case never sees."""
+
+    def fact(self, observed: Observed) -> FactRecord:
+        """Return the fact for the outbox."""
+        ...
+
+    def capacity_to_bytes(self, capacity: Capacity) -> bytes:
+        """Return what is stored of a capacity."""
+        ...
+
+    def capacity_from_bytes(self, raw: bytes) -> Capacity:
+        """Return the capacity that was stored."""
+        ...
+
+
+class PgStore:
+    """The provisioner's rows on PostgreSQL, within one transaction."""
+
+    def __init__(self, connection: Connection, codec: Codec) -> None:
+        self._connection = connection
+        self._codec = codec
+
+    async def lock_incarnation(self, account: str, incarnation: int) -> Tenant | None:
+        """Return the tenant of this incarnation, locked."""
+        return self._read(await self._connection.fetchrow(_LOCK_INCARNATION, account, incarnation))
+
+    async def lock_tenant(self, tenant_id: str) -> Tenant | None:
+        """Return the tenant, locked."""
+        return self._read(await self._connection.fetchrow(_LOCK_ID, tenant_id))
+
+    async def get_tenant(self, tenant_id: str) -> Tenant | None:
+        """Return the tenant as it was last committed."""
+        return self._read(await self._connection.fetchrow(_BY_ID, tenant_id))
+
+    async def add_tenant(self, tenant: Tenant) -> Tenant | None:
+        """Add a tenant; None if it was added meanwhile."""
+        number = await self._connection.fetchval(_NUMBER)
+        row = await self._connection.fetchrow(
+            _ADD,
+            tenant.id,
+            number,
+            tenant.order.account,
+            tenant.order.incarnation,
+            tenant.create_time,
+            *self._written(tenant),
+        )
+        after_commit(TENANTS)
+        return self._read(row)
+
+    async def save_tenant(self, tenant: Tenant) -> Tenant:
+        """Write a locked tenant."""
+        row = await self._connection.fetchrow(_SAVE, tenant.id, *self._written(tenant))
+        saved = self._read(row)
+        if saved is None:
+            raise LookupError(f"tenant {tenant.id} was locked and is not there")
+        after_commit(TENANTS)
+        return saved
+
+    async def name_taken(self, namespace: str) -> bool:
+        """Tell whether a tenant, gone or not, has this name."""
+        return bool(await self._connection.fetchval(_NAME_TAKEN, namespace))
+
+    async def list_tenants(
+        self, scope: Scope, account: str, after: int, limit: int
+    ) -> Sequence[Tenant]:
+        """Return tenants with numbers above ``after``, by number."""
+        return self._all(
+            await self._connection.fetch(_LIST, *_seen_by(scope, account), after, limit)
+        )
+
+    async def changed_within(self, scope: Scope, account: str, seconds: float) -> Sequence[Tenant]:
+        """Return tenants written within the last seconds of the database's clock."""
+        return self._all(await self._connection.fetch(_CHANGED, *_seen_by(scope, account), seconds))
+
+    async def all_ids(self, after: str, limit: int) -> Sequence[str]:
+        """Return ids of tenants that are not gone for good."""
+        return [row["id"] for row in await self._connection.fetch(_IDS, after, limit)]
+
+    async def enqueue(self, tenant_ids: Sequence[str]) -> None:
+        """Ask for these tenants to be reconciled."""
+        await queue.enqueue(self._connection, QUEUE, tenant_ids)
+
+    async def append(self, fact: Observed) -> None:
+        """Write a fact to the outbox."""
+        await outbox.append(self._connection, [self._codec.fact(fact)])
+
+    async def keep_unknown(self, fact: FactRecord, source: str) -> None:
+        """Keep a fact of a type that only a later version knows."""
+        await inbox.keep_unknown(self._connection, fact, source)
+
+    async def audit(self, entry: Audited) -> None:
+        """Add to the audit trail."""
+        await audit.record(
+            self._connection,
+            audit.AuditEntry(
+                actor=entry.actor,
+                action=entry.action,
+                object=entry.tenant,
+                reason=entry.reason,
+                trace_id=current_trace_id(),
+                details=entry.details,
+            ),
+        )
+
+    def _written(self, tenant: Tenant) -> tuple[object, ...]:
+        order, to_bytes = tenant.order, self._codec.capacity_to_bytes
+        return (
+            order.version.epoch,
+            order.version.generation,
+            order.phase,
+            order.plan,
+            to_bytes(order.capacity),
+            order.owner_subject,
+            order.organization,
+            order.paid_until,
+            order.receive_time,
+            tenant.phase,
+            tenant.reason,
+            tenant.namespace,
+            tenant.uid,
+            tenant.claim,
+            tenant.attempt,
+            None if tenant.standing is None else to_bytes(tenant.standing),
+            tenant.observed_generation,
+            [_condition_row(condition) for condition in tenant.conditions],
+            tenant.ready_time,
+            tenant.update_time,
+            tenant.revision,
+        )
+
+    def _all(self, rows: Sequence[asyncpg.Record]) -> list[Tenant]:
+        return [tenant for tenant in map(self._read, rows) if tenant is not None]
+
+    def _read(self, row: asyncpg.Record | None) -> Tenant | None:
+        if row is None:
+            return None
+        standing = row["standing"]
+        from_bytes = self._codec.capacity_from_bytes
+        return Tenant(
+            id=row["id"],
+            number=row["number"],
+            order=_order(row, from_bytes(row["capacity"])),
+            create_time=row["create_time"],
+            update_time=row["update_time"],
+            phase=TenantPhase(row["phase"]),
+            reason=row["reason"],
+            namespace=row["namespace"],
+            uid=row["uid"],
+            claim=row["claim"],
+            attempt=row["attempt"],
+            standing=None if standing is None else from_bytes(standing),
+            observed_generation=row["observed_generation"],
+            conditions=tuple(_condition(item) for item in row["conditions"]),
+            ready_time=row["ready_time"],
+            revision=row["revision"],
+            change=row["change"],
+        )
+
+
+def _order(row: asyncpg.Record, capacity: Capacity) -> Order:
+    return Order(
+        account=row["account"],
+        incarnation=row["incarnation"],
+        version=Version(row["epoch"], row["generation"]),
+        phase=OrderedPhase(row["ordered_phase"]),
+        plan=row["plan"],
+        capacity=capacity,
+        owner_subject=row["owner_subject"],
+        organization=row["organization"],
+        paid_until=row["paid_until"],
+        receive_time=row["receive_time"],
+    )
+
+
+def _seen_by(scope: Scope, account: str) -> tuple[bool, str, str, str]:
+    return scope.everybody, scope.subject, scope.organization, account
+
+
+def _condition_row(condition: Condition) -> dict[str, str]:
+    return {
+        "type": condition.type,
+        "status": condition.status,
+        "reason": condition.reason,
+        "message": condition.message,
+        "since": condition.since.isoformat(),
+    }
+
+
+def _condition(item: dict[str, Any]) -> Condition:
+    return Condition(
+        item["type"],
+        item["status"],
+        item["reason"],
+        item["message"],
+        datetime.fromisoformat(item["since"]),
+    )

@@ -1,0 +1,152 @@
+"""The provisioner's loops: reconcile what is queued, hear of drift, look at everything at times."""
+
+import asyncio
+from datetime import datetime
+
+import structlog
+
+from services.chassis.clock import Clock
+from services.chassis.errors import Refusal
+from services.chassis.metrics import Metrics
+from services.chassis.outage import Outage
+from services.chassis.queue import Again, Done, Job, Outcome
+from services.provisioner.kube.cache import Heard
+from services.provisioner.kube.writes import OwnWrites
+from services.provisioner.ports import Store, Transactions
+from services.provisioner.reconcile import Reconciler
+from services.provisioner.timeline import Result
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("provisioner.worker")
+
+_PAGE = 500
+
+
+class TenantWorker:
+    """Handles one tenant of the queue, and says how long a payment took to become a namespace."""
+
+    def __init__(self, reconciler: Reconciler, metrics: Metrics) -> None:
+        self._reconciler = reconciler
+        self._seconds = metrics.histogram(
+            "payment_to_ready_seconds", "From the webhook's arrival to a tenant that is ready"
+        )
+        self._runs = metrics.counter("reconcile", "Runs over one tenant", ("outcome",))
+
+    async def handle(self, job: Job) -> Outcome:
+        """Reconcile one tenant; what is raised is tried again by the queue, ever more slowly."""
+        try:
+            result = await self._reconciler.reconcile(job.key, job.lease)
+        except Refusal as refusal:
+            self._runs.labels(refusal.reason).inc()
+            raise
+        again = None if result is None else result.again
+        self._runs.labels("done" if again is None else "again").inc()
+        if result is not None and result.made_ready:
+            self._tell(result)
+        return Done() if again is None else Again(again)
+
+    def _tell(self, result: Result) -> None:
+        tenant = result.tenant
+        received = tenant.order.receive_time
+        hops = {f"{name}_ms": round(at * 1000, 1) for name, at in result.marks.items()}
+        if received is not None:
+            self._seconds.observe(_seconds(received, result.ended))
+            hops["since_received_ms"] = _milliseconds(received, result.ended)
+            hops["received_to_ordered_ms"] = _milliseconds(received, result.ordered)
+        _log.info(
+            "tenant ready",
+            tenant=tenant.id,
+            namespace=tenant.namespace,
+            plan=tenant.order.plan,
+            generation=tenant.version.generation,
+            ordered_to_begun_ms=_milliseconds(result.ordered, result.begun),
+            **hops,
+        )
+
+
+class DriftFeed:
+    """Queues the tenants whose objects somebody else changed.
+
+    Our own writes come back as events too, often before the answer to the request is read, so
+    events rest a moment and are then compared with what we wrote by then.
+    """
+
+    def __init__(
+        self, tx: Transactions[Store], writes: OwnWrites, clock: Clock, settle: float = 0.05
+    ) -> None:
+        self._tx = tx
+        self._writes = writes
+        self._clock = clock
+        self._settle = settle
+        self._heard: list[Heard] = []
+        self._some = asyncio.Event()
+
+    def hear(self, heard: Heard) -> None:
+        """Take an event; never blocks."""
+        self._heard.append(heard)
+        self._some.set()
+
+    async def run(self) -> None:
+        """Queue tenants until cancelled; while the database is away, events gather."""
+        outage = Outage("The drift feed", self._clock)
+        waiting: set[str] = set()
+        while True:
+            await self._some.wait()
+            await self._clock.sleep(self._settle)
+            self._some.clear()
+            heard, self._heard = self._heard, []
+            waiting |= {one.tenant_id for one in heard if not self._is_echo(one)}
+            try:
+                await self._enqueue(sorted(waiting))
+            except Refusal as refusal:
+                self._some.set()
+                await outage.pause(refusal)
+            else:
+                outage.over()
+                waiting.clear()
+
+    def _is_echo(self, heard: Heard) -> bool:
+        return not heard.deleted and self._writes.are_ours(heard.resource_version)
+
+    async def _enqueue(self, tenant_ids: list[str]) -> None:
+        if tenant_ids:
+            await self._tx.run(lambda store: store.enqueue(tenant_ids))
+
+
+async def resync(tx: Transactions[Store], clock: Clock, every: float) -> None:
+    """Queue every tenant that is not gone for good, now and then every so many seconds.
+
+    It finds what no event told: what changed while nobody watched, and orders that a newer version
+    of this service can make.
+    """
+    outage = Outage("The resync", clock)
+    while True:
+        try:
+            await _queue_all(tx)
+        except Refusal as refusal:
+            await outage.pause(refusal)
+        else:
+            outage.over()
+            await clock.sleep(every)
+
+
+async def _queue_all(tx: Transactions[Store]) -> None:
+    after = ""
+
+    async def page(store: Store) -> list[str]:
+        found = list(await store.all_ids(after, _PAGE))
+        await store.enqueue(found)
+        return found
+
+    while True:
+        found = await tx.run(page)
+        if len(found) < _PAGE:
+            return
+        after = found[-1]
+
+
+def _milliseconds(since: datetime, until: datetime) -> float:
+    return round(_seconds(since, until) * 1000, 1)
+
+
+def _seconds(since: datetime, until: datetime) -> float:
+    return max(0.0, (until - since).total_seconds())

@@ -45,9 +45,11 @@ class Cluster:
 
     async def objects(self, namespace: str) -> dict[str, list[dict[str, Any]]]:
         """Return what stands in a namespace, by kind."""
-        return {
-            kind: await self._list(path.format(ns=namespace), "") for kind, path in _KINDS.items()
-        }
+        return {kind: await self.of_kind(namespace, kind) for kind in _KINDS}
+
+    async def of_kind(self, namespace: str, kind: str) -> list[dict[str, Any]]:
+        """Return what stands in a namespace of one kind."""
+        return await self._list(_KINDS[kind].format(ns=namespace), "")
 
     async def _list(self, path: str, selector: str) -> list[dict[str, Any]]:
         params = {"labelSelector": selector} if selector else {}

@@ -7,6 +7,8 @@ from typing import Any
 
 import grpc.aio
 
+from tollgate.payments.v1 import payments_service_pb2
+from tollgate.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
 from tollgate.provisioner.v1 import provisioner_pb2, provisioner_service_pb2
 from tollgate.provisioner.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
 from tollgate.subscription.v1 import subscription_pb2, subscription_service_pb2
@@ -21,11 +23,13 @@ class Tollgate:
     def __init__(self, endpoints: dict[str, Any]) -> None:
         token = endpoints["tokens"]["platform-admin"]
         self._metadata = (("authorization", f"Bearer {token}"),)
+        self._payments = grpc.aio.insecure_channel(endpoints["grpc"]["payments"])
         self._provisioner = grpc.aio.insecure_channel(endpoints["grpc"]["provisioner"])
         self._subscription = grpc.aio.insecure_channel(endpoints["grpc"]["subscription"])
 
     async def close(self) -> None:
         """Close the channels."""
+        await self._payments.close()
         await self._provisioner.close()
         await self._subscription.close()
 
@@ -38,6 +42,17 @@ class Tollgate:
         stub = SubscriptionServiceStub(self._subscription)
         answer = await stub.ListAccounts(request, metadata=self._metadata, timeout=5)
         return answer.accounts[0].name if answer.accounts else None
+
+    async def event_of(self, session: str) -> datetime | None:
+        """Return when the event of a completed checkout session was received, if it was."""
+        request = payments_service_pb2.ListEventsRequest(page_size=50)
+        stub = PaymentsServiceStub(self._payments)
+        answer = await stub.ListEvents(request, metadata=self._metadata, timeout=5)
+        for event in answer.events:
+            if event.object_id == session and event.type == "checkout.session.completed":
+                received: datetime = event.receive_time.ToDatetime(tzinfo=UTC)
+                return received
+        return None
 
     async def refunds_due(self) -> int:
         """Return how many purchases are listed to be given back."""

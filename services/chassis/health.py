@@ -1,17 +1,17 @@
 """Whether this process serves, per service: asked over gRPC by clients, over HTTP by probes."""
 
 import asyncio
-from typing import Any
 
 import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from services.chassis.context import Context
+
 HEALTH_SERVICE = "grpc.health.v1.Health"
 OVERALL = ""
 
 _Status = health_pb2.HealthCheckResponse
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Health(health_pb2_grpc.HealthServicer):

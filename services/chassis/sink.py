@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import grpc.aio
 import structlog
 
+from services.chassis.context import Context
 from services.chassis.deadline import lifted
 from services.chassis.errors import Code, InvalidArgument, Refusal, Unauthenticated, is_transient
 from services.chassis.facts import MAX_FACTS_A_DELIVERY, Delivery, FactRecord, Outcome
@@ -47,7 +48,7 @@ class FactSinkServicer(fact_sink_service_pb2_grpc.FactSinkServicer):
     async def Deliver(  # noqa: N802 - the contract's name
         self,
         request: fact_sink_service_pb2.DeliverRequest,
-        context: grpc.aio.ServicerContext[Any, Any],
+        context: Context,
     ) -> fact_sink_service_pb2.DeliverResponse:
         caller = current_caller()
         if caller is None:

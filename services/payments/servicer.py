@@ -2,10 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import grpc
-
+from services.chassis.context import Context
 from services.chassis.identity import current
 from services.chassis.metrics import Metrics
 from services.chassis.paging import page_size
@@ -18,7 +17,6 @@ from services.payments.ports import Provider, Store
 from tollgate.payments.v1 import payments_service_pb2 as pb
 from tollgate.payments.v1.payments_service_pb2_grpc import PaymentsServiceServicer
 
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 SERVICE = pb.DESCRIPTOR.services_by_name["PaymentsService"].full_name
 Ingest: TypeAlias = Callable[[Sequence[RawRequest]], Awaitable[Sequence[Ingested]]]
 """Answers for each request, in their order."""

@@ -1,16 +1,12 @@
 """The pricing RPCs: convert, ask the use case, convert."""
 
-from typing import Any, TypeAlias
-
-import grpc
-
+from services.chassis.context import Context
 from services.chassis.paging import page_of
 from services.pricing import convert, usecases
 from services.pricing.usecases import CatalogTransactions, ItemQuery
 from tollgate.pricing.v1 import pricing_service_pb2 as pb
 from tollgate.pricing.v1.pricing_service_pb2_grpc import PricingServiceServicer
 
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 SERVICE = pb.DESCRIPTOR.services_by_name["PricingService"].full_name
 
 

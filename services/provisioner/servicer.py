@@ -3,12 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
-import grpc
 import structlog
 
 from services.chassis.clock import Clock
+from services.chassis.context import Context
 from services.chassis.facts import FactRecord
 from services.chassis.identity import current
 from services.chassis.ids import Ids
@@ -21,7 +20,6 @@ from services.provisioner.watching import Watching
 from tollgate.provisioner.v1 import provisioner_service_pb2 as pb
 from tollgate.provisioner.v1.provisioner_service_pb2_grpc import ProvisionerServiceServicer
 
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 SERVICE = pb.DESCRIPTOR.services_by_name["ProvisionerService"].full_name
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("provisioner.orders")

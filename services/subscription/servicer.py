@@ -1,12 +1,12 @@
 """The subscription RPCs, and the intake of facts: convert, ask the use case, convert."""
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias, assert_never
+from typing import assert_never
 
-import grpc
 import structlog
 from prometheus_client import Counter
 
+from services.chassis.context import Context
 from services.chassis.errors import InvalidArgument
 from services.chassis.facts import FactRecord
 from services.chassis.identity import current
@@ -25,7 +25,6 @@ from services.subscription.usecases import Envelope
 from tollgate.subscription.v1 import subscription_service_pb2 as pb
 from tollgate.subscription.v1.subscription_service_pb2_grpc import SubscriptionServiceServicer
 
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 SERVICE = pb.DESCRIPTOR.services_by_name["SubscriptionService"].full_name
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("subscription.facts")

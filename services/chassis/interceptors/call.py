@@ -13,11 +13,11 @@ from typing import Any, TypeAlias
 import grpc
 import grpc.aio
 
+from services.chassis.context import Context
 from services.chassis.identity import Caller, Principal
 from services.chassis.metadata import AUTHORIZATION, PRINCIPAL, TRACEPARENT
 
-# gRPC's own types leave requests, answers and contexts open to every message.
-Context = grpc.aio.ServicerContext[Any, Any]
+# gRPC's own types leave requests and answers open to every message.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour = Callable[[Any, Any], Any]
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import grpc
 import grpc.aio
 
+from services.chassis.context import Context
 from services.chassis.errors import Code
-from services.chassis.interceptors.call import Context
 from services.chassis.status import refusal_in
 
 OK = "OK"

@@ -79,3 +79,27 @@ async def test_a_canceled_subscription_takes_write_access_and_workloads_away(wor
     assert objects["RoleBinding"] == []
     assert [item["spec"]["replicas"] for item in objects["Deployment"]] == [0]
     assert len(await world.cluster.namespaces(account)) == 1
+
+
+async def test_a_foreign_checkout_of_document_001_is_parked_where_an_operator_sees_it(
+    world: World,
+) -> None:
+    sale = await world.shop.sell("kube-dc/pro-pool", "org@example.com")
+    assert await world.shop.pay(sale, GOOD_CARD) == 303
+
+    async def parked() -> bool:
+        return sale.session in await world.tollgate.parked_checkouts()
+
+    assert await until(parked, 20, "the purchase to be parked")
+    assert await world.tollgate.account_of(world.provider_account, sale.customer) is None
+
+
+async def test_a_capacity_that_cannot_be_made_yet_fails_in_words_and_nothing_is_lost(
+    world: World,
+) -> None:
+    sale = await world.shop.sell("collectiveaccess/starter", "museum@example.com")
+    assert await world.shop.pay(sale, GOOD_CARD) == 303
+    account = await world.account(sale)
+    tenant = await world.tenant(account, provisioner_pb2.TENANT_PHASE_FAILED)
+    assert tenant.reason == "CAPACITY_KIND_UNSUPPORTED"
+    assert await world.cluster.namespaces(account) == []

@@ -56,12 +56,20 @@ class Tollgate:
 
     async def refunds_due(self) -> int:
         """Return how many purchases are listed to be given back."""
-        request = subscription_service_pb2.ListPurchasesRequest(
-            status=subscription_pb2.Purchase.STATUS_REFUND_DUE
-        )
+        return len(await self._purchases(subscription_pb2.Purchase.STATUS_REFUND_DUE))
+
+    async def parked_checkouts(self) -> list[str]:
+        """Return the checkout sessions that were paid and wait for a person."""
+        found = await self._purchases(subscription_pb2.Purchase.STATUS_PARKED)
+        return [purchase.checkout_id for purchase in found]
+
+    async def _purchases(
+        self, status: subscription_pb2.Purchase.Status.ValueType
+    ) -> list[subscription_pb2.Purchase]:
+        request = subscription_service_pb2.ListPurchasesRequest(status=status, page_size=1000)
         stub = SubscriptionServiceStub(self._subscription)
         answer = await stub.ListPurchases(request, metadata=self._metadata, timeout=5)
-        return len(answer.purchases)
+        return list(answer.purchases)
 
     async def tenants(self, account: str) -> list[Tenant]:
         """Return the tenants of an account."""

@@ -39,9 +39,10 @@ class Cluster:
         """Close the connections."""
         await self._http.close()
 
-    async def namespaces(self, account: str) -> list[dict[str, Any]]:
-        """Return the namespaces that carry an account's label."""
-        return await self._list("/api/v1/namespaces", f"tollgate.dev/account={account}")
+    async def namespaces(self, account: str = "") -> list[dict[str, Any]]:
+        """Return the namespaces that carry an account's label, or any account's."""
+        selector = "tollgate.dev/account" + (f"={account}" if account else "")
+        return await self._list("/api/v1/namespaces", selector)
 
     async def objects(self, namespace: str) -> dict[str, list[dict[str, Any]]]:
         """Return what stands in a namespace, by kind."""

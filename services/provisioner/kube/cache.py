@@ -8,6 +8,7 @@ done, never that something was done.
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from sys import intern
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +16,7 @@ from services.chassis.clock import Clock
 from services.chassis.errors import Refusal
 from services.chassis.outage import Outage
 from services.provisioner import naming
+from services.provisioner.domain import Json, JsonObject
 from services.provisioner.errors import HistoryExpired
 from services.provisioner.kube.client import Event, KubeCluster
 from services.provisioner.kube.failures import of_status
@@ -115,7 +117,7 @@ class ObjectCache:
             # Somebody changed the label: it was taken from one tenant and given to another.
             self._forget(live.ref)
         self._owners[live.ref] = tenant_id
-        self._tenants.setdefault(tenant_id, {})[live.ref] = live
+        self._tenants.setdefault(tenant_id, {})[live.ref] = Live(live.ref, slim(live.content))
         if not quiet and tenant_id:
             self._hear(Heard(tenant_id, live.resource_version, deleted=False))
 
@@ -127,6 +129,31 @@ class ObjectCache:
             self._tenants.pop(tenant_id, None)
         if tenant_id:
             self._hear(Heard(tenant_id, "", deleted=True))
+
+
+def slim(content: JsonObject) -> JsonObject:
+    """Return an object as it is worth keeping by the ten thousand.
+
+    Who owns which field is only asked of what was just read, and is half of an object; the same
+    keys and words stand in every tenant's objects and are kept once.
+    """
+    metadata = content.get("metadata")
+    if isinstance(metadata, Mapping):
+        kept = {key: value for key, value in metadata.items() if key != "managedFields"}
+        content = {**content, "metadata": kept}
+    shared = _shared(content)
+    assert isinstance(shared, Mapping)  # noqa: S101 - a mapping in is a mapping out
+    return shared
+
+
+def _shared(value: Json) -> Json:
+    if isinstance(value, str):
+        return intern(value)
+    if isinstance(value, Mapping):
+        return {intern(key): _shared(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shared(inner) for inner in value]
+    return value
 
 
 def _is(ref: Ref, kind: Kind) -> bool:

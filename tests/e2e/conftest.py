@@ -13,8 +13,6 @@ import pytest
 from deploy.sandbox.stack.settings import ROOT
 from tests.e2e.world import UpStack, World, free_port
 
-START_SECONDS = 90
-
 
 @pytest.fixture(scope="session")
 def up_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpStack]:
@@ -28,16 +26,26 @@ def up_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpStack]:
         cwd=ROOT,
         env=env,
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
     try:
-        assert process.stdout is not None
-        lines = list(iter(process.stdout.readline, "ready\n")) if process.stdout else []
-        assert process.poll() is None, "".join(lines)
+        wait_until_ready(process)
         yield UpStack(home)
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
+
+
+def wait_until_ready(process: "subprocess.Popen[str]") -> None:
+    """Read what the stack tells until it is ready; its end before that is a failure."""
+    assert process.stdout is not None
+    told: list[str] = []
+    for line in process.stdout:
+        told.append(line)
+        if line == "ready\n":
+            return
+    raise AssertionError("the stack did not start:\n" + "".join(told))
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ class Screen:
     @contextmanager
     def chapter(self, title: str) -> Iterator[None]:
         """Show what happens in the block under a title."""
-        self._table = Table(title=title, title_justify="left", show_header=True)
+        self._table = Table(title=title, title_justify="left", expand=True)
         for column in ("at", "since webhook", "what"):
             self._table.add_column(column, justify="left" if column == "what" else "right")
         if not self._console.is_terminal:

@@ -20,11 +20,13 @@ class ProcessConfig:
     """What a process needs before it knows what it is.
 
     ``metrics_address`` is where /metrics, /livez and /readyz answer; empty turns them off.
+    ``push_seconds`` is how often metrics are pushed, if there is an OTLP endpoint.
     ``drain_seconds`` bounds how long calls and finite work may go on after SIGTERM.
     """
 
     log_level: str
     otlp_endpoint: str
+    push_seconds: float
     trace_ratio: float
     metrics_address: str
     drain_seconds: float
@@ -60,7 +62,7 @@ class ChassisConfig:
 
     @property
     def otlp_endpoint(self) -> str:
-        """Where spans are sent; empty sends none."""
+        """Where spans and metrics are sent; empty sends none."""
         return self.process.otlp_endpoint
 
     @property
@@ -82,7 +84,10 @@ def read_process(env: Env) -> ProcessConfig:
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             expected="a URL such as http://127.0.0.1:4317",
             default="",
-            doc="where spans are sent, none if empty",
+            doc="where spans and metrics are sent, none if empty",
+        ),
+        push_seconds=env.seconds(
+            "TOLLGATE_METRICS_PUSH_SECONDS", default=60.0, doc="how often metrics are sent there"
         ),
         trace_ratio=env.ratio(
             "TOLLGATE_TRACE_RATIO", default=0.01, doc="share of new traces that is recorded"

@@ -1,19 +1,27 @@
-"""Metrics of one process: its own registry, labels of bounded cardinality."""
+"""Metrics of one process: its own registry, labels of bounded cardinality.
 
-from collections.abc import Callable, Sequence
-from typing import Final
+They are read at /metrics, in Prometheus' format, and pushed by OTLP (`otlp.py`).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeAlias
 
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
     Gauge,
     Histogram,
+    Metric,
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client import Counter as Counter
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+METER_NAME: Final = "tollgate"
 PREFIX: Final = "tollgate_"
+
+Family: TypeAlias = Metric
+"""All series of one name, as they are now."""
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -25,8 +33,8 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry(auto_describe=True)
-        ProcessCollector(registry=self.registry)
+        self._registry = CollectorRegistry(auto_describe=True)
+        ProcessCollector(registry=self._registry)
         self._counters: dict[str, Counter] = {}
         self._gauges: dict[str, Gauge] = {}
         self._histograms: dict[str, Histogram] = {}
@@ -38,13 +46,13 @@ class Metrics:
     def counter(self, name: str, doc: str, labels: Sequence[str] = ()) -> Counter:
         """Return the counter of this name; its series ends in ``_total``."""
         if name not in self._counters:
-            self._counters[name] = Counter(PREFIX + name, doc, labels, registry=self.registry)
+            self._counters[name] = Counter(PREFIX + name, doc, labels, registry=self._registry)
         return self._counters[name]
 
     def gauge(self, name: str, doc: str, labels: Sequence[str] = ()) -> Gauge:
         """Return the gauge of this name."""
         if name not in self._gauges:
-            self._gauges[name] = Gauge(PREFIX + name, doc, labels, registry=self.registry)
+            self._gauges[name] = Gauge(PREFIX + name, doc, labels, registry=self._registry)
         return self._gauges[name]
 
     def watch(self, name: str, doc: str, read: Callable[[], float]) -> None:
@@ -55,7 +63,7 @@ class Metrics:
         """Return the histogram of this name, with buckets for seconds."""
         if name not in self._histograms:
             self._histograms[name] = Histogram(
-                PREFIX + name, doc, labels, buckets=_SECONDS, registry=self.registry
+                PREFIX + name, doc, labels, buckets=_SECONDS, registry=self._registry
             )
         return self._histograms[name]
 
@@ -71,6 +79,10 @@ class Metrics:
             duration = self._durations[key[:2]] = self._seconds.labels(*key[:2])
         duration.observe(seconds)
 
+    def families(self) -> Iterable[Family]:
+        """Read everything now, gauges too: counters, gauges and histograms, each a family."""
+        return self._registry.collect()
+
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""
-        return generate_latest(self.registry)
+        return generate_latest(self._registry)

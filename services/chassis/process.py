@@ -26,7 +26,7 @@ from services.chassis.health import Health
 from services.chassis.ids import Ids, RandomIds
 from services.chassis.metrics import Metrics
 from services.chassis.probes import Probes
-from services.chassis.telemetry import configure_logging, configure_tracing
+from services.chassis.telemetry import configure_logging, configure_tracing, service_resource
 
 C = TypeVar("C")
 Log = structlog.typing.FilteringBoundLogger
@@ -127,6 +127,7 @@ async def _supervise(name: str, common: ProcessConfig, config: C, run: Run[C], l
             async with asyncio.TaskGroup() as loops:
                 async with _bounded_work(common.drain_seconds, stopping, log) as work:
                     process = Process(name, loops, work, stopping, resources, log)
+                    _push_metrics(process, common)
                     await _answer_probes(process, common.metrics_address)
                     await run(config, process)
                 # Raising is how a TaskGroup is told to cancel tasks that never end.
@@ -149,6 +150,18 @@ async def _bounded_work(
         if not limit.expired():
             raise
         log.warning("work cut off", seconds=seconds)
+
+
+def _push_metrics(process: Process, common: ProcessConfig) -> None:
+    if not common.otlp_endpoint:
+        return
+    # Imported here because it costs a second gRPC stack that most processes do not use.
+    from services.chassis.otlp import metrics_push
+
+    resource = service_resource(process.name)
+    push = metrics_push(process.metrics, resource, common.otlp_endpoint, process.clock)
+    process.resources.push_async_callback(push.close)
+    process.task_group.create_task(push.run(common.push_seconds))
 
 
 async def _answer_probes(process: Process, address: str) -> None:

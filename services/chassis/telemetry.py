@@ -12,7 +12,6 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -58,22 +57,23 @@ def configure_logging(service: str, level: str = "info", out: BinaryIO | None = 
     root.setLevel(max(threshold, logging.WARNING))
 
 
+def service_resource(service: str) -> Resource:
+    """Say who tells: the service, and which of its replicas this process is."""
+    return Resource.create({SERVICE_NAME: service})
+
+
 def configure_tracing(service: str, endpoint: str, ratio: float) -> TracerProvider:
     """Make this process's tracer provider; spans are exported only if there is an endpoint.
 
     ``ratio`` is the share of traces begun here that is recorded; a caller's decision is kept.
     """
     root = TraceIdRatioBased(ratio) if endpoint else ALWAYS_OFF
-    provider = TracerProvider(
-        sampler=ParentBased(root), resource=Resource.create({SERVICE_NAME: service})
-    )
+    provider = TracerProvider(sampler=ParentBased(root), resource=service_resource(service))
     if endpoint:
         # Imported here because it costs a second gRPC stack that most processes do not use.
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (
-            OTLPSpanExporter,
-        )
+        from services.chassis.otlp import SpanPush
 
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+        provider.add_span_processor(SpanPush(endpoint))
     trace.set_tracer_provider(provider)
     return provider
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import assert_never
 
 import structlog
-from prometheus_client import Counter
 
 from services.chassis.context import Context
 from services.chassis.errors import InvalidArgument
 from services.chassis.facts import FactRecord
 from services.chassis.identity import current
 from services.chassis.ids import Ids
+from services.chassis.metrics import Counter
 from services.chassis.telemetry import current_trace_id
 from services.subscription import convert, usecases
 from services.subscription.domain import Alert, Observation, PageRequest

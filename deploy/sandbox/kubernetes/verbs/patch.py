@@ -5,8 +5,9 @@ from typing import Any
 
 import orjson
 
+from deploy.sandbox.kubernetes.core.causes import invalid as invalid_field
 from deploy.sandbox.kubernetes.core.causes import required
-from deploy.sandbox.kubernetes.core.errors import bad_request, conflict, invalid_options
+from deploy.sandbox.kubernetes.core.errors import bad_request, conflict, invalid, invalid_options
 from deploy.sandbox.kubernetes.core.objects import Obj, meta, uid_of, without_nulls
 from deploy.sandbox.kubernetes.fields.apply import apply
 from deploy.sandbox.kubernetes.fields.managers import APPLY, Manager, Ownership, check_apply_body
@@ -19,7 +20,7 @@ from deploy.sandbox.kubernetes.storage.records import Stored
 from deploy.sandbox.kubernetes.verbs.create import create
 from deploy.sandbox.kubernetes.verbs.prepare import check_body, check_name
 from deploy.sandbox.kubernetes.verbs.requests import Machinery, Target, WriteOptions
-from deploy.sandbox.kubernetes.verbs.update import uid_mismatch, update
+from deploy.sandbox.kubernetes.verbs.update import update
 
 MERGE = "application/merge-patch+json"
 JSON = "application/json-patch+json"
@@ -90,8 +91,8 @@ def _create(
             "and no existing object was found"
         )
         raise conflict(target.resource, target.name, why)
-    if meta(config).get("resourceVersion"):
-        raise conflict(target.resource, target.name)
+    # A version is no precondition where nothing stands: the real server makes the object, too.
+    meta(config).pop("resourceVersion", None)
     fields = owned_paths(config, shape)
     owned = Ownership(fields, machinery.clock.timestamp())
     return create(machinery, target, config, options, {_actor(target, options): owned})
@@ -109,10 +110,11 @@ def _update(
 ) -> Stored:
     metadata = meta(config)
     uid, version = metadata.pop("uid", None), metadata.pop("resourceVersion", None)
-    if uid and uid != uid_of(live.obj):
-        raise conflict(target.resource, target.name, uid_mismatch(uid, uid_of(live.obj)))
     if version and version != str(live.revision):
         raise conflict(target.resource, target.name)
+    if uid and uid != uid_of(live.obj):
+        cause = invalid_field("metadata.uid", uid, "field is immutable")
+        raise invalid(target.type.kind, target.type.group, target.name, [cause])
     document: Obj = orjson.loads(live.raw)
     document["apiVersion"] = target.api_version
     under = "status" if target.subresource == "status" else ""

@@ -15,6 +15,21 @@ def authority(tmp_path: Path) -> Authority:
 
 
 @pytest.fixture
+def settings(authority: Authority) -> dict[str, str]:
+    """Read as the environment of a service that runs as a process."""
+    files = authority.issue("pricing")
+    return {
+        "TOLLGATE_PUBLIC_ADDRESS": "127.0.0.1:0",
+        "TOLLGATE_INTERNAL_ADDRESS": "127.0.0.1:0",
+        "TOLLGATE_TLS_CERT": str(files.cert),
+        "TOLLGATE_TLS_KEY": str(files.key),
+        "TOLLGATE_TLS_CA": str(files.ca),
+        "TOLLGATE_OIDC_BASE": "http://127.0.0.1:1",
+        "DATABASE_URL": "postgresql://pricing:hunter2@127.0.0.1:1/tollgate",
+    }
+
+
+@pytest.fixture
 def issuer() -> Issuer:
     return Issuer()
 

@@ -3,8 +3,6 @@
 import asyncio
 import socket
 
-import pytest
-
 from services.chassis.channel import connect
 from services.chassis.facts import FactRecord, Outcome
 from services.chassis.sink import FactSinkClient
@@ -12,20 +10,6 @@ from tests.unit.chassis.rpc.starting import Started, program
 from tests.unit.chassis.rpc.support import Authority
 
 MODULE = "tests.unit.chassis.rpc.example"
-
-
-@pytest.fixture
-def settings(authority: Authority) -> dict[str, str]:
-    files = authority.issue("pricing")
-    return {
-        "TOLLGATE_PUBLIC_ADDRESS": "127.0.0.1:0",
-        "TOLLGATE_INTERNAL_ADDRESS": "127.0.0.1:0",
-        "TOLLGATE_TLS_CERT": str(files.cert),
-        "TOLLGATE_TLS_KEY": str(files.key),
-        "TOLLGATE_TLS_CA": str(files.ca),
-        "TOLLGATE_OIDC_BASE": "http://127.0.0.1:1",
-        "DATABASE_URL": "postgresql://pricing:hunter2@127.0.0.1:1/tollgate",
-    }
 
 
 async def test_a_call_that_runs_at_sigterm_is_answered_before_the_process_ends(

@@ -242,6 +242,12 @@ def _live(content: dict[str, Any]) -> Live:
 
 
 def _pinned(wanted: JsonObject, live: Live) -> JsonObject:
+    """Return what is applied to exactly what was read.
+
+    The resourceVersion alone would not do: on an object that is gone, the API server ignores it and
+    makes the object again. With the uid it refuses.
+    """
     metadata = wanted["metadata"]
     known = metadata if isinstance(metadata, dict) else {}
-    return {**wanted, "metadata": {**known, "resourceVersion": live.resource_version}}
+    pins = {"uid": live.uid, "resourceVersion": live.resource_version}
+    return {**wanted, "metadata": {**known, **pins}}

@@ -140,13 +140,39 @@ async def test_an_update_owns_what_it_changed_and_conflicts_with_an_apply(
     assert refused.body["details"]["causes"][0]["field"] == ".spec.replicas"
 
 
-async def test_versions_and_uids_in_the_body_are_preconditions(cluster: Cluster) -> None:
+async def test_a_uid_in_the_body_keeps_an_apply_from_making_or_taking_another(
+    cluster: Cluster,
+) -> None:
     path = await _path(cluster)
     body = config_map("one", a="1")
     body["metadata"]["uid"] = "00000000-0000-0000-0000-000000000000"
     assert (await cluster.apply(path, body)).status == 409
-    made = await cluster.apply(path, config_map("one", a="1"))
+    assert (await cluster.call("GET", path)).status == 404
+    await cluster.apply(path, config_map("one", a="1"))
+    refused = await cluster.apply(path, body)
+    assert (refused.status, refused.body["reason"]) == (422, "Invalid")
+    assert refused.body["details"]["causes"][0]["field"] == "metadata.uid"
+    body["metadata"]["resourceVersion"] = "1"
     assert (await cluster.apply(path, body)).status == 409
+
+
+async def test_a_version_alone_does_not_keep_an_apply_from_making_the_object_again(
+    cluster: Cluster,
+) -> None:
+    path = await _path(cluster)
+    made = await cluster.apply(path, config_map("one", a="1"))
+    await cluster.call("DELETE", path)
+    body = config_map("one", a="1")
+    body["metadata"]["resourceVersion"] = made.version
+    assert (await cluster.apply(path, body)).status == 201
+    await cluster.call("DELETE", path)
+    body["metadata"]["uid"] = made.body["metadata"]["uid"]
+    assert (await cluster.apply(path, body)).status == 409
+
+
+async def test_a_version_in_the_body_is_a_precondition(cluster: Cluster) -> None:
+    path = await _path(cluster)
+    made = await cluster.apply(path, config_map("one", a="1"))
     stale = config_map("one", a="2")
     stale["metadata"]["resourceVersion"] = "1"
     assert (await cluster.apply(path, stale)).status == 409

@@ -44,7 +44,8 @@ SECRET = "whsec_integration_secret"
 PATH = "/webhooks/stripe"
 SEALING_KEY = base64.b64encode(b"integration sealing key 32 bytes").decode()
 CARD = {"number": "4242424242424242", "exp_month": "12", "exp_year": "40", "cvc": "123"}
-PATIENCE = 20.0
+# A killed holder keeps its object for a lease, and what failed before waits for its turn.
+PATIENCE = 60.0
 TAKEN = (
     payments_pb2.IngestResult.OUTCOME_STORED,
     payments_pb2.IngestResult.OUTCOME_DUPLICATE,

@@ -172,9 +172,7 @@ class Snapshot:
     @property
     def key(self) -> "UnitKey":
         """The provider's subscription that it shows."""
-        customer = self.seen.payer.customer
-        seen = self.seen.provider_subscription_id
-        return UnitKey(customer.provider, customer.provider_account, seen)
+        return key_of_seen(self.seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +193,12 @@ class UnitKey:
         what = "subscription" if self.provider_subscription_id else "checkout"
         key = self.provider_subscription_id or self.checkout_id
         return derived("tsub", self.provider, self.provider_account, what, key)
+
+
+def key_of_seen(seen: ProviderSubscription) -> UnitKey:
+    """Return the unit that a provider's subscription is."""
+    customer = seen.payer.customer
+    return UnitKey(customer.provider, customer.provider_account, seen.provider_subscription_id)
 
 
 @dataclass(frozen=True, slots=True)

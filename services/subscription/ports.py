@@ -17,6 +17,7 @@ from services.subscription.domain import (
     Change,
     EndPolicy,
     Observation,
+    Offer,
     OnceScope,
     Order,
     ParkedFact,
@@ -195,6 +196,10 @@ class Books(Protocol):
 
     async def holdings(self, account: Account) -> Holdings:
         """Return everything known of a locked account."""
+        ...
+
+    async def sold(self, subscription: str) -> Offer | None:
+        """Return what a subscription was given last, without a lock; None if it is not known."""
         ...
 
     async def save_subscription(self, subscription: Subscription) -> None:

@@ -15,6 +15,7 @@ from services.subscription.domain import (
     Change,
     Evidence,
     Observation,
+    Offer,
     OnceScope,
     Order,
     ParkedFact,
@@ -123,6 +124,11 @@ class MemoryBooks:
             ),
             order=orders[-1] if orders else None,
         )
+
+    async def sold(self, subscription: str) -> Offer | None:
+        await self._tx.db.step()
+        known = self._tx.get(SUBSCRIPTIONS, subscription)
+        return known.offer if known else None
 
     async def save_subscription(self, subscription: Subscription) -> None:
         await self._tx.put(SUBSCRIPTIONS, subscription.name, subscription)

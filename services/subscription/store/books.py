@@ -10,6 +10,7 @@ from services.subscription.domain import (
     Account,
     CapacityOrdered,
     Evidence,
+    Offer,
     Order,
     Subscription,
     UnitKey,
@@ -17,6 +18,7 @@ from services.subscription.domain import (
 from services.subscription.reckoning import Holdings
 from services.subscription.store.rows import (
     from_offer,
+    to_offer,
     to_order,
     to_purchase,
     to_snapshot,
@@ -33,6 +35,7 @@ SELECT provider, provider_account, provider_subscription_id, min(pay_time) AS fi
 FROM invoices WHERE account = $1 AND provider_subscription_id <> '' GROUP BY 1, 2, 3
 """
 _SUBSCRIPTIONS = "SELECT * FROM subscriptions WHERE account = $1 ORDER BY create_time, name"
+_SOLD = "SELECT offer FROM subscriptions WHERE name = $1"
 _ORDERS = "SELECT * FROM orders WHERE account = $1 ORDER BY incarnation"
 _NEWEST_ORDER = "SELECT * FROM orders WHERE account = $1 ORDER BY incarnation DESC LIMIT 1"
 _SAVE_SUBSCRIPTION = """
@@ -97,6 +100,11 @@ class BookSql:
             ],
             order=to_order(newest) if newest else None,
         )
+
+    async def sold(self, subscription: str) -> Offer | None:
+        """Return what a subscription was given last."""
+        offer = await self._connection.fetchval(_SOLD, subscription)
+        return to_offer(offer) if offer else None
 
     async def save_subscription(self, subscription: Subscription) -> None:
         """Write a subscription."""

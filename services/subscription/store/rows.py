@@ -168,7 +168,8 @@ def from_offer(offer: Offer) -> Json:
     }
 
 
-def _to_offer(value: Json) -> Offer:
+def to_offer(value: Json) -> Offer:
+    """Return a stored offer."""
     return Offer(
         plan=value["plan"],
         catalog_version=value["catalog_version"],
@@ -189,7 +190,7 @@ def from_appraisal(appraisal: Appraisal) -> Json:
 
 
 def _to_appraisal(value: Json, unknown: Sequence[str]) -> Appraisal:
-    offer = _to_offer(value["offer"]) if value["offer"] else None
+    offer = to_offer(value["offer"]) if value["offer"] else None
     return Appraisal(offer, value["problem"], tuple(unknown))
 
 
@@ -259,7 +260,7 @@ def to_subscription(row: Row) -> Subscription:
         name=row["name"],
         account=row["account"],
         key=to_key(row),
-        offer=_to_offer(row["offer"]),
+        offer=to_offer(row["offer"]),
         state=State(row["state"]),
         create_time=row["create_time"],
         update_time=row["update_time"],

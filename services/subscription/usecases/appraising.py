@@ -1,6 +1,7 @@
 """What bought items stand for, asked of pricing before the transaction."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from services.chassis.errors import FailedPrecondition, InvalidArgument, NotFound
 from services.subscription.domain import AddonQuantity, Appraisal, Offer, Reason
@@ -10,8 +11,14 @@ from services.subscription.ports import Pricing, ResolvedPrice
 MAX_QUANTITY = 1000
 
 
-async def appraise(pricing: Pricing, provider: str, items: Sequence[Item]) -> Appraisal:
-    """Return the offer of these items, or why there is none. Only passing trouble is raised."""
+async def appraise(
+    pricing: Pricing, provider: str, items: Sequence[Item], sold: Offer | None = None
+) -> Appraisal:
+    """Return the offer of these items, or why there is none. Only passing trouble is raised.
+
+    ``sold`` is what the subscription had so far: the same plan goes on by the catalog version that
+    it was sold by, which counts where the plan says ``pin``.
+    """
     if not items:
         return Appraisal(problem=Reason.NO_PLAN)
     prices = sorted({item.price_id for item in items})
@@ -22,7 +29,10 @@ async def appraise(pricing: Pricing, provider: str, items: Sequence[Item]) -> Ap
     plans = [item for item in items if resolved[item.price_id].plan]
     if len(plans) != 1 or plans[0].quantity != 1:
         return Appraisal(problem=Reason.SEVERAL_PLANS if plans else Reason.NO_PLAN)
-    return await _expand(pricing, resolved[plans[0].price_id], items, resolved)
+    plan = resolved[plans[0].price_id]
+    if sold is not None and sold.plan == plan.plan:
+        plan = replace(plan, catalog_version=sold.catalog_version)
+    return await _expand(pricing, plan, items, resolved)
 
 
 def _subject(price: ResolvedPrice | None) -> str:

@@ -17,6 +17,7 @@ from services.subscription.domain import (
     PurchaseStatus,
     Reason,
     Snapshot,
+    key_of_seen,
     purchase_name,
 )
 from services.subscription.incoming import (
@@ -98,7 +99,9 @@ async def take_provider_subscription(
     fact: ProviderSubscription,
 ) -> Alerts:
     """Take a provider's subscription as it is now; one that is no newer changes nothing."""
-    appraisal = await appraise(pricing, fact.payer.customer.provider, fact.items)
+    name = key_of_seen(fact).subscription_name
+    sold = await tx.run(lambda store: store.sold(name))
+    appraisal = await appraise(pricing, fact.payer.customer.provider, fact.items, sold)
 
     async def apply(store: Store) -> Alerts:
         if not await store.remember(envelope.record, envelope.source):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from services.chassis.ids import Ids
-from services.subscription.domain import Actor, Alert, Appraisal, Purchase, Snapshot
+from services.subscription.domain import Actor, Alert, Appraisal, Offer, Purchase, Snapshot
 from services.subscription.ports import Pricing, Store, SubscriptionTransactions
 from services.subscription.usecases.appraising import appraise
 from services.subscription.usecases.facts import waits_for
@@ -30,7 +30,8 @@ async def retry_unknown_prices(
                 )
         while snapshots := await tx.run(partial(_snapshots, provider=provider, price=price)):
             for snapshot in snapshots:
-                appraisal = await appraise(pricing, provider, snapshot.seen.items)
+                sold = await tx.run(partial(_sold, name=snapshot.key.subscription_name))
+                appraisal = await appraise(pricing, provider, snapshot.seen.items, sold)
                 alerts += await tx.run(
                     partial(_price_snapshot, snapshot=snapshot, appraisal=appraisal, ids=ids)
                 )
@@ -48,6 +49,10 @@ async def _known_now(
             for resolved in await pricing.resolve_prices(provider, chunk):
                 if resolved.plan or resolved.addon:
                     yield provider, resolved.price_id
+
+
+async def _sold(store: Store, *, name: str) -> Offer | None:
+    return await store.sold(name)
 
 
 async def _purchases(store: Store, *, provider: str, price: str) -> Sequence[Purchase]:

@@ -200,6 +200,29 @@ async def test_numbers_count_from_one_in_the_order_of_commits(backend: Backend) 
     assert await seen(backend, EVERYBODY) == list(range(1, 9))
 
 
+async def test_no_number_is_committed_while_a_smaller_one_is_not(backend: Backend) -> None:
+    entered, go_on = asyncio.Event(), asyncio.Event()
+    model = await take(backend, order(account="acc_0"))
+
+    def other(name: str) -> Tenant:
+        return replace(model, id=f"ten_{name}", namespace="", order=order(account=f"acc_{name}"))
+
+    async def first(store: Store) -> None:
+        await store.add_tenant(other("1"))
+        entered.set()
+        await go_on.wait()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(backend.tx.run(first))
+        await entered.wait()
+        second = group.create_task(backend.tx.run(lambda store: store.add_tenant(other("2"))))
+        done, _ = await asyncio.wait([second], timeout=0.05)
+        assert not done
+        assert await seen(backend, EVERYBODY) == [1]
+        go_on.set()
+    assert await seen(backend, EVERYBODY) == [1, 2, 3]
+
+
 async def test_the_same_incarnation_taken_at_once_is_one_tenant(backend: Backend) -> None:
     generations = [3, 1, 2, 5, 4, 5, 1]
     await asyncio.gather(*(take(backend, order(n)) for n in generations))

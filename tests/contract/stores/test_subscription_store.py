@@ -130,6 +130,26 @@ async def test_facts_of_one_customer_meet_at_its_lock(world: World) -> None:
     assert second.result() == "acc_1"
 
 
+async def test_whoever_locks_an_account_second_waits_for_the_first_to_commit(world: World) -> None:
+    entered, go_on = asyncio.Event(), asyncio.Event()
+    await world.tx.run(lambda store: store.add_account(account("acc_1")))
+
+    async def first(store: Store) -> None:
+        assert await store.lock_account("acc_1") == account("acc_1")
+        entered.set()
+        await go_on.wait()
+        await store.save_order(order(1, 1))
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(world.tx.run(first))
+        await entered.wait()
+        second = group.create_task(world.tx.run(lambda store: store.lock_account("acc_1")))
+        done, _ = await asyncio.wait([second], timeout=0.05)
+        assert not done
+        go_on.set()
+    assert second.result() == replace(account("acc_1"), generation=1)
+
+
 async def test_a_bound_customer_brings_everything_that_waited(world: World) -> None:
     await world.give(checkout("cs_1", price="price_closed", sub="sub_1"))
     await world.give(invoice("in_1"))
@@ -196,6 +216,8 @@ async def test_a_subscription_and_its_order_read_back_as_they_were_written(world
     assert sub.offer.capacity == namespace(10)
     holdings = await world.tx.run(lambda store: store.holdings(account(owner)))
     assert holdings.subscriptions == [sub]
+    assert await world.tx.run(lambda store: store.sold(sub.name)) == sub.offer
+    assert await world.tx.run(lambda store: store.sold("tsub_nobody")) is None
     assert holdings.order == await world.order()
     locked = await world.tx.run(lambda store: store.lock_account(owner))
     assert locked is not None

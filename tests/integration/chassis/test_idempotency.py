@@ -117,3 +117,14 @@ async def test_old_answers_are_forgotten_and_young_ones_kept(pool: Pool) -> None
         assert await purge(conn) == 1
         assert await purge(conn, older_than=timedelta(days=1)) == 0
     assert await pool.fetchval("SELECT array_agg(key) FROM idempotency") == ["young"]
+
+
+async def test_an_answer_is_kept_for_thirty_days(pool: Pool) -> None:
+    shop = Shop(pool)
+    await shop.create()
+    async with pool.acquire() as conn:
+        for days, forgotten in ((29, 0), (31, 1)):
+            await conn.execute(
+                "UPDATE idempotency SET created_at = now() - make_interval(days => $1)", days
+            )
+            assert await purge(conn) == forgotten

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import httpx
@@ -187,6 +188,16 @@ async def test_webhooks_beyond_the_bound_are_told_to_come_again(world: World) ->
         answer = await world.http.post(PATHS[0], content=b"{}", headers=signed())
     assert answer.status_code == 429
     assert answer.headers["retry-after"] == "1"
+
+
+async def test_webhooks_that_take_every_place_of_theirs_leave_people_alone(world: World) -> None:
+    with ExitStack() as places:
+        for _ in range(64):
+            places.enter_context(world.in_flight.request())
+        webhook = await world.http.post(PATHS[0], content=b"{}", headers=signed())
+        person = await world.http.get("/api/billing/plans", headers=AUTH)
+    assert (webhook.status_code, person.status_code) == (429, 200)
+    assert world.payments.stored == []
 
 
 AUTH = {"Authorization": "Bearer good"}

@@ -65,12 +65,13 @@ class Cluster:
         body: Any = None,
         *,
         content_type: str = JSON,
+        accept: str = JSON,
         user: str = "",
         groups: str = "",
         **params: str,
     ) -> Answer:
         """One raw request, as another user (and groups, by spaces) where one is named."""
-        headers = [*self._headers.items(), ("Content-Type", content_type)]
+        headers = [*self._headers.items(), ("Content-Type", content_type), ("Accept", accept)]
         if user:
             headers += [("Impersonate-User", user)]
             headers += [("Impersonate-Group", group) for group in groups.split()]

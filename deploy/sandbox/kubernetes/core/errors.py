@@ -128,10 +128,12 @@ def invalid_options(kind: str, causes: Sequence[Cause]) -> ApiError:
 
 
 def failed_patch_test(message: str) -> ApiError:
-    """A `test` operation of a JSON patch did not hold, or a path is not there."""
-    return ApiError(
-        422, "Invalid", f"the server rejected our request due to an error in our request: {message}"
-    )
+    """A `test` operation of a JSON patch did not hold, or a path is not there.
+
+    The real server does not say what it was; the sandbox adds it in parentheses.
+    """
+    text = f"the server rejected our request due to an error in our request ({message})"
+    return ApiError(422, "Invalid", text)
 
 
 def too_many_requests(seconds: int, message: str = "the server is busy") -> ApiError:

@@ -67,6 +67,9 @@ def generated(base: str, suffix: str) -> str:
     return base[:_MAX_GENERATED_BASE] + suffix
 
 
+_FINALIZERS = frozenset({"orphan", "foregroundDeletion", "kubernetes"})
+
+
 def check_metadata(metadata: dict[str, Any], style: str) -> Iterator[Cause]:
     """What is wrong with name, labels, annotations, owner references and finalizers."""
     name = metadata.get("name") or ""
@@ -81,6 +84,14 @@ def check_metadata(metadata: dict[str, Any], style: str) -> Iterator[Cause]:
     yield from _check_owners(metadata.get("ownerReferences") or [])
     for index, finalizer in enumerate(metadata.get("finalizers") or []):
         if why := qualified_problem(finalizer):
+            yield invalid(f"metadata.finalizers[{index}]", finalizer, why)
+
+
+def check_finalizers(finalizers: list[str]) -> Iterator[Cause]:
+    """Finalizers of built-in types are of Kubernetes itself, or say whose they are."""
+    for index, finalizer in enumerate(finalizers):
+        if "/" not in finalizer and finalizer not in _FINALIZERS:
+            why = "name is neither a standard finalizer name nor is it fully qualified"
             yield invalid(f"metadata.finalizers[{index}]", finalizer, why)
 
 

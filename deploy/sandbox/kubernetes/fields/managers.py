@@ -30,7 +30,8 @@ class Manager:
     def shown(self) -> str:
         """The manager as conflict texts name it."""
         through = f' with subresource "{self.subresource}"' if self.subresource else ""
-        return f'"{self.name}"{through} using {self.api_version}'
+        version = f" using {self.api_version}" if self.operation == UPDATE else ""
+        return f'"{self.name}"{through}{version}'
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ from deploy.sandbox.kubernetes.kinds.core import (
     CONFIG_MAPS,
     INGRESSES,
     NAMESPACES,
-    NETWORK_POLICIES,
     SECRETS,
     SERVICES,
 )
 from deploy.sandbox.kubernetes.kinds.definitions import DEFINITIONS
+from deploy.sandbox.kubernetes.kinds.leases import LEASES
 from deploy.sandbox.kubernetes.kinds.limits import LIMIT_RANGES, QUOTAS
+from deploy.sandbox.kubernetes.kinds.networks import NETWORK_POLICIES
 from deploy.sandbox.kubernetes.kinds.pods import PODS
 from deploy.sandbox.kubernetes.kinds.roles import BINDINGS, ROLES
 from deploy.sandbox.kubernetes.kinds.rules import PLAIN, KindRules
@@ -38,6 +39,7 @@ _RULES = {
     "horizontalpodautoscalers.autoscaling": AUTOSCALERS,
     "networkpolicies.networking.k8s.io": NETWORK_POLICIES,
     "ingresses.networking.k8s.io": INGRESSES,
+    "leases.coordination.k8s.io": LEASES,
     "roles.rbac.authorization.k8s.io": ROLES,
     "clusterroles.rbac.authorization.k8s.io": ROLES,
     "rolebindings.rbac.authorization.k8s.io": BINDINGS,

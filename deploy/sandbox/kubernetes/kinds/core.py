@@ -126,17 +126,6 @@ def _check_claim(obj: Obj) -> Iterator[Cause]:
         yield required("spec.resources[storage]")
 
 
-def _default_network_policy(obj: Obj) -> None:
-    spec = obj.setdefault("spec", {})
-    spec.setdefault("podSelector", {})
-    both = ["Ingress", "Egress"] if "egress" in spec else ["Ingress"]
-    spec.setdefault("policyTypes", both)
-    rules = (spec.get("ingress") or []) + (spec.get("egress") or [])
-    for rule in rules:
-        for port in rule.get("ports") or []:
-            port.setdefault("protocol", "TCP")
-
-
 def _check_ingress(obj: Obj) -> Iterator[Cause]:
     spec = obj.get("spec") or {}
     if not spec.get("rules") and not spec.get("defaultBackend"):
@@ -152,5 +141,4 @@ SERVICES = KindRules(_default_service, _create_service, _check_service, _check_s
 SECRETS = KindRules(_default_secret, validate_update=_check_secret_update)
 CONFIG_MAPS = KindRules(validate=_check_config_map, validate_update=_check_immutable_data)
 CLAIMS = KindRules(_default_claim, _create_claim, _check_claim)
-NETWORK_POLICIES = KindRules(_default_network_policy)
 INGRESSES = KindRules(validate=_check_ingress)

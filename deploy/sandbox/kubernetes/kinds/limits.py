@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from deploy.sandbox.kubernetes.core.causes import Cause, forbidden, invalid, required
+from deploy.sandbox.kubernetes.core.causes import Cause, duplicate, forbidden, invalid, required
 from deploy.sandbox.kubernetes.core.clock import Clock
 from deploy.sandbox.kubernetes.core.names import qualified_problem
 from deploy.sandbox.kubernetes.core.objects import Obj
@@ -21,6 +21,13 @@ _COUNTED = frozenset(
         "replicationcontrollers",
         "services.loadbalancers",
         "services.nodeports",
+    }
+)
+_MEASURED = frozenset(
+    {
+        *("cpu", "memory", "storage", "ephemeral-storage"),
+        *("requests.cpu", "requests.memory", "requests.storage", "requests.ephemeral-storage"),
+        *("limits.cpu", "limits.memory", "limits.ephemeral-storage"),
     }
 )
 _LIMIT_FIELDS = ("max", "min", "default", "defaultRequest", "maxLimitRequestRatio")
@@ -43,13 +50,20 @@ def _check_quota(obj: Obj) -> Iterator[Cause]:
     hard = obj["spec"].get("hard") or {}
     yield from check_not_negative(hard, "spec.hard")
     for resource, amount in hard.items():
-        if why := qualified_problem(resource):
+        if why := qualified_problem(resource) or _quota_problem(resource):
             yield invalid(f"spec.hard[{resource}]", resource, why)
         if is_count(resource) and parse(amount) % NANO:
             yield invalid(f"spec.hard[{resource}]", amount, "must be an integer")
     for field in ("scopes", "scopeSelector"):
         if obj["spec"].get(field):
             yield forbidden(f"spec.{field}", "quota scopes are not served by the sandbox")
+
+
+def _quota_problem(resource: str) -> str:
+    """Why nothing is counted under this name, or nothing."""
+    pages = resource.removeprefix("requests.").startswith("hugepages-")
+    known = "/" in resource or resource in _COUNTED | _MEASURED or pages
+    return "" if known else "must be a standard resource for quota"
 
 
 def _default_limit_range(obj: Obj) -> None:
@@ -67,10 +81,18 @@ def _default_limit_range(obj: Obj) -> None:
 
 def _check_limit_range(obj: Obj) -> Iterator[Cause]:
     limits = obj["spec"].get("limits") or []
+    seen: set[str] = set()
     for index, item in enumerate(limits):
         field = f"spec.limits[{index}]"
         if not item.get("type"):
             yield required(f"{field}.type")
+        elif item["type"] in seen:
+            yield duplicate(f"{field}.type", item["type"])
+        seen.add(item.get("type", ""))
+        if item.get("type") == "Pod":
+            for part in ("default", "defaultRequest"):
+                if item.get(part):
+                    yield forbidden(f"{field}.{part}", "may not be specified when `type` is 'Pod'")
         yield from _check_order(item, field, "min", "max")
         if item.get("type") == "Container":
             yield from _check_order(item, field, "min", "defaultRequest")

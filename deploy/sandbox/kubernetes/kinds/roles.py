@@ -36,8 +36,10 @@ def _default_binding(obj: Obj) -> None:
 def _check_binding(obj: Obj) -> Iterator[Cause]:
     ref = obj["roleRef"]
     kinds = ["Role", "ClusterRole"] if obj["kind"] == "RoleBinding" else ["ClusterRole"]
+    if ref["apiGroup"] != GROUP:
+        yield unsupported("roleRef.apiGroup", ref["apiGroup"], [GROUP])
     if ref.get("kind") not in kinds:
-        yield unsupported("roleRef.kind", ref.get("kind"), kinds)
+        yield unsupported("roleRef.kind", ref.get("kind") or "", kinds)
     if not ref.get("name"):
         yield required("roleRef.name")
     for index, subject in enumerate(obj.get("subjects") or []):

@@ -67,6 +67,20 @@ def _check_workload(obj: Obj) -> Iterator[Cause]:
         yield invalid("spec.template.metadata.labels", labels, why)
 
 
+def _check_deployment(obj: Obj) -> Iterator[Cause]:
+    yield from _check_workload(obj)
+    strategy = obj["spec"]["strategy"]
+    if strategy["type"] not in ("Recreate", "RollingUpdate"):
+        yield unsupported("spec.strategy", strategy, ["Recreate", "RollingUpdate"])
+    rolling = strategy.get("rollingUpdate") or {}
+    if all(rolling.get(field) in (0, "0%") for field in ("maxSurge", "maxUnavailable")):
+        field, why = (
+            "spec.strategy.rollingUpdate.maxUnavailable",
+            "may not be 0 when `maxSurge` is 0",
+        )
+        yield invalid(field, rolling.get("maxUnavailable"), why)
+
+
 def _check_selector_kept(new: Obj, old: Obj) -> Iterator[Cause]:
     if new["spec"].get("selector") != old["spec"].get("selector"):
         yield invalid("spec.selector", new["spec"].get("selector"), "field is immutable")
@@ -111,7 +125,7 @@ def _default_autoscaler(obj: Obj) -> None:
 
 
 def _create_autoscaler(obj: Obj, _: Clock) -> None:
-    obj["status"] = {"currentReplicas": 0, "desiredReplicas": 0}
+    obj["status"] = {"desiredReplicas": 0}
 
 
 def _check_autoscaler(obj: Obj) -> Iterator[Cause]:
@@ -119,17 +133,20 @@ def _check_autoscaler(obj: Obj) -> Iterator[Cause]:
     for field in ("kind", "name"):
         if not dig(spec, "scaleTargetRef", field):
             yield required(f"spec.scaleTargetRef.{field}")
+    if not dig(spec, "scaleTargetRef", "apiVersion"):
+        why = "apiVersion must specify API group"
+        yield invalid("spec.scaleTargetRef.apiVersion", "", why)
     low, high = spec["minReplicas"], spec.get("maxReplicas", 0)
     if low < 1:
         yield invalid("spec.minReplicas", low, "must be greater than or equal to 1")
     if high < 1:
-        yield invalid("spec.maxReplicas", high, "must be greater than 0")
+        yield required("spec.maxReplicas", "must be set and greater than 0")
     elif high < low:
         yield invalid("spec.maxReplicas", high, "must be greater than or equal to `minReplicas`")
 
 
 DEPLOYMENTS = KindRules(
-    _default_deployment, _create_workload, _check_workload, _check_selector_kept
+    _default_deployment, _create_workload, _check_deployment, _check_selector_kept
 )
 REPLICASETS = KindRules(
     _default_replicaset, _create_workload, _check_workload, _check_selector_kept

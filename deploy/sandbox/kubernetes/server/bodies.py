@@ -1,5 +1,6 @@
 """Reading request bodies and the query parameters that every write shares."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -7,7 +8,7 @@ import yaml
 from aiohttp import web
 
 from deploy.sandbox.kubernetes.access.users import User
-from deploy.sandbox.kubernetes.core.causes import invalid, unsupported
+from deploy.sandbox.kubernetes.core.causes import Cause, forbidden, invalid, unsupported
 from deploy.sandbox.kubernetes.core.errors import (
     ApiError,
     bad_request,
@@ -20,6 +21,7 @@ from deploy.sandbox.kubernetes.verbs.requests import WriteOptions
 MAX_BODY_BYTES = 3 * 1024 * 1024
 _OBJECT_TYPES = ("application/json", "application/yaml", "text/yaml", "")
 _MAX_MANAGER = 128
+_VALIDATIONS = ["", "Ignore", "Strict", "Warn"]
 
 
 async def read_body(request: web.BaseRequest) -> bytes:
@@ -79,16 +81,43 @@ def dry_run_of(request: web.BaseRequest) -> bool:
     for stage in stages:
         if stage != "All":
             cause = unsupported("dryRun", stage, ["All"])
-            raise invalid_options("PatchOptions", [cause])
+            raise invalid_options(_options(request), [cause])
     return bool(stages)
+
+
+def check_force(request: web.BaseRequest) -> None:
+    """Only an apply can be forced."""
+    if "force" in request.query:
+        cause = forbidden("force", "may not be specified for non-apply patch")
+        raise invalid_options(_options(request), [cause])
+
+
+def _options(request: web.BaseRequest) -> str:
+    return {"POST": "CreateOptions", "PUT": "UpdateOptions", "DELETE": "DeleteOptions"}.get(
+        request.method, "PatchOptions"
+    )
+
+
+def _manager_causes(manager: str) -> Iterator[Cause]:
+    if len(manager.encode()) > _MAX_MANAGER:
+        why = f"Too long: may not be more than {_MAX_MANAGER} bytes"
+        yield Cause("FieldValueTooLong", why, "fieldManager")
+    elif not manager.isprintable():
+        yield invalid("fieldManager", manager, "should only contain printable characters")
+
+
+def _validation_causes(request: web.BaseRequest) -> Iterator[Cause]:
+    asked = request.query.get("fieldValidation", "")
+    if asked not in _VALIDATIONS:
+        yield unsupported("fieldValidation", asked, _VALIDATIONS)
 
 
 def write_options(request: web.BaseRequest, user: User, *, default_manager: bool) -> WriteOptions:
     """Manager and dry run; without a manager an update is recorded under the client's own name."""
     manager = request.query.get("fieldManager", "")
-    if len(manager) > _MAX_MANAGER or not manager.isprintable():
-        why = f"may not be more than {_MAX_MANAGER} bytes, and only of printable characters"
-        raise invalid_options("CreateOptions", [invalid("fieldManager", manager, why)])
+    causes = [*_manager_causes(manager), *_validation_causes(request)]
+    if causes:
+        raise invalid_options(_options(request), causes)
     if not manager and default_manager:
         agent = request.headers.get("User-Agent", "")
         manager = agent.partition("/")[0][:_MAX_MANAGER] or "unknown"

@@ -29,7 +29,7 @@ def list_objects(machinery: Machinery, target: Target, request: web.BaseRequest)
     query = request.query
     asked = ListQuery(
         filter_of(target, request),
-        _number(query.get("limit", ""), "limit"),
+        max(_number(query.get("limit", ""), "limit"), 0),
         query.get("continue", ""),
         query.get("resourceVersion", ""),
         query.get("resourceVersionMatch", ""),
@@ -66,6 +66,6 @@ def filter_of(target: Target, request: web.BaseRequest) -> Filter:
 def _number(text: str, name: str) -> int:
     if not text:
         return 0
-    if not text.isdigit():
+    if not text.removeprefix("-").isdigit():
         raise bad_request(f"{name} must be a number, not {text!r}")
     return int(text)

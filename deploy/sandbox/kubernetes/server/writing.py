@@ -12,6 +12,7 @@ from deploy.sandbox.kubernetes.core.errors import (
 )
 from deploy.sandbox.kubernetes.core.objects import Obj, name_of
 from deploy.sandbox.kubernetes.server.bodies import (
+    check_force,
     dry_run_of,
     is_true,
     media_type,
@@ -83,6 +84,8 @@ async def patch(
         )
     raw = await read_body(request)
     options = write_options(request, user, default_manager=kind != APPLY)
+    if kind != APPLY:
+        check_force(request)
     if target.subresource == "scale":
         if kind == APPLY:
             raise unsupported_media_type("the scale subresource takes merge and JSON patches")

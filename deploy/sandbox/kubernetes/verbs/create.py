@@ -2,7 +2,7 @@
 
 import orjson
 
-from deploy.sandbox.kubernetes.core.errors import ApiError, already_exists, bad_request
+from deploy.sandbox.kubernetes.core.errors import ApiError, already_exists
 from deploy.sandbox.kubernetes.core.names import generated
 from deploy.sandbox.kubernetes.core.objects import Obj, is_deleting, meta
 from deploy.sandbox.kubernetes.fields.managers import (
@@ -39,7 +39,8 @@ def create(
     """Create an object; `applied` is the ownership when server-side apply is what creates it."""
     check_body(target, body)
     if meta(body).get("resourceVersion"):
-        raise bad_request("resourceVersion should not be set on objects to be created")
+        # The real server means a bad request, and answers 500 without a reason.
+        raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
     obj = _completed(machinery, target, body)
     validate(target, obj, None)
     _own(machinery, target, obj, options, applied)

@@ -37,6 +37,9 @@ def delete_options(body: Any, query: Obj, *, dry_run: bool) -> DeleteOptions:
     given = body if isinstance(body, dict) else {}
     grace = given.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
     policy = given.get("propagationPolicy", query.get("propagationPolicy"))
+    if policy is not None and given.get("orphanDependents") is not None:
+        why = "orphanDependents and deletionPropagation cannot be both set"
+        raise invalid_options("DeleteOptions", [invalid_value("propagationPolicy", policy, why)])
     if policy is None and str(given.get("orphanDependents", "")).lower() == "true":
         policy = "Orphan"
     if policy is not None and policy not in _POLICIES:
@@ -47,8 +50,7 @@ def delete_options(body: Any, query: Obj, *, dry_run: bool) -> DeleteOptions:
     except (TypeError, ValueError) as error:
         raise bad_request("gracePeriodSeconds must be a number") from error
     if seconds is not None and seconds < 0:
-        cause = invalid_value("gracePeriodSeconds", seconds, "must be non-negative")
-        raise invalid_options("DeleteOptions", [cause])
+        seconds = 1
     preconditions = given.get("preconditions") or {}
     return DeleteOptions(
         policy,

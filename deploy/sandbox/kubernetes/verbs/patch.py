@@ -5,9 +5,8 @@ from typing import Any
 
 import orjson
 
-from deploy.sandbox.kubernetes.core.causes import invalid as invalid_field
 from deploy.sandbox.kubernetes.core.causes import required
-from deploy.sandbox.kubernetes.core.errors import bad_request, conflict, invalid, invalid_options
+from deploy.sandbox.kubernetes.core.errors import bad_request, conflict, invalid_options
 from deploy.sandbox.kubernetes.core.objects import Obj, meta, uid_of, without_nulls
 from deploy.sandbox.kubernetes.fields.apply import apply
 from deploy.sandbox.kubernetes.fields.managers import APPLY, Manager, Ownership, check_apply_body
@@ -20,7 +19,7 @@ from deploy.sandbox.kubernetes.storage.records import Stored
 from deploy.sandbox.kubernetes.verbs.create import create
 from deploy.sandbox.kubernetes.verbs.prepare import check_body, check_name
 from deploy.sandbox.kubernetes.verbs.requests import Machinery, Target, WriteOptions
-from deploy.sandbox.kubernetes.verbs.update import update
+from deploy.sandbox.kubernetes.verbs.update import check_preconditions, update
 
 MERGE = "application/merge-patch+json"
 JSON = "application/json-patch+json"
@@ -54,6 +53,10 @@ def apply_object(
     if not options.manager:
         cause = required("fieldManager", "is required for apply patch")
         raise invalid_options("PatchOptions", [cause])
+    if not config.get("apiVersion") or not config.get("kind"):
+        raise bad_request(
+            f"invalid object type: {config.get('apiVersion') or '/'}, Kind={config.get('kind', '')}"
+        )
     check_body(target, config)
     check_name(target, config)
     check_apply_body(config)
@@ -109,12 +112,9 @@ def _update(
     force: bool,
 ) -> Stored:
     metadata = meta(config)
-    uid, version = metadata.pop("uid", None), metadata.pop("resourceVersion", None)
-    if version and version != str(live.revision):
-        raise conflict(target.resource, target.name)
-    if uid and uid != uid_of(live.obj):
-        cause = invalid_field("metadata.uid", uid, "field is immutable")
-        raise invalid(target.type.kind, target.type.group, target.name, [cause])
+    check_preconditions(target, live, config)
+    for field in ("uid", "resourceVersion"):
+        metadata.pop(field, None)
     document: Obj = orjson.loads(live.raw)
     document["apiVersion"] = target.api_version
     under = "status" if target.subresource == "status" else ""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from deploy.sandbox.kubernetes.core.causes import Cause, forbidden
 from deploy.sandbox.kubernetes.core.errors import bad_request, invalid
-from deploy.sandbox.kubernetes.core.names import check_metadata
+from deploy.sandbox.kubernetes.core.names import check_finalizers, check_metadata
 from deploy.sandbox.kubernetes.core.objects import (
     Obj,
     finalizers_of,
@@ -17,6 +17,9 @@ from deploy.sandbox.kubernetes.kinds.catalog import rules_of
 from deploy.sandbox.kubernetes.resources.schema import default, prune
 from deploy.sandbox.kubernetes.resources.schema_check import check
 from deploy.sandbox.kubernetes.verbs.requests import Target
+
+# Its own finalizer has a bare name, against the rule that the real server has for all others.
+_DEFINITIONS = "apiextensions.k8s.io"
 
 
 def check_body(target: Target, body: Obj) -> None:
@@ -74,6 +77,8 @@ def _causes(target: Target, obj: Obj, old: Obj | None) -> Iterator[Cause]:
     yield from check_metadata(meta(obj), target.type.name_style)
     if target.type.custom:
         yield from check(obj, target.version.schema or {})
+    elif target.type.group != _DEFINITIONS:
+        yield from check_finalizers(finalizers_of(obj))
     rules = rules_of(target.resource)
     if target.subresource != "status":
         yield from rules.validate(obj)

@@ -26,11 +26,13 @@ def scale_of(target: Target, obj: Obj) -> Obj:
         status["selector"] = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
     elif selector:
         status["selector"] = str(selector)
+    replicas = dig(obj, *paths.spec_replicas, default=0)
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": metadata,
-        "spec": {"replicas": dig(obj, *paths.spec_replicas, default=0)},
+        # None is told by silence, as the real server does.
+        "spec": {"replicas": replicas} if replicas else {},
         "status": status,
     }
 

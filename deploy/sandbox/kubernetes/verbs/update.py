@@ -5,8 +5,15 @@ from typing import Any
 import orjson
 
 from deploy.sandbox.kubernetes.core.causes import invalid as invalid_value
-from deploy.sandbox.kubernetes.core.errors import conflict, invalid
-from deploy.sandbox.kubernetes.core.objects import Obj, finalizers_of, is_deleting, meta
+from deploy.sandbox.kubernetes.core.errors import bad_request, conflict, invalid
+from deploy.sandbox.kubernetes.core.objects import (
+    Obj,
+    finalizers_of,
+    is_deleting,
+    meta,
+    name_of,
+    uid_of,
+)
 from deploy.sandbox.kubernetes.fields.managers import (
     UPDATE,
     Manager,
@@ -35,6 +42,12 @@ _KEPT_METADATA = (
 def replace(machinery: Machinery, target: Target, body: Obj, options: WriteOptions) -> Stored:
     """PUT: the body is the whole object."""
     old = machinery.existing(target)
+    if not name_of(body):
+        why = "name must be provided"
+        raise bad_request(f"the name of the object (based on URL) was undeterminable: {why}")
+    uid = meta(body).get("uid")
+    if uid and uid != uid_of(old.obj):
+        raise conflict(target.resource, target.name, uid_mismatch(uid, uid_of(old.obj)))
     if target.type.custom and not meta(body).get("resourceVersion"):
         cause = invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
         raise invalid(target.type.kind, target.type.group, target.name, [cause])
@@ -56,7 +69,7 @@ def update(
     """
     check_body(target, body)
     check_name(target, body)
-    _check_preconditions(target, old, body)
+    check_preconditions(target, old, body)
     new = _isolated(target, old, body)
     _keep_metadata(old.obj, new)
     new = normalised(target, new)
@@ -95,14 +108,16 @@ def is_finished(resource: str, obj: Obj) -> bool:
     return is_deleting(obj) and not held
 
 
-def _check_preconditions(target: Target, old: Stored, body: Obj) -> None:
+def check_preconditions(target: Target, old: Stored, body: Obj) -> None:
+    """A version or uid in the body must be the object's own."""
     metadata = meta(body)
-    uid = metadata.get("uid")
-    if uid and uid != old.obj["metadata"]["uid"]:
-        raise conflict(target.resource, target.name, uid_mismatch(uid, old.obj["metadata"]["uid"]))
     version = metadata.get("resourceVersion")
     if version and version != str(old.revision):
         raise conflict(target.resource, target.name)
+    uid = metadata.get("uid")
+    if uid and uid != uid_of(old.obj):
+        cause = invalid_value("metadata.uid", uid, "field is immutable")
+        raise invalid(target.type.kind, target.type.group, target.name, [cause])
 
 
 def uid_mismatch(wanted: str, found: str) -> str:

@@ -6,10 +6,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 TESTS ?= tests
 
-.PHONY: help setup demo up test check lint types walls contracts gen fmt clean lock
+.PHONY: help setup demo up test check lint types walls contracts gen fmt clean lock cluster cluster-stop test-cluster
 
 help: ## Say what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Make the virtual environment with everything that is pinned
 
@@ -30,6 +30,15 @@ up: $(READY) ## Start the embedded stack and leave it running until Ctrl-C
 
 test: $(READY) ## Run all tests
 	@$(BIN)/python -m pytest -q $(TESTS)
+
+cluster: $(READY) ## Start a real control plane for tests (needs Go; builds it the first time, 20 minutes)
+	@$(BIN)/python -m tests.cluster up
+
+cluster-stop: $(READY) ## Stop it and forget what was in it
+	@$(BIN)/python -m tests.cluster stop
+
+test-cluster: $(READY) ## Hold the sandbox cluster and the real control plane to one suite
+	@$(BIN)/python -m tests.cluster test
 
 check: lint types walls contracts ## Run every check of the code that is not a test
 

@@ -24,25 +24,25 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("stop", help="stop it and forget what was in it")
     commands.add_parser("status", help="what runs, and where each program is")
     commands.add_parser("available", help="exit 0 if it can be started without building")
-    test = commands.add_parser("test", help="the suites on sandbox and control plane")
-    test.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")
-    given = parser.parse_args(arguments)
-    settings = read_settings()
+    commands.add_parser("test", help="the suites on both; what follows is for pytest")
+    given, more = parser.parse_known_args(arguments)
+    if more and given.command != "test":
+        parser.error(f"{given.command} takes no {' '.join(more)}")
     try:
-        return _run(given, settings)
+        return _run(given.command, more, read_settings())
     except ClusterError as problem:
         _say(str(problem))
         return 1
 
 
-def _run(given: argparse.Namespace, settings: Settings) -> int:
+def _run(command: str, more: list[str], settings: Settings) -> int:
     control = Control(settings)
-    match given.command:
+    match command:
         case "build":
             build(settings, _say)
             return 0
         case "start" | "up":
-            return _start(control, settings, built=given.command == "up")
+            return _start(control, settings, built=command == "up")
         case "stop":
             print("Stopped." if control.stop() else "Nothing was running.")
             return 0
@@ -51,7 +51,7 @@ def _run(given: argparse.Namespace, settings: Settings) -> int:
         case "available":
             return _available(control)
         case _:
-            return _test(control, given.pytest)
+            return _test(control, more)
 
 
 def _start(control: Control, settings: Settings, *, built: bool) -> int:
@@ -90,7 +90,9 @@ def _test(control: Control, arguments: list[str]) -> int:
     """Run the suites; a control plane that was running before goes on running."""
     started = control.start()
     environment = {**os.environ, "TOLLGATE_CONTRACT_KUBECONFIG": str(control.kubeconfig)}
-    command = [sys.executable, "-m", "pytest", "-q", *(arguments or _SUITES)]
+    named = any((ROOT / word.partition("::")[0]).exists() for word in arguments)
+    suites = [] if named else _SUITES
+    command = [sys.executable, "-m", "pytest", "-q", *arguments, *suites]
     try:
         return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode  # noqa: S603
     finally:

@@ -65,6 +65,13 @@ async def quota_of(cluster: Cluster, target: Blueprint) -> tuple[Part, Live]:
     return quota, await cluster.create(quota.wanted(None), timeout=TIME)
 
 
+async def limits_of(cluster: Cluster, target: Blueprint) -> tuple[Part, Live]:
+    """Make the namespace and its limits, which the provisioner's role may delete."""
+    await cluster.create(target.namespace.wanted(None), timeout=TIME)
+    (limits,) = (part for part in target.fences if part.ref.kind == "LimitRange")
+    return limits, await cluster.create(limits.wanted(None), timeout=TIME)
+
+
 async def test_what_was_created_reads_back_as_wanted(cluster: Cluster) -> None:
     _, target = await desired()
     for part in target.parts:
@@ -108,11 +115,11 @@ async def test_an_apply_needs_the_version_that_was_read(cluster: Cluster) -> Non
 
 async def test_an_apply_to_what_is_gone_brings_nothing_back(cluster: Cluster) -> None:
     _, target = await desired()
-    quota, first = await quota_of(cluster, target)
+    limits, first = await limits_of(cluster, target)
     await cluster.delete(first, timeout=TIME)
     with pytest.raises((ObjectChanged, ObjectGone)):
-        await cluster.apply(quota.wanted(first), first, timeout=TIME)
-    assert await cluster.get(quota.ref, timeout=TIME) is None
+        await cluster.apply(limits.wanted(first), first, timeout=TIME)
+    assert await cluster.get(limits.ref, timeout=TIME) is None
 
 
 async def test_what_an_order_drops_is_pruned_once_the_fields_were_handed_over(
@@ -163,15 +170,15 @@ async def test_replicas_that_are_given_up_stay_as_they_are(cluster: Cluster) -> 
 
 async def test_a_deletion_needs_the_object_that_was_read(cluster: Cluster) -> None:
     _, target = await desired()
-    quota, first = await quota_of(cluster, target)
-    fields = handover(first, quota.wanted(first))
+    limits, first = await limits_of(cluster, target)
+    fields = handover(first, limits.wanted(first))
     second = await cluster.hand_over(first, fields or [], timeout=TIME)
     with pytest.raises(ObjectChanged):
         await cluster.delete(first, timeout=TIME)
-    assert await cluster.get(quota.ref, timeout=TIME) is not None
+    assert await cluster.get(limits.ref, timeout=TIME) is not None
     await cluster.delete(second, timeout=TIME)
     await cluster.delete(second, timeout=TIME)
-    assert await cluster.get(quota.ref, timeout=TIME) is None
+    assert await cluster.get(limits.ref, timeout=TIME) is None
 
 
 async def test_a_namespace_that_goes_takes_nothing_new(held: Held) -> None:

@@ -7,12 +7,13 @@ from services.chassis.database import open_database
 from services.chassis.db import PgTransactions
 from services.chassis.process import Process, main
 from services.chassis.server import GrpcServer
+from services.pricing import convert
 from services.pricing.access import ACCESS
 from services.pricing.config import PricingConfig, read_config
 from services.pricing.errors import CatalogRejected
 from services.pricing.servicer import SERVICE, PricingServicer
-from services.pricing.store import PgCatalogStore, VersionCache
-from services.pricing.worker import CatalogFiles
+from services.pricing.store import CardCache, PgStore, QuoteCodec, VersionCache
+from services.pricing.worker import CatalogFiles, RateCardFile, purge
 from tollgate.pricing.v1.pricing_service_pb2_grpc import add_PricingServiceServicer_to_server
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -21,15 +22,20 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 async def run(config: PricingConfig, process: Process) -> None:
     """Serve until the process is to stop."""
     pool = await open_database(config.chassis, process, _MIGRATIONS)
-    cache = VersionCache()
-    tx = PgTransactions(pool, lambda connection: PgCatalogStore(connection, cache))
+    versions, cards = VersionCache(), CardCache()
+    codec = QuoteCodec(convert.encode_quote, convert.decode_quote)
+    tx = PgTransactions(pool, lambda connection: PgStore(connection, versions, cards, codec))
     files = CatalogFiles(config.catalogs, tx, process.clock)
-    try:
-        await files.load()
-    except CatalogRejected as rejected:
-        raise StartError(f"TOLLGATE_CATALOG: {rejected}") from rejected
-    process.task_group.create_task(files.watch())
-    servicers = [(add_PricingServiceServicer_to_server, PricingServicer(tx), SERVICE)]
+    rates = RateCardFile(config.rate_card, tx, process.clock)
+    for name, source in (("TOLLGATE_CATALOG", files), ("TOLLGATE_RATE_CARD", rates)):
+        try:
+            await source.load()
+        except CatalogRejected as rejected:
+            raise StartError(f"{name}: {rejected}") from rejected
+        process.task_group.create_task(source.watch())
+    process.task_group.create_task(purge(tx, process.clock))
+    servicer = PricingServicer(tx, process.ids)
+    servicers = [(add_PricingServiceServicer_to_server, servicer, SERVICE)]
     await GrpcServer.from_config(config.chassis, process, servicers, ACCESS).serve(process.stopping)
 
 

@@ -13,4 +13,8 @@ ACCESS: AccessTable = {
     f"/{SERVICE}/ListAddons": _CATALOG,
     f"/{SERVICE}/ResolvePrices": _INTERNAL,
     f"/{SERVICE}/ExpandCapacity": _CATALOG,
+    f"/{SERVICE}/CalculatePrice": _CATALOG,
+    f"/{SERVICE}/CreateQuote": _CATALOG,
+    f"/{SERVICE}/GetQuote": _CATALOG,
+    f"/{SERVICE}/TakeQuote": Rule(callers=frozenset({"subscription", "payments", "provisioner"})),
 }

@@ -6,7 +6,7 @@ import json
 from pydantic import ValidationError
 
 from services.pricing.catalog_schema import CatalogForm
-from services.pricing.catalog_yaml import MarkedYaml, Path, YamlProblem, dotted, read
+from services.pricing.catalog_yaml import MarkedYaml, Path, YamlProblem, dotted, read, said
 from services.pricing.domain import Catalog, EndPolicy
 from services.pricing.errors import CatalogRejected
 
@@ -16,7 +16,7 @@ def parse_catalog(text: str, source: str) -> Catalog:
     try:
         document = read(text)
     except YamlProblem as problem:
-        found = _say(source, problem.line, problem.key, str(problem))
+        found = said(source, problem.line, problem.key, str(problem))
         raise CatalogRejected(source, [found]) from None
     # The order of plans is part of the content: it is the order in which they are shown.
     content = json.dumps(document.value, ensure_ascii=False, separators=(",", ":"))
@@ -32,10 +32,9 @@ def _checked(document: MarkedYaml, source: str, content: str) -> Catalog:
     try:
         form = CatalogForm.model_validate(document.value)
     except ValidationError as error:
-        found = [_problem(document, source, problem) for problem in _errors(error)]
-        raise CatalogRejected(source, found) from None
+        raise CatalogRejected(source, problems_of(document, source, error)) from None
     problems = [
-        _say(source, document.line(path), dotted(path), what)
+        said(source, document.line(path), dotted(path), what)
         for path, what in _inconsistencies(form)
     ]
     if problems:
@@ -80,6 +79,11 @@ def _repeated_prices(form: CatalogForm) -> list[tuple[Path, str]]:
     return found
 
 
+def problems_of(document: MarkedYaml, source: str, error: ValidationError) -> list[str]:
+    """Write what is wrong with the form of a document, a line for each problem."""
+    return [_problem(document, source, problem) for problem in _errors(error)]
+
+
 def _errors(error: ValidationError) -> list[tuple[Path, str]]:
     return [(tuple(e["loc"]), _sentence(e["msg"])) for e in error.errors(include_url=False)]
 
@@ -88,7 +92,7 @@ def _problem(document: MarkedYaml, source: str, error: tuple[Path, str]) -> str:
     path, what = error
     # A discriminated union puts the chosen kind, and a key of a map "[key]", into the path.
     shown = tuple(step for step in path if step not in _UNION_STEPS and step != "[key]")
-    return _say(source, document.line(shown), dotted(shown), what)
+    return said(source, document.line(shown), dotted(shown), what)
 
 
 _UNION_STEPS = frozenset({"nothing", "namespace", "organization", "tenant", "resource"})
@@ -98,7 +102,3 @@ def _sentence(text: str) -> str:
     if text == "Extra inputs are not permitted":
         return "is no key that is known here"
     return text.removeprefix("Value error, ")
-
-
-def _say(source: str, line: int, key: str, what: str) -> str:
-    return f"{source}:{line}: {key}: {what}" if key else f"{source}:{line}: {what}"

@@ -223,6 +223,7 @@ class PlanForm(Form):
     pin: bool = False
     recommended: bool = False
     self_service: bool = True
+    trial_days: int = Field(default=0, ge=0, le=730)
 
     def to_domain(self, plan_id: str) -> domain.Plan:
         """Return the plan."""
@@ -241,6 +242,7 @@ class PlanForm(Form):
             pin=self.pin,
             recommended=self.recommended,
             self_service=self.self_service,
+            trial_days=self.trial_days,
         )
 
 

@@ -123,3 +123,8 @@ def dotted(path: Path) -> str:
     for step in path:
         out += f"[{step}]" if isinstance(step, int) else (f".{step}" if out else step)
     return out
+
+
+def said(source: str, line: int, key: str, what: str) -> str:
+    """Write a problem as people read it: file, line, key, what."""
+    return f"{source}:{line}: {key}: {what}" if key else f"{source}:{line}: {what}"

@@ -5,15 +5,16 @@ from pathlib import Path
 
 from services.chassis.config import ChassisConfig, Env, read_chassis
 from services.pricing.errors import CatalogRejected
-from services.pricing.worker import catalog_texts
+from services.pricing.worker import catalog_texts, rate_card_text
 
 
 @dataclass(frozen=True, slots=True)
 class PricingConfig:
-    """``catalogs`` is a catalog file, or a folder of them."""
+    """``catalogs`` is a catalog file, or a folder of them; ``rate_card`` is a file."""
 
     chassis: ChassisConfig
     catalogs: Path
+    rate_card: Path
 
 
 def read_config(env: Env) -> PricingConfig:
@@ -30,4 +31,12 @@ def read_config(env: Env) -> PricingConfig:
     except CatalogRejected as rejected:
         for problem in rejected.problems:
             env.problem("TOLLGATE_CATALOG", problem)
-    return PricingConfig(chassis=read_chassis(env, "pricing"), catalogs=catalogs)
+    rate_card = Path(
+        env.text("TOLLGATE_RATE_CARD", default="deploy/rates/default.yaml", doc="a rate card file")
+    )
+    try:
+        rate_card_text(rate_card)
+    except CatalogRejected as rejected:
+        for problem in rejected.problems:
+            env.problem("TOLLGATE_RATE_CARD", problem)
+    return PricingConfig(read_chassis(env, "pricing"), catalogs, rate_card)

@@ -36,7 +36,10 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Something that can be subscribed to. ``id`` is unique within its catalog."""
+    """Something that can be subscribed to. ``id`` is unique within its catalog.
+
+    ``trial_days`` is how long it may be had before the first charge, 0 for not at all.
+    """
 
     id: str
     display_name: str
@@ -52,6 +55,7 @@ class Plan:
     pin: bool
     recommended: bool
     self_service: bool
+    trial_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)

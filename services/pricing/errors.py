@@ -1,6 +1,6 @@
 """Refusals of the pricing service."""
 
-from services.chassis.errors import InvalidArgument, NotFound
+from services.chassis.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 
 
 class UnknownCatalog(NotFound):
@@ -31,6 +31,48 @@ class AddonDoesNotFit(InvalidArgument):
     """The add-on cannot enlarge this plan."""
 
     reason = "ADDON_DOES_NOT_FIT"
+
+
+class PlanNotSold(FailedPrecondition):
+    """It has no price, is not offered to customers, or is not sold any more."""
+
+    reason = "PLAN_NOT_SOLD"
+
+
+class NotSoldInCurrency(InvalidArgument):
+    """There is no price of it in this currency for this interval."""
+
+    reason = "NOT_SOLD_IN_CURRENCY"
+
+
+class UnknownQuote(NotFound):
+    """There is no such quote, or it is somebody else's."""
+
+    reason = "UNKNOWN_QUOTE"
+
+
+class QuoteTaken(FailedPrecondition):
+    """Something else took the quote."""
+
+    reason = "QUOTE_TAKEN"
+
+
+class QuoteExpired(FailedPrecondition):
+    """The quote's time is over."""
+
+    reason = "QUOTE_EXPIRED"
+
+
+class PaymentRequired(FailedPrecondition):
+    """What the quote is for has to be paid before it is provisioned."""
+
+    reason = "PAYMENT_REQUIRED"
+
+
+class NotYourQuote(PermissionDenied):
+    """A quote may be made for oneself only."""
+
+    reason = "NOT_YOURS"
 
 
 class CatalogRejected(Exception):  # noqa: N818 - an answer about a file, not a malfunction

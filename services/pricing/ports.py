@@ -1,9 +1,14 @@
 """What the use cases of pricing need of the outside."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
+from services.chassis.money import Money
+from services.chassis.transactions import Transactions
 from services.pricing.domain import ActiveCatalog, Catalog
+from services.pricing.quotes import Quote, QuoteChange, StoredQuote
+from services.pricing.rates import RateCard
 
 
 class CatalogStore(Protocol):
@@ -44,3 +49,78 @@ class CatalogStore(Protocol):
     async def sold_elsewhere(self, catalog: Catalog) -> list[tuple[str, str]]:
         """Return the provider prices that another catalog in force sells, and which one."""
         ...
+
+
+class RateStore(Protocol):
+    """Rate cards and their versions, within one transaction."""
+
+    async def lock_activation(self) -> None:
+        """As ``CatalogStore.lock_activation``."""
+        ...
+
+    async def rate_card(self) -> RateCard | None:
+        """Return the version that is in force."""
+        ...
+
+    async def add_rate_card(self, card: RateCard) -> bool:
+        """Store a version; False if it was there already."""
+        ...
+
+    async def activate_rate_card(self, card: RateCard) -> None:
+        """Put a stored version in force."""
+        ...
+
+
+class QuoteStore(Protocol):
+    """Quotes, within one transaction."""
+
+    async def now(self) -> datetime:
+        """Return the database's time."""
+        ...
+
+    async def lock_owner(self, owner: str) -> None:
+        """Keep everybody else from taking quotes of this owner."""
+        ...
+
+    async def add_quote(self, quote: Quote) -> None:
+        """Store a quote."""
+        ...
+
+    async def quote(self, name: str) -> StoredQuote | None:
+        """Return a quote and what became of it."""
+        ...
+
+    async def take_quote(self, name: str, taker: str, *, paid: bool) -> bool:
+        """Give an open quote to a taker; False if it has one."""
+        ...
+
+    async def unpaid(self, owner: str, currency: str) -> Money:
+        """Return what the deployments count together that their owner took unpaid."""
+        ...
+
+    async def once(
+        self,
+        actor: str,
+        rpc: str,
+        key: str,
+        request_hash: bytes,
+        produce: Callable[[], Awaitable[str]],
+    ) -> str:
+        """Return the name that ``produce`` made, or that it made the first time."""
+        ...
+
+    async def forget_answers(self) -> int:
+        """Forget idempotency keys that are past their time; return how many."""
+        ...
+
+    async def audit(self, change: QuoteChange) -> None:
+        """Add to the audit record."""
+        ...
+
+
+class Store(CatalogStore, RateStore, QuoteStore, Protocol):
+    """Everything that pricing keeps, within one transaction."""
+
+
+CatalogTransactions = Transactions[CatalogStore]
+PricingTransactions = Transactions[Store]

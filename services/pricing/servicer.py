@@ -1,20 +1,26 @@
 """The pricing RPCs: convert, ask the use case, convert."""
 
 from services.chassis.context import Context
+from services.chassis.identity import current, current_caller
+from services.chassis.ids import Ids
 from services.chassis.paging import page_of
+from services.chassis.telemetry import current_trace_id
 from services.pricing import convert, usecases
-from services.pricing.usecases import CatalogTransactions, ItemQuery
+from services.pricing.usecases import Asker, ItemQuery, PricingTransactions
 from tollgate.pricing.v1 import pricing_service_pb2 as pb
 from tollgate.pricing.v1.pricing_service_pb2_grpc import PricingServiceServicer
 
+_TRUSTED = frozenset({"subscription", "payments", "provisioner"})
+"""Services that decide for themselves whose a quote is; the gateway passes a person on."""
 SERVICE = pb.DESCRIPTOR.services_by_name["PricingService"].full_name
 
 
 class PricingServicer(PricingServiceServicer):
     """Serves tollgate.pricing.v1.PricingService."""
 
-    def __init__(self, tx: CatalogTransactions) -> None:
+    def __init__(self, tx: PricingTransactions, ids: Ids) -> None:
         self._tx = tx
+        self._ids = ids
 
     async def ListCatalogs(  # noqa: N802 - the contract's name
         self, request: pb.ListCatalogsRequest, context: Context
@@ -70,3 +76,42 @@ class PricingServicer(PricingServiceServicer):
             self._tx, request.plan, request.catalog_version, addons
         )
         return convert.to_proto_expansion(expansion)
+
+    async def CalculatePrice(  # noqa: N802
+        self, request: pb.CalculatePriceRequest, context: Context
+    ) -> pb.CalculatePriceResponse:
+        """Say what a deployment costs."""
+        asked = convert.from_proto_deployment(request.deployment)
+        cost = await usecases.calculate_price(self._tx, asked)
+        return pb.CalculatePriceResponse(cost=convert.to_proto_cost(cost))
+
+    async def CreateQuote(  # noqa: N802
+        self, request: pb.CreateQuoteRequest, context: Context
+    ) -> pb.CreateQuoteResponse:
+        """Price something and keep the price."""
+        asked = convert.from_proto_quote_request(request)
+        shown = await usecases.create_quote(self._tx, self._ids, _asker(), asked)
+        return pb.CreateQuoteResponse(quote=convert.to_proto_quote(shown))
+
+    async def GetQuote(  # noqa: N802
+        self, request: pb.GetQuoteRequest, context: Context
+    ) -> pb.GetQuoteResponse:
+        """Return one quote."""
+        shown = await usecases.get_quote(self._tx, _asker(), request.name)
+        return pb.GetQuoteResponse(quote=convert.to_proto_quote(shown))
+
+    async def TakeQuote(  # noqa: N802
+        self, request: pb.TakeQuoteRequest, context: Context
+    ) -> pb.TakeQuoteResponse:
+        """Give a quote to a taker."""
+        shown = await usecases.take_quote(
+            self._tx, _asker(), request.name, request.taker, paid=request.paid
+        )
+        return pb.TakeQuoteResponse(quote=convert.to_proto_quote(shown))
+
+
+def _asker() -> Asker:
+    principal, caller = current(), current_caller()
+    operator = principal.kind == "service" or principal.is_platform_admin
+    trusted = operator or (caller is not None and caller.service in _TRUSTED)
+    return Asker(principal.subject, trusted, operator, current_trace_id())

@@ -1,4 +1,4 @@
-"""Keeps the catalogs in force equal to their files: at start, and whenever a file changes."""
+"""Keeps catalogs and rate card in force equal to their files: at start, and at every change."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,11 +12,13 @@ from services.pricing import usecases
 from services.pricing.catalog_file import parse_catalog
 from services.pricing.domain import Catalog
 from services.pricing.errors import CatalogRejected
-from services.pricing.usecases import CatalogTransactions
+from services.pricing.ratecard_file import parse_rate_card
+from services.pricing.usecases import CatalogTransactions, PricingTransactions
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("pricing.catalogs")
 
 _LOOK_AGAIN = 1.0
+PURGE_EVERY = 3600.0
 
 
 def catalog_texts(source: Path) -> dict[Path, str]:
@@ -105,3 +107,64 @@ class CatalogFiles:
         self._names[path] = catalog.name
         if changed:
             _log.info("A catalog is in force.", catalog=catalog.name, version=catalog.version)
+
+
+class RateCardFile:
+    """The file that the rate card comes from, and what was last taken from it."""
+
+    def __init__(self, source: Path, tx: PricingTransactions, clock: Clock) -> None:
+        self._source = source
+        self._tx = tx
+        self._clock = clock
+        self._taken = ""
+
+    async def load(self) -> None:
+        """Bring the file's rate card into force; CatalogRejected if it is none."""
+        await self._take(await asyncio.to_thread(rate_card_text, self._source), edited=False)
+
+    async def watch(self) -> None:
+        """Take every later change of the file, for ever; a bad one changes nothing."""
+        while True:
+            await self._clock.sleep(_LOOK_AGAIN)
+            try:
+                await self.look()
+            except CatalogRejected as rejected:
+                _log.error("The rate card is refused.", problems=rejected.problems)
+            except Unavailable as trouble:
+                _log.warning("The rate card waits for the database.", problem=trouble.message)
+
+    async def look(self) -> None:
+        """Take the file if it changed since it was last looked at."""
+        text = await asyncio.to_thread(rate_card_text, self._source)
+        if text != self._taken:
+            await self._take(text, edited=True)
+
+    async def _take(self, text: str, *, edited: bool) -> None:
+        try:
+            card = parse_rate_card(text, str(self._source))
+        except CatalogRejected:
+            # Said once, not at every look.
+            self._taken = text
+            raise
+        changed = await usecases.activate_rate_card(self._tx, card, edited=edited)
+        self._taken = text
+        if changed:
+            _log.info("A rate card is in force.", version=card.version)
+
+
+def rate_card_text(source: Path) -> str:
+    """Return the text of a rate card's file; CatalogRejected if it cannot be read."""
+    try:
+        return source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogRejected(str(source), [f"{source}: cannot be read: {error}"]) from None
+
+
+async def purge(tx: PricingTransactions, clock: Clock) -> None:
+    """Forget idempotency keys that are past their time, for ever."""
+    while True:
+        await clock.sleep(PURGE_EVERY)
+        try:
+            await usecases.forget_answers(tx)
+        except Unavailable as trouble:
+            _log.warning("Idempotency keys wait for the database.", problem=trouble.message)

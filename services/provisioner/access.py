@@ -17,4 +17,5 @@ ACCESS: AccessTable = {
     f"/{SERVICE}/GetTenant": _LOOK,
     f"/{SERVICE}/ListTenants": _LOOK,
     f"/{SERVICE}/WatchTenants": _LOOK,
+    f"/{SERVICE}/GetOrganizationQuota": _LOOK,
 }

@@ -6,15 +6,23 @@ from services.subscription.servicer import SERVICE
 
 _READERS = frozenset({"gateway", "payments"})
 _SIGNED_IN = Rule(callers=_READERS, roles=frozenset({Role.ANY}))
+# What a person may change is decided in the use case: only the account's own admin does.
+_CUSTOMERS = Rule(callers=frozenset({"gateway"}), roles=frozenset({Role.ANY}))
 _OPERATORS = Rule(callers=frozenset({"gateway"}), roles=frozenset({Role.PLATFORM_ADMIN}))
 
 ACCESS: AccessTable = {
     DELIVER: Rule(callers=frozenset({"payments", "provisioner"})),
-    f"/{SERVICE}/CreateAccount": Rule(callers=frozenset({"gateway"}), roles=frozenset({Role.ANY})),
+    f"/{SERVICE}/CreateAccount": _CUSTOMERS,
     f"/{SERVICE}/GetAccount": _SIGNED_IN,
     f"/{SERVICE}/ListAccounts": _SIGNED_IN,
     f"/{SERVICE}/ListSubscriptions": _SIGNED_IN,
     f"/{SERVICE}/GetCapacityOrder": _SIGNED_IN,
     f"/{SERVICE}/ListPurchases": _OPERATORS,
     f"/{SERVICE}/ListParkedFacts": _OPERATORS,
+    f"/{SERVICE}/CreateSubscription": _CUSTOMERS,
+    f"/{SERVICE}/UpdateSubscription": _CUSTOMERS,
+    f"/{SERVICE}/CancelSubscription": _CUSTOMERS,
+    f"/{SERVICE}/VerifyCheckout": _CUSTOMERS,
+    f"/{SERVICE}/CreatePortalSession": _CUSTOMERS,
+    f"/{SERVICE}/ValidateSubscription": _CUSTOMERS,
 }

@@ -6,7 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from services.chassis.errors import Aborted, InvalidArgument
+from services.chassis.money import Money
 from services.pricing.domain import ActiveCatalog, Catalog
+from services.pricing.quotes import DeploymentQuote, Quote, QuoteChange, StoredQuote
+from services.pricing.rates import RateCard
 
 T = TypeVar("T")
 
@@ -15,13 +19,19 @@ T = TypeVar("T")
 class _State:
     versions: dict[tuple[str, str], tuple[int, Catalog]] = field(default_factory=dict)
     active: dict[str, ActiveCatalog] = field(default_factory=dict)
+    cards: dict[str, RateCard] = field(default_factory=dict)
+    card: str = ""
+    quotes: dict[str, StoredQuote] = field(default_factory=dict)
+    answers: dict[tuple[str, str, str], tuple[bytes, str]] = field(default_factory=dict)
+    changes: list[QuoteChange] = field(default_factory=list)
 
 
-class MemoryCatalogStore:
-    """Catalogs in memory, within one transaction."""
+class MemoryPricingStore:
+    """Pricing's store in memory, within one transaction."""
 
-    def __init__(self, state: _State) -> None:
+    def __init__(self, state: _State, now: datetime) -> None:
         self._state = state
+        self._now = now
 
     async def lock_activation(self) -> None:
         """Nothing to wait for: transactions in memory run one at a time."""
@@ -83,23 +93,110 @@ class MemoryCatalogStore:
             if (priced.provider, priced.price_id) in mine
         )
 
+    async def rate_card(self) -> RateCard | None:
+        """Return the rate card in force."""
+        return self._state.cards.get(self._state.card)
 
-class MemoryCatalogTransactions:
-    """Transactions on catalogs in memory, one at a time; a failed one leaves nothing.
+    async def add_rate_card(self, card: RateCard) -> bool:
+        """Store a version; False if it was there already."""
+        return self._state.cards.setdefault(card.version, card) is card
 
-    ``after_run`` is called after each commit, for those who wait for one.
+    async def activate_rate_card(self, card: RateCard) -> None:
+        """Put a stored version in force."""
+        self._state.card = card.version
+
+    async def now(self) -> datetime:
+        """Return the time of the transaction's begin."""
+        return self._now
+
+    async def lock_owner(self, owner: str) -> None:
+        """Nothing to wait for: transactions in memory run one at a time."""
+
+    async def add_quote(self, quote: Quote) -> None:
+        """Store a quote."""
+        assert quote.name not in self._state.quotes
+        self._state.quotes[quote.name] = StoredQuote(quote)
+
+    async def quote(self, name: str) -> StoredQuote | None:
+        """Return a quote and what became of it."""
+        return self._state.quotes.get(name)
+
+    async def take_quote(self, name: str, taker: str, *, paid: bool) -> bool:
+        """Give an open quote to a taker."""
+        stored = self._state.quotes[name]
+        if stored.taker:
+            return False
+        self._state.quotes[name] = replace(stored, taker=taker, paid=paid)
+        return True
+
+    async def unpaid(self, owner: str, currency: str) -> Money:
+        """Return what the deployments count together that their owner took unpaid."""
+        weights = [
+            stored.quote.weight
+            for stored in self._state.quotes.values()
+            if stored.taker and not stored.paid and stored.quote.owner == owner
+            if isinstance(stored.quote.subject, DeploymentQuote)
+            if stored.quote.weight.currency == currency
+        ]
+        return sum(weights, Money.zero(currency))
+
+    async def once(
+        self,
+        actor: str,
+        rpc: str,
+        key: str,
+        request_hash: bytes,
+        produce: Callable[[], Awaitable[str]],
+    ) -> str:
+        """Return what was produced under the key."""
+        if not key:
+            return await produce()
+        known = self._state.answers.get((actor, rpc, key))
+        if known is None:
+            known = (request_hash, await produce())
+            self._state.answers[(actor, rpc, key)] = known
+        if known[0] != request_hash:
+            raise InvalidArgument("used for another", reason="IDEMPOTENCY_KEY_REUSED")
+        return known[1]
+
+    async def forget_answers(self) -> int:
+        """Forget all answers: in memory all of them are old."""
+        count = len(self._state.answers)
+        self._state.answers.clear()
+        return count
+
+    async def audit(self, change: QuoteChange) -> None:
+        """Add to the audit record."""
+        self._state.changes.append(change)
+
+
+class MemoryPricingTransactions:
+    """Transactions in memory, one at a time; a failed one leaves nothing.
+
+    ``after_run`` is called after each commit, for those who wait for one. ``time`` is the
+    store's time; None is that of the machine.
     """
 
     def __init__(self) -> None:
         self._state = _State()
         self.after_run: Callable[[], object] = lambda: None
+        self.time: datetime | None = None
 
     async def run(
-        self, fn: Callable[[MemoryCatalogStore], Awaitable[T]], *, timeout: float = 10.0
+        self, fn: Callable[[MemoryPricingStore], Awaitable[T]], *, timeout: float = 10.0
     ) -> T:
         """Run ``fn`` and keep what it did."""
         draft = deepcopy(self._state)
-        result = await fn(MemoryCatalogStore(draft))
+        before = self._state
+        result = await fn(MemoryPricingStore(draft, self.time or datetime.now(UTC)))
+        if self._state is not before:
+            # What another transaction wrote meanwhile must not be lost: the caller tries again.
+            raise Aborted("another transaction was faster")
         self._state = draft
         self.after_run()
         return result
+
+    @property
+    def changes(self) -> list[QuoteChange]:
+        """The audit record."""
+        return self._state.changes

@@ -7,16 +7,16 @@ import pytest
 
 from services.chassis.db import PgTransactions, open_pool
 from services.chassis.migrate import migrate
-from services.pricing import usecases
+from services.pricing import convert, usecases
 from services.pricing.catalog_file import parse_catalog
 from services.pricing.domain import Catalog
 from services.pricing.errors import CatalogRejected
-from services.pricing.store import PgCatalogStore, VersionCache
-from services.pricing.usecases import CatalogTransactions
-from tests.fakes.pricing import MemoryCatalogTransactions
+from services.pricing.store import CardCache, PgStore, QuoteCodec, VersionCache
+from services.pricing.usecases import PricingTransactions
+from tests.fakes.pricing import MemoryPricingTransactions
 from tests.integration.postgres_fixture import Database
 
-MIGRATIONS = Path(usecases.__file__).parent / "migrations"
+MIGRATIONS = Path("services/pricing/migrations")
 
 TEXT = """\
 catalog: pools
@@ -39,25 +39,28 @@ NEWER = TEXT.replace("cpu: 8", "cpu: 16")
 
 
 @pytest.fixture
-async def on_postgres(database: Database) -> AsyncIterator[CatalogTransactions]:
+async def on_postgres(database: Database) -> AsyncIterator[PricingTransactions]:
     dsns = await database.service("pricing")
     await migrate(dsns.owner, "pricing", [MIGRATIONS])
     pool = await open_pool(dsns.service, application_name="test", max_size=4)
     # A cache of one: what is read back comes from the rows.
-    yield PgTransactions(pool, lambda connection: PgCatalogStore(connection, VersionCache(most=1)))
+    codec = QuoteCodec(convert.encode_quote, convert.decode_quote)
+    yield PgTransactions(
+        pool, lambda connection: PgStore(connection, VersionCache(most=1), CardCache(), codec)
+    )
     await pool.close()
 
 
 @pytest.fixture(params=["memory", "postgres"])
-def tx(request: pytest.FixtureRequest) -> CatalogTransactions:
+def tx(request: pytest.FixtureRequest) -> PricingTransactions:
     if request.param == "memory":
-        return MemoryCatalogTransactions()
-    transactions: CatalogTransactions = request.getfixturevalue("on_postgres")
+        return MemoryPricingTransactions()
+    transactions: PricingTransactions = request.getfixturevalue("on_postgres")
     return transactions
 
 
 async def test_an_activated_catalog_is_in_force_with_its_plans_in_order(
-    tx: CatalogTransactions,
+    tx: PricingTransactions,
 ) -> None:
     assert await usecases.activate(tx, catalog(), edited=False)
     (active,) = await usecases.list_catalogs(tx)
@@ -66,7 +69,7 @@ async def test_an_activated_catalog_is_in_force_with_its_plans_in_order(
     assert active.error == ""
 
 
-async def test_activating_the_same_version_again_changes_nothing(tx: CatalogTransactions) -> None:
+async def test_activating_the_same_version_again_changes_nothing(tx: PricingTransactions) -> None:
     await usecases.activate(tx, catalog(), edited=False)
     (before,) = await usecases.list_catalogs(tx)
     assert not await usecases.activate(tx, catalog(), edited=True)
@@ -75,7 +78,7 @@ async def test_activating_the_same_version_again_changes_nothing(tx: CatalogTran
 
 
 async def test_an_old_version_stays_readable_when_a_newer_one_is_in_force(
-    tx: CatalogTransactions,
+    tx: PricingTransactions,
 ) -> None:
     await usecases.activate(tx, catalog(), edited=False)
     await usecases.activate(tx, catalog(NEWER), edited=True)
@@ -85,7 +88,7 @@ async def test_an_old_version_stays_readable_when_a_newer_one_is_in_force(
 
 
 async def test_a_price_resolves_to_the_newest_version_that_knows_it(
-    tx: CatalogTransactions,
+    tx: PricingTransactions,
 ) -> None:
     await usecases.activate(tx, catalog(), edited=False)
     await usecases.activate(tx, catalog(NEWER), edited=True)
@@ -97,7 +100,7 @@ async def test_a_price_resolves_to_the_newest_version_that_knows_it(
     assert other_provider.found is None
 
 
-async def test_a_refused_activation_leaves_nothing_behind(tx: CatalogTransactions) -> None:
+async def test_a_refused_activation_leaves_nothing_behind(tx: PricingTransactions) -> None:
     await usecases.activate(tx, catalog(), edited=False)
     thief = catalog(TEXT.replace("catalog: pools", "catalog: thief"))
     with pytest.raises(CatalogRejected):
@@ -106,7 +109,7 @@ async def test_a_refused_activation_leaves_nothing_behind(tx: CatalogTransaction
 
 
 async def test_an_error_of_the_source_is_kept_until_a_good_version_comes(
-    tx: CatalogTransactions,
+    tx: PricingTransactions,
 ) -> None:
     await usecases.activate(tx, catalog(), edited=False)
     assert await usecases.note_bad_source(tx, "pools", "line 3")

@@ -17,7 +17,7 @@ from services.pricing.errors import (
     UnknownPlan,
 )
 from services.pricing.usecases import ItemQuery
-from tests.fakes.pricing import MemoryCatalogTransactions
+from tests.fakes.pricing import MemoryPricingTransactions
 
 POOLS = """\
 catalog: pools
@@ -48,14 +48,14 @@ def catalog(text: str = POOLS) -> Catalog:
 
 
 @pytest.fixture
-async def tx() -> MemoryCatalogTransactions:
-    transactions = MemoryCatalogTransactions()
+async def tx() -> MemoryPricingTransactions:
+    transactions = MemoryPricingTransactions()
     assert await usecases.activate(transactions, catalog(), edited=False)
     return transactions
 
 
 async def test_plans_come_in_catalog_order_and_hidden_ones_only_when_asked_for(
-    tx: MemoryCatalogTransactions,
+    tx: MemoryPricingTransactions,
 ) -> None:
     shown = await usecases.list_plans(tx, ItemQuery("pools", include_hidden=False))
     everything = await usecases.list_plans(tx, ItemQuery("", include_hidden=True))
@@ -64,14 +64,14 @@ async def test_plans_come_in_catalog_order_and_hidden_ones_only_when_asked_for(
 
 
 async def test_an_unknown_catalog_is_refused_and_the_known_ones_are_named(
-    tx: MemoryCatalogTransactions,
+    tx: MemoryPricingTransactions,
 ) -> None:
     with pytest.raises(UnknownCatalog, match="pools"):
         await usecases.list_plans(tx, ItemQuery("nope", include_hidden=False))
 
 
 async def test_prices_resolve_to_what_they_sell_and_unknown_ones_to_nothing(
-    tx: MemoryCatalogTransactions,
+    tx: MemoryPricingTransactions,
 ) -> None:
     big, turbo, unknown = await usecases.resolve_prices(
         tx, "stripe", ["price_big", "price_turbo", "price_x"]
@@ -83,7 +83,7 @@ async def test_prices_resolve_to_what_they_sell_and_unknown_ones_to_nothing(
     assert unknown.found is None
 
 
-async def test_a_price_of_an_old_version_still_resolves(tx: MemoryCatalogTransactions) -> None:
+async def test_a_price_of_an_old_version_still_resolves(tx: MemoryPricingTransactions) -> None:
     newer = catalog(POOLS.replace("price_big", "price_big_2"))
     await usecases.activate(tx, newer, edited=True)
     (old,) = await usecases.resolve_prices(tx, "stripe", ["price_big"])
@@ -91,20 +91,20 @@ async def test_a_price_of_an_old_version_still_resolves(tx: MemoryCatalogTransac
     assert old.found[0].version == catalog().version
 
 
-async def test_no_prices_and_too_many_are_refused(tx: MemoryCatalogTransactions) -> None:
+async def test_no_prices_and_too_many_are_refused(tx: MemoryPricingTransactions) -> None:
     for prices in ([], ["p"] * 101):
         with pytest.raises(InvalidArgument) as refusal:
             await usecases.resolve_prices(tx, "stripe", prices)
         assert [bad.field for bad in refusal.value.fields] == ["prices"]
 
 
-async def test_a_plan_with_addons_expands_to_its_capacity(tx: MemoryCatalogTransactions) -> None:
+async def test_a_plan_with_addons_expands_to_its_capacity(tx: MemoryPricingTransactions) -> None:
     expansion = await usecases.expand_capacity(tx, "pools/big", "", [("pools/turbo", 3)])
     assert isinstance(expansion.capacity, capacity.Organization)
     assert expansion.capacity.quota == {"cpu": "14", "memory": "24Gi"}
 
 
-async def test_every_bad_addon_is_named_at_once(tx: MemoryCatalogTransactions) -> None:
+async def test_every_bad_addon_is_named_at_once(tx: MemoryPricingTransactions) -> None:
     addons = [("pools/turbo", 0), ("other/turbo", 1), ("pools/turbo", 1)]
     with pytest.raises(InvalidArgument) as refusal:
         await usecases.expand_capacity(tx, "pools/big", "", addons)
@@ -115,7 +115,7 @@ async def test_every_bad_addon_is_named_at_once(tx: MemoryCatalogTransactions) -
     ]
 
 
-async def test_what_does_not_exist_is_said_with_what_does(tx: MemoryCatalogTransactions) -> None:
+async def test_what_does_not_exist_is_said_with_what_does(tx: MemoryPricingTransactions) -> None:
     with pytest.raises(UnknownPlan, match="big, hidden"):
         await usecases.get_plan(tx, "pools/small", "")
     with pytest.raises(UnknownAddon, match="pools/turbo"):
@@ -126,13 +126,13 @@ async def test_what_does_not_exist_is_said_with_what_does(tx: MemoryCatalogTrans
         await usecases.get_plan(tx, "big", "")
 
 
-async def test_an_addon_does_not_fit_a_plan_without_quota(tx: MemoryCatalogTransactions) -> None:
+async def test_an_addon_does_not_fit_a_plan_without_quota(tx: MemoryPricingTransactions) -> None:
     with pytest.raises(AddonDoesNotFit):
         await usecases.expand_capacity(tx, "pools/hidden", "", [("pools/turbo", 1)])
 
 
 async def test_capacity_follows_the_newest_version_unless_the_plan_is_pinned(
-    tx: MemoryCatalogTransactions,
+    tx: MemoryPricingTransactions,
 ) -> None:
     sold_at = catalog().version
     await usecases.activate(tx, catalog(POOLS.replace("cpu: 8", "cpu: 10")), edited=True)
@@ -154,7 +154,7 @@ def pinned_text() -> str:
 
 
 async def test_a_replica_that_still_reads_the_old_file_does_not_undo_the_new_version(
-    tx: MemoryCatalogTransactions,
+    tx: MemoryPricingTransactions,
 ) -> None:
     newer = catalog(POOLS.replace("cpu: 8", "cpu: 10"))
     await usecases.activate(tx, newer, edited=True)
@@ -164,7 +164,7 @@ async def test_a_replica_that_still_reads_the_old_file_does_not_undo_the_new_ver
 
 
 async def test_an_edit_back_to_an_old_version_puts_it_in_force_again(
-    tx: MemoryCatalogTransactions,
+    tx: MemoryPricingTransactions,
 ) -> None:
     await usecases.activate(tx, catalog(POOLS.replace("cpu: 8", "cpu: 10")), edited=True)
     assert await usecases.activate(tx, catalog(), edited=True)
@@ -172,13 +172,13 @@ async def test_an_edit_back_to_an_old_version_puts_it_in_force_again(
     assert active.catalog.version == catalog().version
 
 
-async def test_two_catalogs_cannot_sell_the_same_price(tx: MemoryCatalogTransactions) -> None:
+async def test_two_catalogs_cannot_sell_the_same_price(tx: MemoryPricingTransactions) -> None:
     with pytest.raises(CatalogRejected, match="price_big is sold by catalog pools"):
         await usecases.activate(tx, catalog(POOLS.replace(": pools", ": pond")), edited=False)
 
 
 async def test_a_bad_source_is_noted_and_the_last_good_version_stays(
-    tx: MemoryCatalogTransactions,
+    tx: MemoryPricingTransactions,
 ) -> None:
     assert await usecases.note_bad_source(tx, "pools", "pools.yaml:3: plans: nonsense")
     (active,) = await usecases.list_catalogs(tx)

@@ -10,7 +10,7 @@ from services.pricing.domain import ActiveCatalog
 from services.pricing.errors import CatalogRejected
 from services.pricing.worker import CatalogFiles
 from tests.fakes.chassis import ManualClock
-from tests.fakes.pricing import MemoryCatalogTransactions
+from tests.fakes.pricing import MemoryPricingTransactions
 
 GOOD = """\
 catalog: pools
@@ -30,7 +30,7 @@ class Shop:
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "pools.yaml"
-        self.tx = MemoryCatalogTransactions()
+        self.tx = MemoryPricingTransactions()
         self.clock = ManualClock()
         self.files = CatalogFiles(folder, self.tx, self.clock)
 

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from tollgate.common.v1 import money_pb2 as tollgate_dot_common_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#tollgate/payments/v1/payments.proto\x12\x14tollgate.payments.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x01\n\x08RawEvent\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12<\n\x07headers\x18\x03 \x03(\x0b\x32+.tollgate.payments.v1.RawEvent.HeadersEntry\x12\x0c\n\x04\x62ody\x18\x04 \x01(\x0c\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9b\x02\n\x0cIngestResult\x12;\n\x07outcome\x18\x01 \x01(\x0e\x32*.tollgate.payments.v1.IngestResult.Outcome\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\"\xab\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x12\n\x0eOUTCOME_STORED\x10\x01\x12\x15\n\x11OUTCOME_DUPLICATE\x10\x02\x12\x13\n\x0fOUTCOME_REFUSED\x10\x03\x12\x15\n\x11OUTCOME_TOO_LARGE\x10\x04\x12\x17\n\x13OUTCOME_NO_PROVIDER\x10\x05\x12\x17\n\x13OUTCOME_UNAVAILABLE\x10\x06\"\x90\x02\n\x05\x45vent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x11\n\tobject_id\x18\x04 \x01(\t\x12\x18\n\x10provider_account\x18\x05 \x01(\t\x12\x10\n\x08livemode\x18\x06 \x01(\x08\x12\x13\n\x0b\x61pi_version\x18\x07 \x01(\t\x12/\n\x05state\x18\x08 \x01(\x0e\x32 .tollgate.payments.v1.EventState\x12\x0e\n\x06reason\x18\t \x01(\t\x12\x30\n\x0creceive_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ndeliveries\x18\x0b \x01(\x05\"\x7f\n\x08Provider\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x63heckout\x18\x02 \x01(\x08\x12\x0e\n\x06portal\x18\x03 \x01(\x08\x12\x10\n\x08webhooks\x18\x04 \x01(\x08\x12\x0e\n\x06\x61\x64\x64ons\x18\x05 \x01(\x08\x12\x0f\n\x07\x61\x63\x63ount\x18\x06 \x01(\t\x12\x10\n\x08livemode\x18\x07 \x01(\x08*\xa4\x01\n\nEventState\x12\x1b\n\x17\x45VENT_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45VENT_STATE_PENDING\x10\x01\x12\x14\n\x10\x45VENT_STATE_DONE\x10\x02\x12\x17\n\x13\x45VENT_STATE_IGNORED\x10\x03\x12\x19\n\x15\x45VENT_STATE_SET_ASIDE\x10\x04\x12\x16\n\x12\x45VENT_STATE_FAILED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#tollgate/payments/v1/payments.proto\x12\x14tollgate.payments.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1etollgate/common/v1/money.proto\"\xa6\x01\n\x08RawEvent\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12<\n\x07headers\x18\x03 \x03(\x0b\x32+.tollgate.payments.v1.RawEvent.HeadersEntry\x12\x0c\n\x04\x62ody\x18\x04 \x01(\x0c\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9b\x02\n\x0cIngestResult\x12;\n\x07outcome\x18\x01 \x01(\x0e\x32*.tollgate.payments.v1.IngestResult.Outcome\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\"\xab\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x12\n\x0eOUTCOME_STORED\x10\x01\x12\x15\n\x11OUTCOME_DUPLICATE\x10\x02\x12\x13\n\x0fOUTCOME_REFUSED\x10\x03\x12\x15\n\x11OUTCOME_TOO_LARGE\x10\x04\x12\x17\n\x13OUTCOME_NO_PROVIDER\x10\x05\x12\x17\n\x13OUTCOME_UNAVAILABLE\x10\x06\"\x90\x02\n\x05\x45vent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x11\n\tobject_id\x18\x04 \x01(\t\x12\x18\n\x10provider_account\x18\x05 \x01(\t\x12\x10\n\x08livemode\x18\x06 \x01(\x08\x12\x13\n\x0b\x61pi_version\x18\x07 \x01(\t\x12/\n\x05state\x18\x08 \x01(\x0e\x32 .tollgate.payments.v1.EventState\x12\x0e\n\x06reason\x18\t \x01(\t\x12\x30\n\x0creceive_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ndeliveries\x18\x0b \x01(\x05\"\x7f\n\x08Provider\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x63heckout\x18\x02 \x01(\x08\x12\x0e\n\x06portal\x18\x03 \x01(\x08\x12\x10\n\x08webhooks\x18\x04 \x01(\x08\x12\x0e\n\x06\x61\x64\x64ons\x18\x05 \x01(\x08\x12\x0f\n\x07\x61\x63\x63ount\x18\x06 \x01(\t\x12\x10\n\x08livemode\x18\x07 \x01(\x08\"\x8e\x03\n\x08\x43heckout\x12\x11\n\toperation\x18\x01 \x01(\t\x12\x13\n\x0b\x63heckout_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12\r\n\x05quote\x18\x04 \x01(\t\x12\x33\n\x05state\x18\x05 \x01(\x0e\x32$.tollgate.payments.v1.Checkout.State\x12\x0c\n\x04paid\x18\x06 \x01(\x08\x12\x0b\n\x03url\x18\x07 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x63ustomer_id\x18\t \x01(\t\x12 \n\x18provider_subscription_id\x18\n \x01(\t\x12+\n\x08subtotal\x18\x0b \x01(\x0b\x32\x19.tollgate.common.v1.Money\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x12\n\x0eSTATE_COMPLETE\x10\x02\x12\x11\n\rSTATE_EXPIRED\x10\x03\"0\n\nBilledItem\x12\x10\n\x08price_id\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03*\xa4\x01\n\nEventState\x12\x1b\n\x17\x45VENT_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45VENT_STATE_PENDING\x10\x01\x12\x14\n\x10\x45VENT_STATE_DONE\x10\x02\x12\x17\n\x13\x45VENT_STATE_IGNORED\x10\x03\x12\x19\n\x15\x45VENT_STATE_SET_ASIDE\x10\x04\x12\x16\n\x12\x45VENT_STATE_FAILED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,18 +35,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RAWEVENT_HEADERSENTRY']._loaded_options = None
   _globals['_RAWEVENT_HEADERSENTRY']._serialized_options = b'8\001'
-  _globals['_EVENTSTATE']._serialized_start=954
-  _globals['_EVENTSTATE']._serialized_end=1118
-  _globals['_RAWEVENT']._serialized_start=95
-  _globals['_RAWEVENT']._serialized_end=261
-  _globals['_RAWEVENT_HEADERSENTRY']._serialized_start=215
-  _globals['_RAWEVENT_HEADERSENTRY']._serialized_end=261
-  _globals['_INGESTRESULT']._serialized_start=264
-  _globals['_INGESTRESULT']._serialized_end=547
-  _globals['_INGESTRESULT_OUTCOME']._serialized_start=376
-  _globals['_INGESTRESULT_OUTCOME']._serialized_end=547
-  _globals['_EVENT']._serialized_start=550
-  _globals['_EVENT']._serialized_end=822
-  _globals['_PROVIDER']._serialized_start=824
-  _globals['_PROVIDER']._serialized_end=951
+  _globals['_EVENTSTATE']._serialized_start=1437
+  _globals['_EVENTSTATE']._serialized_end=1601
+  _globals['_RAWEVENT']._serialized_start=127
+  _globals['_RAWEVENT']._serialized_end=293
+  _globals['_RAWEVENT_HEADERSENTRY']._serialized_start=247
+  _globals['_RAWEVENT_HEADERSENTRY']._serialized_end=293
+  _globals['_INGESTRESULT']._serialized_start=296
+  _globals['_INGESTRESULT']._serialized_end=579
+  _globals['_INGESTRESULT_OUTCOME']._serialized_start=408
+  _globals['_INGESTRESULT_OUTCOME']._serialized_end=579
+  _globals['_EVENT']._serialized_start=582
+  _globals['_EVENT']._serialized_end=854
+  _globals['_PROVIDER']._serialized_start=856
+  _globals['_PROVIDER']._serialized_end=983
+  _globals['_CHECKOUT']._serialized_start=986
+  _globals['_CHECKOUT']._serialized_end=1384
+  _globals['_CHECKOUT_STATE']._serialized_start=1299
+  _globals['_CHECKOUT_STATE']._serialized_end=1384
+  _globals['_BILLEDITEM']._serialized_start=1386
+  _globals['_BILLEDITEM']._serialized_end=1434
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from tollgate.common.v1 import money_pb2 as _money_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -290,3 +291,122 @@ class Provider(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Provider: _TypeAlias = Provider  # noqa: Y015
+
+@_typing.final
+class Checkout(_message.Message):
+    """A hosted payment page that we had made for an account."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Checkout._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: Checkout._State.ValueType  # 0
+        """Never sent."""
+        STATE_OPEN: Checkout._State.ValueType  # 1
+        """Can be paid."""
+        STATE_COMPLETE: Checkout._State.ValueType  # 2
+        """Done: paid, or a trial was begun."""
+        STATE_EXPIRED: Checkout._State.ValueType  # 3
+        """Shut without a payment."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """Where a page stands."""
+
+    STATE_UNSPECIFIED: Checkout.State.ValueType  # 0
+    """Never sent."""
+    STATE_OPEN: Checkout.State.ValueType  # 1
+    """Can be paid."""
+    STATE_COMPLETE: Checkout.State.ValueType  # 2
+    """Done: paid, or a trial was begun."""
+    STATE_EXPIRED: Checkout.State.ValueType  # 3
+    """Shut without a payment."""
+
+    OPERATION_FIELD_NUMBER: _builtins.int
+    CHECKOUT_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    QUOTE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PAID_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    PROVIDER_SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    SUBTOTAL_FIELD_NUMBER: _builtins.int
+    operation: _builtins.str
+    """The operation of ours that made it, "op_…"."""
+    checkout_id: _builtins.str
+    """The provider's id of the session."""
+    account: _builtins.str
+    """"acc_…"."""
+    quote: _builtins.str
+    """The quote that it is for; empty for none."""
+    state: Global___Checkout.State.ValueType
+    """Where it stands."""
+    paid: _builtins.bool
+    """The money is there, or none is asked for."""
+    url: _builtins.str
+    """Where the person pays; empty unless it is open. Never stored."""
+    customer_id: _builtins.str
+    """The provider's customer."""
+    provider_subscription_id: _builtins.str
+    """The provider's subscription that it began; empty for none yet."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When it is shut."""
+
+    @_builtins.property
+    def subtotal(self) -> _money_pb2.Money:
+        """Before tax and discount."""
+
+    def __init__(
+        self,
+        *,
+        operation: _builtins.str = ...,
+        checkout_id: _builtins.str = ...,
+        account: _builtins.str = ...,
+        quote: _builtins.str = ...,
+        state: Global___Checkout.State.ValueType = ...,
+        paid: _builtins.bool = ...,
+        url: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        customer_id: _builtins.str = ...,
+        provider_subscription_id: _builtins.str = ...,
+        subtotal: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "subtotal", b"subtotal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "checkout_id", b"checkout_id", "customer_id", b"customer_id", "expire_time", b"expire_time", "operation", b"operation", "paid", b"paid", "provider_subscription_id", b"provider_subscription_id", "quote", b"quote", "state", b"state", "subtotal", b"subtotal", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Checkout: _TypeAlias = Checkout  # noqa: Y015
+
+@_typing.final
+class BilledItem(_message.Message):
+    """Something that is billed at a provider's price."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRICE_ID_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    price_id: _builtins.str
+    """The provider's price id."""
+    quantity: _builtins.int
+    """How many, from 1."""
+    def __init__(
+        self,
+        *,
+        price_id: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["price_id", b"price_id", "quantity", b"quantity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BilledItem: _TypeAlias = BilledItem  # noqa: Y015

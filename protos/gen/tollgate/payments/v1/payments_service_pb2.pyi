@@ -6,7 +6,11 @@ What providers say about money, verified, stored once and turned into facts."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from tollgate.common.v1 import money_pb2 as _money_pb2
+from tollgate.payments.v1 import events_pb2 as _events_pb2
 from tollgate.payments.v1 import payments_pb2 as _payments_pb2
 import builtins as _builtins
 import sys
@@ -219,3 +223,438 @@ class ReplayEventResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReplayEventResponse: _TypeAlias = ReplayEventResponse  # noqa: Y015
+
+@_typing.final
+class CreateCheckoutRequest(_message.Message):
+    """Asks for a payment page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class IdentityEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    RECURRING_FIELD_NUMBER: _builtins.int
+    QUOTE_FIELD_NUMBER: _builtins.int
+    SUBTOTAL_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    SUCCESS_URL_FIELD_NUMBER: _builtins.int
+    CANCEL_URL_FIELD_NUMBER: _builtins.int
+    TRIAL_DAYS_FIELD_NUMBER: _builtins.int
+    PROMOTION_CODE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """"acc_…"."""
+    email: _builtins.str
+    """For the customer that is made; may be empty."""
+    recurring: _builtins.bool
+    """They recur."""
+    quote: _builtins.str
+    """The quote that is paid, "quo_…"."""
+    success_url: _builtins.str
+    """Where the person is sent after paying; "{CHECKOUT_SESSION_ID}" becomes the session's id."""
+    cancel_url: _builtins.str
+    """Where the person is sent who does not pay."""
+    trial_days: _builtins.int
+    """Days of trial before the first charge; 0 for none."""
+    promotion_code: _builtins.str
+    """A promotion code of the provider; empty for none."""
+    request_id: _builtins.str
+    """Idempotency key, at most 255 characters; empty is a new operation."""
+    customer_id: _builtins.str
+    """A customer of the provider that is known to be the account's; empty for none. Counts only while
+    payments knows of no other.
+    """
+    @_builtins.property
+    def identity(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What names the account outside, for the customer's metadata: user_id, organization, user_did,
+        hold_did.
+        """
+
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[_payments_pb2.BilledItem]:
+        """1 to 20; all of them recurring makes a subscription, none of them a single payment."""
+
+    @_builtins.property
+    def subtotal(self) -> _money_pb2.Money:
+        """What the provider's subtotal has to be."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When the page is shut: 30 minutes to 24 hours from now."""
+
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        identity: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        email: _builtins.str = ...,
+        items: _abc.Iterable[_payments_pb2.BilledItem] | None = ...,
+        recurring: _builtins.bool = ...,
+        quote: _builtins.str = ...,
+        subtotal: _money_pb2.Money | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        success_url: _builtins.str = ...,
+        cancel_url: _builtins.str = ...,
+        trial_days: _builtins.int = ...,
+        promotion_code: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "subtotal", b"subtotal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "cancel_url", b"cancel_url", "customer_id", b"customer_id", "email", b"email", "expire_time", b"expire_time", "identity", b"identity", "items", b"items", "promotion_code", b"promotion_code", "quote", b"quote", "recurring", b"recurring", "request_id", b"request_id", "subtotal", b"subtotal", "success_url", b"success_url", "trial_days", b"trial_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateCheckoutRequest: _TypeAlias = CreateCheckoutRequest  # noqa: Y015
+
+@_typing.final
+class CreateCheckoutResponse(_message.Message):
+    """The page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECKOUT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def checkout(self) -> _payments_pb2.Checkout:
+        """Open."""
+
+    def __init__(
+        self,
+        *,
+        checkout: _payments_pb2.Checkout | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkout", b"checkout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkout", b"checkout"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateCheckoutResponse: _TypeAlias = CreateCheckoutResponse  # noqa: Y015
+
+@_typing.final
+class GetCheckoutRequest(_message.Message):
+    """Asks for a page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    CHECKOUT_ID_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """"acc_…"."""
+    checkout_id: _builtins.str
+    """The provider's id of the session."""
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        checkout_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "checkout_id", b"checkout_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCheckoutRequest: _TypeAlias = GetCheckoutRequest  # noqa: Y015
+
+@_typing.final
+class GetCheckoutResponse(_message.Message):
+    """The page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECKOUT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def checkout(self) -> _payments_pb2.Checkout:
+        """As the provider has it now."""
+
+    def __init__(
+        self,
+        *,
+        checkout: _payments_pb2.Checkout | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkout", b"checkout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkout", b"checkout"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCheckoutResponse: _TypeAlias = GetCheckoutResponse  # noqa: Y015
+
+@_typing.final
+class CreatePortalSessionRequest(_message.Message):
+    """Asks for the portal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    RETURN_URL_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """"acc_…"."""
+    return_url: _builtins.str
+    """Where "Return" leads."""
+    customer_id: _builtins.str
+    """As CreateCheckoutRequest.customer_id."""
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        return_url: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "customer_id", b"customer_id", "return_url", b"return_url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreatePortalSessionRequest: _TypeAlias = CreatePortalSessionRequest  # noqa: Y015
+
+@_typing.final
+class CreatePortalSessionResponse(_message.Message):
+    """The portal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    URL_FIELD_NUMBER: _builtins.int
+    url: _builtins.str
+    """Good for one visit, soon."""
+    def __init__(
+        self,
+        *,
+        url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreatePortalSessionResponse: _TypeAlias = CreatePortalSessionResponse  # noqa: Y015
+
+@_typing.final
+class ChangeSubscriptionRequest(_message.Message):
+    """Asks for a change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    PROVIDER_SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """"acc_…"."""
+    provider_subscription_id: _builtins.str
+    """The provider's id."""
+    request_id: _builtins.str
+    """Idempotency key, at most 255 characters; empty is a new operation."""
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[_payments_pb2.BilledItem]:
+        """What it is billed for from now on, all of it; 1 to 20, each price once."""
+
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        provider_subscription_id: _builtins.str = ...,
+        items: _abc.Iterable[_payments_pb2.BilledItem] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "items", b"items", "provider_subscription_id", b"provider_subscription_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeSubscriptionRequest: _TypeAlias = ChangeSubscriptionRequest  # noqa: Y015
+
+@_typing.final
+class ChangeSubscriptionResponse(_message.Message):
+    """The subscription."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBSCRIPTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def subscription(self) -> _events_pb2.ProviderSubscription:
+        """As the provider has it now."""
+
+    def __init__(
+        self,
+        *,
+        subscription: _events_pb2.ProviderSubscription | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["subscription", b"subscription"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["subscription", b"subscription"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeSubscriptionResponse: _TypeAlias = ChangeSubscriptionResponse  # noqa: Y015
+
+@_typing.final
+class EndSubscriptionRequest(_message.Message):
+    """Asks for an end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Mode:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[EndSubscriptionRequest._Mode.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        MODE_UNSPECIFIED: EndSubscriptionRequest._Mode.ValueType  # 0
+        """Never sent."""
+        MODE_AT_PERIOD_END: EndSubscriptionRequest._Mode.ValueType  # 1
+        """When its period does."""
+        MODE_NOW: EndSubscriptionRequest._Mode.ValueType  # 2
+        """Now; nothing is given back."""
+        MODE_RESUME: EndSubscriptionRequest._Mode.ValueType  # 3
+        """It goes on: an end that has not come yet is taken back."""
+
+    class Mode(_Mode, metaclass=_ModeEnumTypeWrapper):
+        """How it ends."""
+
+    MODE_UNSPECIFIED: EndSubscriptionRequest.Mode.ValueType  # 0
+    """Never sent."""
+    MODE_AT_PERIOD_END: EndSubscriptionRequest.Mode.ValueType  # 1
+    """When its period does."""
+    MODE_NOW: EndSubscriptionRequest.Mode.ValueType  # 2
+    """Now; nothing is given back."""
+    MODE_RESUME: EndSubscriptionRequest.Mode.ValueType  # 3
+    """It goes on: an end that has not come yet is taken back."""
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    PROVIDER_SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """"acc_…"."""
+    provider_subscription_id: _builtins.str
+    """The provider's id."""
+    mode: Global___EndSubscriptionRequest.Mode.ValueType
+    """How it ends."""
+    request_id: _builtins.str
+    """Idempotency key, at most 255 characters; empty is a new operation."""
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        provider_subscription_id: _builtins.str = ...,
+        mode: Global___EndSubscriptionRequest.Mode.ValueType = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "mode", b"mode", "provider_subscription_id", b"provider_subscription_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndSubscriptionRequest: _TypeAlias = EndSubscriptionRequest  # noqa: Y015
+
+@_typing.final
+class EndSubscriptionResponse(_message.Message):
+    """The subscription."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBSCRIPTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def subscription(self) -> _events_pb2.ProviderSubscription:
+        """As the provider has it now."""
+
+    def __init__(
+        self,
+        *,
+        subscription: _events_pb2.ProviderSubscription | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["subscription", b"subscription"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["subscription", b"subscription"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndSubscriptionResponse: _TypeAlias = EndSubscriptionResponse  # noqa: Y015
+
+@_typing.final
+class RefundCheckoutRequest(_message.Message):
+    """Asks for the money to be given back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECKOUT_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    checkout_id: _builtins.str
+    """The provider's id of the session."""
+    reason: _builtins.str
+    """Why, as a stable word; for the provider's metadata and the audit record."""
+    request_id: _builtins.str
+    """Idempotency key, 1 to 255 characters."""
+    def __init__(
+        self,
+        *,
+        checkout_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkout_id", b"checkout_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefundCheckoutRequest: _TypeAlias = RefundCheckoutRequest  # noqa: Y015
+
+@_typing.final
+class RefundCheckoutResponse(_message.Message):
+    """What was given back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUND_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    refund_id: _builtins.str
+    """The provider's id of the refund; empty if nothing was charged."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """What was given back."""
+
+    def __init__(
+        self,
+        *,
+        refund_id: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "refund_id", b"refund_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefundCheckoutResponse: _TypeAlias = RefundCheckoutResponse  # noqa: Y015

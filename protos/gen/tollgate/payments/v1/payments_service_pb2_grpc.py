@@ -56,6 +56,36 @@ class PaymentsServiceStub:
                 request_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.ReplayEventRequest.SerializeToString,
                 response_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.ReplayEventResponse.FromString,
                 _registered_method=True)
+        self.CreateCheckout = channel.unary_unary(
+                '/tollgate.payments.v1.PaymentsService/CreateCheckout',
+                request_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.CreateCheckoutRequest.SerializeToString,
+                response_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.CreateCheckoutResponse.FromString,
+                _registered_method=True)
+        self.GetCheckout = channel.unary_unary(
+                '/tollgate.payments.v1.PaymentsService/GetCheckout',
+                request_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.GetCheckoutRequest.SerializeToString,
+                response_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.GetCheckoutResponse.FromString,
+                _registered_method=True)
+        self.CreatePortalSession = channel.unary_unary(
+                '/tollgate.payments.v1.PaymentsService/CreatePortalSession',
+                request_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.CreatePortalSessionRequest.SerializeToString,
+                response_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.CreatePortalSessionResponse.FromString,
+                _registered_method=True)
+        self.ChangeSubscription = channel.unary_unary(
+                '/tollgate.payments.v1.PaymentsService/ChangeSubscription',
+                request_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.ChangeSubscriptionRequest.SerializeToString,
+                response_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.ChangeSubscriptionResponse.FromString,
+                _registered_method=True)
+        self.EndSubscription = channel.unary_unary(
+                '/tollgate.payments.v1.PaymentsService/EndSubscription',
+                request_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.EndSubscriptionRequest.SerializeToString,
+                response_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.EndSubscriptionResponse.FromString,
+                _registered_method=True)
+        self.RefundCheckout = channel.unary_unary(
+                '/tollgate.payments.v1.PaymentsService/RefundCheckout',
+                request_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundCheckoutRequest.SerializeToString,
+                response_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundCheckoutResponse.FromString,
+                _registered_method=True)
 
 
 class PaymentsServiceServicer:
@@ -100,6 +130,71 @@ class PaymentsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateCheckout(self, request, context):
+        """Makes a hosted payment page for an account, and the provider's customer if it has none yet.
+        While the account's last page is open and was made for the same, that page is given back; one
+        that was made for something else is shut first. Called by subscription.
+
+        Errors: INVALID_ARGUMENT (account, items, URLs, expiry), `IDEMPOTENCY_KEY_REUSED`,
+        `PROMOTION_CODE_INVALID`; FAILED_PRECONDITION `CHECKOUT_COMPLETED` (the open page was paid a
+        moment ago), `QUOTE_MISMATCH` (the provider's subtotal is not the quote's; the page is shut),
+        `PROVIDER_OFF`, `PROVIDER_KEY_NOT_VERIFIED`; UNAVAILABLE `PROVIDER_UNREACHABLE`; ABORTED (the
+        same is under way in another call).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCheckout(self, request, context):
+        """A page of ours as the provider has it now. Called by subscription.
+
+        Errors: NOT_FOUND `UNKNOWN_CHECKOUT`, also for another account's; the provider's as above.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreatePortalSession(self, request, context):
+        """Opens the provider's portal for an account's customer. Called by subscription.
+
+        Errors: FAILED_PRECONDITION `NO_CUSTOMER`; the provider's as above.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeSubscription(self, request, context):
+        """Changes what a subscription at the provider is billed for; the provider prorates. Called by
+        subscription.
+
+        Errors: INVALID_ARGUMENT (items), `IDEMPOTENCY_KEY_REUSED`; NOT_FOUND `UNKNOWN_SUBSCRIPTION`
+        (the provider shows none, or one of another customer); FAILED_PRECONDITION `SUBSCRIPTION_OVER`; the provider's as
+        above, and `PAYMENT_DECLINED` (metadata: code, the provider's stable word).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndSubscription(self, request, context):
+        """Ends a subscription at the provider, or takes a coming end back. Called by subscription.
+
+        Errors: as ChangeSubscription.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RefundCheckout(self, request, context):
+        """Gives back what a checkout was paid with, and ends the subscription that it began. Safe to
+        repeat. Called by subscription.
+
+        Errors: NOT_FOUND `UNKNOWN_CHECKOUT`; FAILED_PRECONDITION `NOTHING_TO_REFUND`; the provider's as
+        above.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PaymentsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -122,6 +217,36 @@ def add_PaymentsServiceServicer_to_server(servicer, server):
                     servicer.ReplayEvent,
                     request_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.ReplayEventRequest.FromString,
                     response_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.ReplayEventResponse.SerializeToString,
+            ),
+            'CreateCheckout': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateCheckout,
+                    request_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.CreateCheckoutRequest.FromString,
+                    response_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.CreateCheckoutResponse.SerializeToString,
+            ),
+            'GetCheckout': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckout,
+                    request_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.GetCheckoutRequest.FromString,
+                    response_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.GetCheckoutResponse.SerializeToString,
+            ),
+            'CreatePortalSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePortalSession,
+                    request_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.CreatePortalSessionRequest.FromString,
+                    response_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.CreatePortalSessionResponse.SerializeToString,
+            ),
+            'ChangeSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeSubscription,
+                    request_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.ChangeSubscriptionRequest.FromString,
+                    response_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.ChangeSubscriptionResponse.SerializeToString,
+            ),
+            'EndSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndSubscription,
+                    request_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.EndSubscriptionRequest.FromString,
+                    response_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.EndSubscriptionResponse.SerializeToString,
+            ),
+            'RefundCheckout': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefundCheckout,
+                    request_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundCheckoutRequest.FromString,
+                    response_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundCheckoutResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -234,6 +359,168 @@ class PaymentsService:
             '/tollgate.payments.v1.PaymentsService/ReplayEvent',
             tollgate_dot_payments_dot_v1_dot_payments__service__pb2.ReplayEventRequest.SerializeToString,
             tollgate_dot_payments_dot_v1_dot_payments__service__pb2.ReplayEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateCheckout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.payments.v1.PaymentsService/CreateCheckout',
+            tollgate_dot_payments_dot_v1_dot_payments__service__pb2.CreateCheckoutRequest.SerializeToString,
+            tollgate_dot_payments_dot_v1_dot_payments__service__pb2.CreateCheckoutResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.payments.v1.PaymentsService/GetCheckout',
+            tollgate_dot_payments_dot_v1_dot_payments__service__pb2.GetCheckoutRequest.SerializeToString,
+            tollgate_dot_payments_dot_v1_dot_payments__service__pb2.GetCheckoutResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreatePortalSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.payments.v1.PaymentsService/CreatePortalSession',
+            tollgate_dot_payments_dot_v1_dot_payments__service__pb2.CreatePortalSessionRequest.SerializeToString,
+            tollgate_dot_payments_dot_v1_dot_payments__service__pb2.CreatePortalSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.payments.v1.PaymentsService/ChangeSubscription',
+            tollgate_dot_payments_dot_v1_dot_payments__service__pb2.ChangeSubscriptionRequest.SerializeToString,
+            tollgate_dot_payments_dot_v1_dot_payments__service__pb2.ChangeSubscriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.payments.v1.PaymentsService/EndSubscription',
+            tollgate_dot_payments_dot_v1_dot_payments__service__pb2.EndSubscriptionRequest.SerializeToString,
+            tollgate_dot_payments_dot_v1_dot_payments__service__pb2.EndSubscriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefundCheckout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.payments.v1.PaymentsService/RefundCheckout',
+            tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundCheckoutRequest.SerializeToString,
+            tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundCheckoutResponse.FromString,
             options,
             channel_credentials,
             insecure,

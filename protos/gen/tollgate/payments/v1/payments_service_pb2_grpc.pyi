@@ -55,6 +55,47 @@ class PaymentsServiceStub:
 
     Errors: NOT_FOUND `UNKNOWN_EVENT`; INVALID_ARGUMENT `IDEMPOTENCY_KEY_REUSED`.
     """
+    CreateCheckout: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.CreateCheckoutRequest, _payments_service_pb2.CreateCheckoutResponse]
+    """Makes a hosted payment page for an account, and the provider's customer if it has none yet.
+    While the account's last page is open and was made for the same, that page is given back; one
+    that was made for something else is shut first. Called by subscription.
+
+    Errors: INVALID_ARGUMENT (account, items, URLs, expiry), `IDEMPOTENCY_KEY_REUSED`,
+    `PROMOTION_CODE_INVALID`; FAILED_PRECONDITION `CHECKOUT_COMPLETED` (the open page was paid a
+    moment ago), `QUOTE_MISMATCH` (the provider's subtotal is not the quote's; the page is shut),
+    `PROVIDER_OFF`, `PROVIDER_KEY_NOT_VERIFIED`; UNAVAILABLE `PROVIDER_UNREACHABLE`; ABORTED (the
+    same is under way in another call).
+    """
+    GetCheckout: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.GetCheckoutRequest, _payments_service_pb2.GetCheckoutResponse]
+    """A page of ours as the provider has it now. Called by subscription.
+
+    Errors: NOT_FOUND `UNKNOWN_CHECKOUT`, also for another account's; the provider's as above.
+    """
+    CreatePortalSession: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.CreatePortalSessionRequest, _payments_service_pb2.CreatePortalSessionResponse]
+    """Opens the provider's portal for an account's customer. Called by subscription.
+
+    Errors: FAILED_PRECONDITION `NO_CUSTOMER`; the provider's as above.
+    """
+    ChangeSubscription: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.ChangeSubscriptionRequest, _payments_service_pb2.ChangeSubscriptionResponse]
+    """Changes what a subscription at the provider is billed for; the provider prorates. Called by
+    subscription.
+
+    Errors: INVALID_ARGUMENT (items), `IDEMPOTENCY_KEY_REUSED`; NOT_FOUND `UNKNOWN_SUBSCRIPTION`
+    (the provider shows none, or one of another customer); FAILED_PRECONDITION `SUBSCRIPTION_OVER`; the provider's as
+    above, and `PAYMENT_DECLINED` (metadata: code, the provider's stable word).
+    """
+    EndSubscription: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.EndSubscriptionRequest, _payments_service_pb2.EndSubscriptionResponse]
+    """Ends a subscription at the provider, or takes a coming end back. Called by subscription.
+
+    Errors: as ChangeSubscription.
+    """
+    RefundCheckout: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.RefundCheckoutRequest, _payments_service_pb2.RefundCheckoutResponse]
+    """Gives back what a checkout was paid with, and ends the subscription that it began. Safe to
+    repeat. Called by subscription.
+
+    Errors: NOT_FOUND `UNKNOWN_CHECKOUT`; FAILED_PRECONDITION `NOTHING_TO_REFUND`; the provider's as
+    above.
+    """
 
 @_typing.type_check_only
 class PaymentsServiceAsyncStub(PaymentsServiceStub):
@@ -82,6 +123,47 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     take effect once.
 
     Errors: NOT_FOUND `UNKNOWN_EVENT`; INVALID_ARGUMENT `IDEMPOTENCY_KEY_REUSED`.
+    """
+    CreateCheckout: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.CreateCheckoutRequest, _payments_service_pb2.CreateCheckoutResponse]  # type: ignore[assignment]
+    """Makes a hosted payment page for an account, and the provider's customer if it has none yet.
+    While the account's last page is open and was made for the same, that page is given back; one
+    that was made for something else is shut first. Called by subscription.
+
+    Errors: INVALID_ARGUMENT (account, items, URLs, expiry), `IDEMPOTENCY_KEY_REUSED`,
+    `PROMOTION_CODE_INVALID`; FAILED_PRECONDITION `CHECKOUT_COMPLETED` (the open page was paid a
+    moment ago), `QUOTE_MISMATCH` (the provider's subtotal is not the quote's; the page is shut),
+    `PROVIDER_OFF`, `PROVIDER_KEY_NOT_VERIFIED`; UNAVAILABLE `PROVIDER_UNREACHABLE`; ABORTED (the
+    same is under way in another call).
+    """
+    GetCheckout: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.GetCheckoutRequest, _payments_service_pb2.GetCheckoutResponse]  # type: ignore[assignment]
+    """A page of ours as the provider has it now. Called by subscription.
+
+    Errors: NOT_FOUND `UNKNOWN_CHECKOUT`, also for another account's; the provider's as above.
+    """
+    CreatePortalSession: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.CreatePortalSessionRequest, _payments_service_pb2.CreatePortalSessionResponse]  # type: ignore[assignment]
+    """Opens the provider's portal for an account's customer. Called by subscription.
+
+    Errors: FAILED_PRECONDITION `NO_CUSTOMER`; the provider's as above.
+    """
+    ChangeSubscription: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.ChangeSubscriptionRequest, _payments_service_pb2.ChangeSubscriptionResponse]  # type: ignore[assignment]
+    """Changes what a subscription at the provider is billed for; the provider prorates. Called by
+    subscription.
+
+    Errors: INVALID_ARGUMENT (items), `IDEMPOTENCY_KEY_REUSED`; NOT_FOUND `UNKNOWN_SUBSCRIPTION`
+    (the provider shows none, or one of another customer); FAILED_PRECONDITION `SUBSCRIPTION_OVER`; the provider's as
+    above, and `PAYMENT_DECLINED` (metadata: code, the provider's stable word).
+    """
+    EndSubscription: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.EndSubscriptionRequest, _payments_service_pb2.EndSubscriptionResponse]  # type: ignore[assignment]
+    """Ends a subscription at the provider, or takes a coming end back. Called by subscription.
+
+    Errors: as ChangeSubscription.
+    """
+    RefundCheckout: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.RefundCheckoutRequest, _payments_service_pb2.RefundCheckoutResponse]  # type: ignore[assignment]
+    """Gives back what a checkout was paid with, and ends the subscription that it began. Safe to
+    repeat. Called by subscription.
+
+    Errors: NOT_FOUND `UNKNOWN_CHECKOUT`; FAILED_PRECONDITION `NOTHING_TO_REFUND`; the provider's as
+    above.
     """
 
 class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -131,6 +213,83 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         take effect once.
 
         Errors: NOT_FOUND `UNKNOWN_EVENT`; INVALID_ARGUMENT `IDEMPOTENCY_KEY_REUSED`.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateCheckout(
+        self,
+        request: _payments_service_pb2.CreateCheckoutRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.CreateCheckoutResponse, _abc.Awaitable[_payments_service_pb2.CreateCheckoutResponse]]:
+        """Makes a hosted payment page for an account, and the provider's customer if it has none yet.
+        While the account's last page is open and was made for the same, that page is given back; one
+        that was made for something else is shut first. Called by subscription.
+
+        Errors: INVALID_ARGUMENT (account, items, URLs, expiry), `IDEMPOTENCY_KEY_REUSED`,
+        `PROMOTION_CODE_INVALID`; FAILED_PRECONDITION `CHECKOUT_COMPLETED` (the open page was paid a
+        moment ago), `QUOTE_MISMATCH` (the provider's subtotal is not the quote's; the page is shut),
+        `PROVIDER_OFF`, `PROVIDER_KEY_NOT_VERIFIED`; UNAVAILABLE `PROVIDER_UNREACHABLE`; ABORTED (the
+        same is under way in another call).
+        """
+
+    @_abc_1.abstractmethod
+    def GetCheckout(
+        self,
+        request: _payments_service_pb2.GetCheckoutRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.GetCheckoutResponse, _abc.Awaitable[_payments_service_pb2.GetCheckoutResponse]]:
+        """A page of ours as the provider has it now. Called by subscription.
+
+        Errors: NOT_FOUND `UNKNOWN_CHECKOUT`, also for another account's; the provider's as above.
+        """
+
+    @_abc_1.abstractmethod
+    def CreatePortalSession(
+        self,
+        request: _payments_service_pb2.CreatePortalSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.CreatePortalSessionResponse, _abc.Awaitable[_payments_service_pb2.CreatePortalSessionResponse]]:
+        """Opens the provider's portal for an account's customer. Called by subscription.
+
+        Errors: FAILED_PRECONDITION `NO_CUSTOMER`; the provider's as above.
+        """
+
+    @_abc_1.abstractmethod
+    def ChangeSubscription(
+        self,
+        request: _payments_service_pb2.ChangeSubscriptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.ChangeSubscriptionResponse, _abc.Awaitable[_payments_service_pb2.ChangeSubscriptionResponse]]:
+        """Changes what a subscription at the provider is billed for; the provider prorates. Called by
+        subscription.
+
+        Errors: INVALID_ARGUMENT (items), `IDEMPOTENCY_KEY_REUSED`; NOT_FOUND `UNKNOWN_SUBSCRIPTION`
+        (the provider shows none, or one of another customer); FAILED_PRECONDITION `SUBSCRIPTION_OVER`; the provider's as
+        above, and `PAYMENT_DECLINED` (metadata: code, the provider's stable word).
+        """
+
+    @_abc_1.abstractmethod
+    def EndSubscription(
+        self,
+        request: _payments_service_pb2.EndSubscriptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.EndSubscriptionResponse, _abc.Awaitable[_payments_service_pb2.EndSubscriptionResponse]]:
+        """Ends a subscription at the provider, or takes a coming end back. Called by subscription.
+
+        Errors: as ChangeSubscription.
+        """
+
+    @_abc_1.abstractmethod
+    def RefundCheckout(
+        self,
+        request: _payments_service_pb2.RefundCheckoutRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.RefundCheckoutResponse, _abc.Awaitable[_payments_service_pb2.RefundCheckoutResponse]]:
+        """Gives back what a checkout was paid with, and ends the subscription that it began. Safe to
+        repeat. Called by subscription.
+
+        Errors: NOT_FOUND `UNKNOWN_CHECKOUT`; FAILED_PRECONDITION `NOTHING_TO_REFUND`; the provider's as
+        above.
         """
 
 def add_PaymentsServiceServicer_to_server(servicer: PaymentsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

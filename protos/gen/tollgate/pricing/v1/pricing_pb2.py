@@ -27,7 +27,7 @@ from tollgate.common.v1 import capacity_pb2 as tollgate_dot_common_dot_v1_dot_ca
 from tollgate.common.v1 import money_pb2 as tollgate_dot_common_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tollgate/pricing/v1/pricing.proto\x12\x13tollgate.pricing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tollgate/common/v1/capacity.proto\x1a\x1etollgate/common/v1/money.proto\"\xa9\x01\n\x07\x43\x61talog\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x31\n\ractivate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12(\n foreign_checkout_creates_account\x18\x05 \x01(\x08\x12\r\n\x05\x65rror\x18\x06 \x01(\t\"\xe3\x01\n\x05Price\x12)\n\x06\x61mount\x18\x01 \x01(\x0b\x32\x19.tollgate.common.v1.Money\x12/\n\x08interval\x18\x02 \x01(\x0e\x32\x1d.tollgate.pricing.v1.Interval\x12G\n\x0fprovider_prices\x18\x03 \x03(\x0b\x32..tollgate.pricing.v1.Price.ProviderPricesEntry\x1a\x35\n\x13ProviderPricesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb1\x03\n\x04Plan\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0f\x63\x61talog_version\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0c\n\x04tier\x18\x05 \x01(\t\x12*\n\x06prices\x18\x06 \x03(\x0b\x32\x1a.tollgate.pricing.v1.Price\x12\x10\n\x08\x66\x65\x61tures\x18\x07 \x03(\t\x12\x0f\n\x07\x63redits\x18\x08 \x01(\x03\x12\x30\n\nprovisions\x18\t \x01(\x0b\x32\x1c.tollgate.common.v1.Capacity\x12\x31\n\ton_unpaid\x18\n \x01(\x0e\x32\x1e.tollgate.pricing.v1.EndPolicy\x12.\n\x06on_end\x18\x0b \x01(\x0e\x32\x1e.tollgate.pricing.v1.EndPolicy\x12\x19\n\x11retention_seconds\x18\x0c \x01(\x03\x12\x0b\n\x03pin\x18\r \x01(\x08\x12\x13\n\x0brecommended\x18\x0e \x01(\x08\x12\x14\n\x0cself_service\x18\x0f \x01(\x08\x12\x12\n\nhighlights\x18\x10 \x03(\t\"\x8e\x02\n\x05\x41\x64\x64on\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0f\x63\x61talog_version\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12*\n\x06prices\x18\x05 \x03(\x0b\x32\x1a.tollgate.pricing.v1.Price\x12\x32\n\x04\x61\x64\x64s\x18\x06 \x03(\x0b\x32$.tollgate.pricing.v1.Addon.AddsEntry\x12\x14\n\x0cself_service\x18\x07 \x01(\x08\x12\x10\n\x08\x64isabled\x18\x08 \x01(\x08\x1a+\n\tAddsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"0\n\rAddonQuantity\x12\r\n\x05\x61\x64\x64on\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x05*^\n\x08Interval\x12\x18\n\x14INTERVAL_UNSPECIFIED\x10\x00\x12\x11\n\rINTERVAL_ONCE\x10\x01\x12\x12\n\x0eINTERVAL_MONTH\x10\x02\x12\x11\n\rINTERVAL_YEAR\x10\x03*w\n\tEndPolicy\x12\x1a\n\x16\x45ND_POLICY_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45ND_POLICY_FREE\x10\x01\x12\"\n\x1e\x45ND_POLICY_SUSPEND_THEN_CANCEL\x10\x02\x12\x15\n\x11\x45ND_POLICY_DELETE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tollgate/pricing/v1/pricing.proto\x12\x13tollgate.pricing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tollgate/common/v1/capacity.proto\x1a\x1etollgate/common/v1/money.proto\"\xbc\x01\n\x07\x43\x61talog\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x31\n\ractivate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12(\n foreign_checkout_creates_account\x18\x05 \x01(\x08\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12\x11\n\tfree_plan\x18\x07 \x01(\t\"\xe3\x01\n\x05Price\x12)\n\x06\x61mount\x18\x01 \x01(\x0b\x32\x19.tollgate.common.v1.Money\x12/\n\x08interval\x18\x02 \x01(\x0e\x32\x1d.tollgate.pricing.v1.Interval\x12G\n\x0fprovider_prices\x18\x03 \x03(\x0b\x32..tollgate.pricing.v1.Price.ProviderPricesEntry\x1a\x35\n\x13ProviderPricesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xc5\x03\n\x04Plan\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0f\x63\x61talog_version\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0c\n\x04tier\x18\x05 \x01(\t\x12*\n\x06prices\x18\x06 \x03(\x0b\x32\x1a.tollgate.pricing.v1.Price\x12\x10\n\x08\x66\x65\x61tures\x18\x07 \x03(\t\x12\x0f\n\x07\x63redits\x18\x08 \x01(\x03\x12\x30\n\nprovisions\x18\t \x01(\x0b\x32\x1c.tollgate.common.v1.Capacity\x12\x31\n\ton_unpaid\x18\n \x01(\x0e\x32\x1e.tollgate.pricing.v1.EndPolicy\x12.\n\x06on_end\x18\x0b \x01(\x0e\x32\x1e.tollgate.pricing.v1.EndPolicy\x12\x19\n\x11retention_seconds\x18\x0c \x01(\x03\x12\x0b\n\x03pin\x18\r \x01(\x08\x12\x13\n\x0brecommended\x18\x0e \x01(\x08\x12\x14\n\x0cself_service\x18\x0f \x01(\x08\x12\x12\n\nhighlights\x18\x10 \x03(\t\x12\x12\n\ntrial_days\x18\x11 \x01(\x05\"\x8e\x02\n\x05\x41\x64\x64on\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0f\x63\x61talog_version\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12*\n\x06prices\x18\x05 \x03(\x0b\x32\x1a.tollgate.pricing.v1.Price\x12\x32\n\x04\x61\x64\x64s\x18\x06 \x03(\x0b\x32$.tollgate.pricing.v1.Addon.AddsEntry\x12\x14\n\x0cself_service\x18\x07 \x01(\x08\x12\x10\n\x08\x64isabled\x18\x08 \x01(\x08\x1a+\n\tAddsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"0\n\rAddonQuantity\x12\r\n\x05\x61\x64\x64on\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x05\"\\\n\x0cResourceSpec\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0b\n\x03\x63pu\x18\x02 \x01(\t\x12\x0e\n\x06memory\x18\x03 \x01(\t\x12\x0f\n\x07storage\x18\x04 \x01(\t\x12\x10\n\x08replicas\x18\x05 \x01(\x05\"\x91\x01\n\nDeployment\x12\x34\n\tresources\x18\x01 \x03(\x0b\x32!.tollgate.pricing.v1.ResourceSpec\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x16\n\x0e\x64uration_hours\x18\x03 \x01(\t\x12\x13\n\x0b\x62\x61\x63kup_plan\x18\x04 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\t\"t\n\x08\x43ostPart\x12\x11\n\tcomponent\x18\x01 \x01(\t\x12)\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x19.tollgate.common.v1.Money\x12*\n\x07monthly\x18\x03 \x01(\x0b\x32\x19.tollgate.common.v1.Money\"\xb0\x01\n\x0cResourceCost\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0c\n\x04type\x18\x02 \x01(\t\x12,\n\x05parts\x18\x03 \x03(\x0b\x32\x1d.tollgate.pricing.v1.CostPart\x12)\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x19.tollgate.common.v1.Money\x12*\n\x07monthly\x18\x05 \x01(\x0b\x32\x19.tollgate.common.v1.Money\"\xf0\x01\n\x04\x43ost\x12(\n\x05total\x18\x01 \x01(\x0b\x32\x19.tollgate.common.v1.Money\x12*\n\x07monthly\x18\x02 \x01(\x0b\x32\x19.tollgate.common.v1.Money\x12\x34\n\tresources\x18\x03 \x03(\x0b\x32!.tollgate.pricing.v1.ResourceCost\x12\x31\n\ncomponents\x18\x04 \x03(\x0b\x32\x1d.tollgate.pricing.v1.CostPart\x12\x0e\n\x06region\x18\x05 \x01(\t\x12\x19\n\x11rate_card_version\x18\x06 \x01(\t\"\xd6\x03\n\x05Quote\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12/\n\x05state\x18\x03 \x01(\x0e\x32 .tollgate.pricing.v1.Quote.State\x12)\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x19.tollgate.common.v1.Money\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10payment_required\x18\x07 \x01(\x08\x12\r\n\x05taker\x18\x08 \x01(\t\x12:\n\ndeployment\x18\t \x01(\x0b\x32$.tollgate.pricing.v1.DeploymentQuoteH\x00\x12.\n\x04plan\x18\n \x01(\x0b\x32\x1e.tollgate.pricing.v1.PlanQuoteH\x00\"R\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x0f\n\x0bSTATE_TAKEN\x10\x02\x12\x11\n\rSTATE_EXPIRED\x10\x03\x42\t\n\x07subject\"o\n\x0f\x44\x65ploymentQuote\x12\x33\n\ndeployment\x18\x01 \x01(\x0b\x32\x1f.tollgate.pricing.v1.Deployment\x12\'\n\x04\x63ost\x18\x02 \x01(\x0b\x32\x19.tollgate.pricing.v1.Cost\"\xda\x01\n\tPlanQuote\x12\x0c\n\x04plan\x18\x01 \x01(\t\x12\x17\n\x0f\x63\x61talog_version\x18\x02 \x01(\t\x12\x32\n\x06\x61\x64\x64ons\x18\x03 \x03(\x0b\x32\".tollgate.pricing.v1.AddonQuantity\x12/\n\x08interval\x18\x04 \x01(\x0e\x32\x1d.tollgate.pricing.v1.Interval\x12-\n\x05lines\x18\x05 \x03(\x0b\x32\x1e.tollgate.pricing.v1.QuoteLine\x12\x12\n\ntrial_days\x18\x06 \x01(\x05\"\xdb\x01\n\tQuoteLine\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12K\n\x0fprovider_prices\x18\x02 \x03(\x0b\x32\x32.tollgate.pricing.v1.QuoteLine.ProviderPricesEntry\x12\x10\n\x08quantity\x18\x03 \x01(\x05\x12\'\n\x04unit\x18\x04 \x01(\x0b\x32\x19.tollgate.common.v1.Money\x1a\x35\n\x13ProviderPricesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*^\n\x08Interval\x12\x18\n\x14INTERVAL_UNSPECIFIED\x10\x00\x12\x11\n\rINTERVAL_ONCE\x10\x01\x12\x12\n\x0eINTERVAL_MONTH\x10\x02\x12\x11\n\rINTERVAL_YEAR\x10\x03*w\n\tEndPolicy\x12\x1a\n\x16\x45ND_POLICY_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45ND_POLICY_FREE\x10\x01\x12\"\n\x1e\x45ND_POLICY_SUSPEND_THEN_CANCEL\x10\x02\x12\x15\n\x11\x45ND_POLICY_DELETE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,22 +38,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRICE_PROVIDERPRICESENTRY']._serialized_options = b'8\001'
   _globals['_ADDON_ADDSENTRY']._loaded_options = None
   _globals['_ADDON_ADDSENTRY']._serialized_options = b'8\001'
-  _globals['_INTERVAL']._serialized_start=1319
-  _globals['_INTERVAL']._serialized_end=1413
-  _globals['_ENDPOLICY']._serialized_start=1415
-  _globals['_ENDPOLICY']._serialized_end=1534
+  _globals['_QUOTELINE_PROVIDERPRICESENTRY']._loaded_options = None
+  _globals['_QUOTELINE_PROVIDERPRICESENTRY']._serialized_options = b'8\001'
+  _globals['_INTERVAL']._serialized_start=3169
+  _globals['_INTERVAL']._serialized_end=3263
+  _globals['_ENDPOLICY']._serialized_start=3265
+  _globals['_ENDPOLICY']._serialized_end=3384
   _globals['_CATALOG']._serialized_start=159
-  _globals['_CATALOG']._serialized_end=328
-  _globals['_PRICE']._serialized_start=331
-  _globals['_PRICE']._serialized_end=558
-  _globals['_PRICE_PROVIDERPRICESENTRY']._serialized_start=505
-  _globals['_PRICE_PROVIDERPRICESENTRY']._serialized_end=558
-  _globals['_PLAN']._serialized_start=561
-  _globals['_PLAN']._serialized_end=994
-  _globals['_ADDON']._serialized_start=997
-  _globals['_ADDON']._serialized_end=1267
-  _globals['_ADDON_ADDSENTRY']._serialized_start=1224
-  _globals['_ADDON_ADDSENTRY']._serialized_end=1267
-  _globals['_ADDONQUANTITY']._serialized_start=1269
-  _globals['_ADDONQUANTITY']._serialized_end=1317
+  _globals['_CATALOG']._serialized_end=347
+  _globals['_PRICE']._serialized_start=350
+  _globals['_PRICE']._serialized_end=577
+  _globals['_PRICE_PROVIDERPRICESENTRY']._serialized_start=524
+  _globals['_PRICE_PROVIDERPRICESENTRY']._serialized_end=577
+  _globals['_PLAN']._serialized_start=580
+  _globals['_PLAN']._serialized_end=1033
+  _globals['_ADDON']._serialized_start=1036
+  _globals['_ADDON']._serialized_end=1306
+  _globals['_ADDON_ADDSENTRY']._serialized_start=1263
+  _globals['_ADDON_ADDSENTRY']._serialized_end=1306
+  _globals['_ADDONQUANTITY']._serialized_start=1308
+  _globals['_ADDONQUANTITY']._serialized_end=1356
+  _globals['_RESOURCESPEC']._serialized_start=1358
+  _globals['_RESOURCESPEC']._serialized_end=1450
+  _globals['_DEPLOYMENT']._serialized_start=1453
+  _globals['_DEPLOYMENT']._serialized_end=1598
+  _globals['_COSTPART']._serialized_start=1600
+  _globals['_COSTPART']._serialized_end=1716
+  _globals['_RESOURCECOST']._serialized_start=1719
+  _globals['_RESOURCECOST']._serialized_end=1895
+  _globals['_COST']._serialized_start=1898
+  _globals['_COST']._serialized_end=2138
+  _globals['_QUOTE']._serialized_start=2141
+  _globals['_QUOTE']._serialized_end=2611
+  _globals['_QUOTE_STATE']._serialized_start=2518
+  _globals['_QUOTE_STATE']._serialized_end=2600
+  _globals['_DEPLOYMENTQUOTE']._serialized_start=2613
+  _globals['_DEPLOYMENTQUOTE']._serialized_end=2724
+  _globals['_PLANQUOTE']._serialized_start=2727
+  _globals['_PLANQUOTE']._serialized_end=2945
+  _globals['_QUOTELINE']._serialized_start=2948
+  _globals['_QUOTELINE']._serialized_end=3167
+  _globals['_QUOTELINE_PROVIDERPRICESENTRY']._serialized_start=524
+  _globals['_QUOTELINE_PROVIDERPRICESENTRY']._serialized_end=577
 # @@protoc_insertion_point(module_scope)

@@ -94,6 +94,7 @@ class Catalog(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     FOREIGN_CHECKOUT_CREATES_ACCOUNT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    FREE_PLAN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The catalog's id, such as "sessions"."""
     version: _builtins.str
@@ -106,6 +107,8 @@ class Catalog(_message.Message):
     """
     error: _builtins.str
     """Why the newest content of the catalog's source is not in force, if it is not: file, line, key."""
+    free_plan: _builtins.str
+    """"<catalog>/<plan>" that everybody holds who pays for none; empty for none."""
     @_builtins.property
     def activate_time(self) -> _timestamp_pb2.Timestamp:
         """When this version became the active one."""
@@ -119,10 +122,11 @@ class Catalog(_message.Message):
         description: _builtins.str = ...,
         foreign_checkout_creates_account: _builtins.bool = ...,
         error: _builtins.str = ...,
+        free_plan: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["activate_time", b"activate_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activate_time", b"activate_time", "description", b"description", "error", b"error", "foreign_checkout_creates_account", b"foreign_checkout_creates_account", "name", b"name", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activate_time", b"activate_time", "description", b"description", "error", b"error", "foreign_checkout_creates_account", b"foreign_checkout_creates_account", "free_plan", b"free_plan", "name", b"name", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -204,6 +208,7 @@ class Plan(_message.Message):
     RECOMMENDED_FIELD_NUMBER: _builtins.int
     SELF_SERVICE_FIELD_NUMBER: _builtins.int
     HIGHLIGHTS_FIELD_NUMBER: _builtins.int
+    TRIAL_DAYS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"<catalog>/<plan>", unique over all catalogs."""
     catalog_version: _builtins.str
@@ -228,6 +233,8 @@ class Plan(_message.Message):
     """Shown first."""
     self_service: _builtins.bool
     """Offered to customers; an assigned plan that is not offered stays valid."""
+    trial_days: _builtins.int
+    """Days of trial that the plan begins with, on request; 0 for none."""
     @_builtins.property
     def prices(self) -> _containers.RepeatedCompositeFieldContainer[Global___Price]:
         """Prices; none for a plan that costs nothing or is sold by hand."""
@@ -263,10 +270,11 @@ class Plan(_message.Message):
         recommended: _builtins.bool = ...,
         self_service: _builtins.bool = ...,
         highlights: _abc.Iterable[_builtins.str] | None = ...,
+        trial_days: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["provisions", b"provisions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog_version", b"catalog_version", "credits", b"credits", "description", b"description", "display_name", b"display_name", "features", b"features", "highlights", b"highlights", "name", b"name", "on_end", b"on_end", "on_unpaid", b"on_unpaid", "pin", b"pin", "prices", b"prices", "provisions", b"provisions", "recommended", b"recommended", "retention_seconds", b"retention_seconds", "self_service", b"self_service", "tier", b"tier"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog_version", b"catalog_version", "credits", b"credits", "description", b"description", "display_name", b"display_name", "features", b"features", "highlights", b"highlights", "name", b"name", "on_end", b"on_end", "on_unpaid", b"on_unpaid", "pin", b"pin", "prices", b"prices", "provisions", b"provisions", "recommended", b"recommended", "retention_seconds", b"retention_seconds", "self_service", b"self_service", "tier", b"tier", "trial_days", b"trial_days"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -371,3 +379,446 @@ class AddonQuantity(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AddonQuantity: _TypeAlias = AddonQuantity  # noqa: Y015
+
+@_typing.final
+class ResourceSpec(_message.Message):
+    """One resource of a deployment, as it is billed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    CPU_FIELD_NUMBER: _builtins.int
+    MEMORY_FIELD_NUMBER: _builtins.int
+    STORAGE_FIELD_NUMBER: _builtins.int
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    """What it is, such as "wordpress"; decides the threshold above which payment is required."""
+    cpu: _builtins.str
+    """Cores of one replica: a number or a Kubernetes quantity ("2", "500m"). Empty for 0."""
+    memory: _builtins.str
+    """Memory of one replica: a bare number is GiB, a suffix means what it says. Empty for 0."""
+    storage: _builtins.str
+    """Storage of one replica, as memory. Empty for 0."""
+    replicas: _builtins.int
+    """How many of it, 1 to 1000; 0 for 1."""
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        cpu: _builtins.str = ...,
+        memory: _builtins.str = ...,
+        storage: _builtins.str = ...,
+        replicas: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu", b"cpu", "memory", b"memory", "replicas", b"replicas", "storage", b"storage", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResourceSpec: _TypeAlias = ResourceSpec  # noqa: Y015
+
+@_typing.final
+class Deployment(_message.Message):
+    """What a price is asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCES_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    DURATION_HOURS_FIELD_NUMBER: _builtins.int
+    BACKUP_PLAN_FIELD_NUMBER: _builtins.int
+    FEATURES_FIELD_NUMBER: _builtins.int
+    region: _builtins.str
+    """A region of the rate card; empty for its default."""
+    duration_hours: _builtins.str
+    """How long, in hours: a decimal above 0 and at most 87,600 (ten years). Empty for one month of
+    the rate card.
+    """
+    backup_plan: _builtins.str
+    """A backup plan of the rate card: none, basic, premium. Empty for none."""
+    @_builtins.property
+    def resources(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResourceSpec]:
+        """1 to 1000."""
+
+    @_builtins.property
+    def features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Features of the rate card, each once: monitoring, logging, ssl, load-balancer."""
+
+    def __init__(
+        self,
+        *,
+        resources: _abc.Iterable[Global___ResourceSpec] | None = ...,
+        region: _builtins.str = ...,
+        duration_hours: _builtins.str = ...,
+        backup_plan: _builtins.str = ...,
+        features: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_plan", b"backup_plan", "duration_hours", b"duration_hours", "features", b"features", "region", b"region", "resources", b"resources"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Deployment: _TypeAlias = Deployment  # noqa: Y015
+
+@_typing.final
+class CostPart(_message.Message):
+    """What one component costs: for the duration, and for one month."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPONENT_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    MONTHLY_FIELD_NUMBER: _builtins.int
+    component: _builtins.str
+    """cpu, memory, storage, backup, or the name of a feature."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """For the duration. Parts add up to the whole, to the smallest unit."""
+
+    @_builtins.property
+    def monthly(self) -> _money_pb2.Money:
+        """For one month."""
+
+    def __init__(
+        self,
+        *,
+        component: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        monthly: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "monthly", b"monthly"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "component", b"component", "monthly", b"monthly"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CostPart: _TypeAlias = CostPart  # noqa: Y015
+
+@_typing.final
+class ResourceCost(_message.Message):
+    """What one resource costs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    MONTHLY_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """Its place in the deployment, from 0."""
+    type: _builtins.str
+    """What it is."""
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___CostPart]:
+        """cpu, memory, storage and backup."""
+
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """Their sum for the duration."""
+
+    @_builtins.property
+    def monthly(self) -> _money_pb2.Money:
+        """Their sum for one month."""
+
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        type: _builtins.str = ...,
+        parts: _abc.Iterable[Global___CostPart] | None = ...,
+        amount: _money_pb2.Money | None = ...,
+        monthly: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "monthly", b"monthly"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "index", b"index", "monthly", b"monthly", "parts", b"parts", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResourceCost: _TypeAlias = ResourceCost  # noqa: Y015
+
+@_typing.final
+class Cost(_message.Message):
+    """What a deployment costs. Rounded once, half to even; the parts add up to the total."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_FIELD_NUMBER: _builtins.int
+    MONTHLY_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
+    COMPONENTS_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    RATE_CARD_VERSION_FIELD_NUMBER: _builtins.int
+    region: _builtins.str
+    """The region that was used."""
+    rate_card_version: _builtins.str
+    """Version of the rate card that was used."""
+    @_builtins.property
+    def total(self) -> _money_pb2.Money:
+        """For the duration."""
+
+    @_builtins.property
+    def monthly(self) -> _money_pb2.Money:
+        """For one month of the rate card."""
+
+    @_builtins.property
+    def resources(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResourceCost]:
+        """By resource, in the order of the deployment."""
+
+    @_builtins.property
+    def components(self) -> _containers.RepeatedCompositeFieldContainer[Global___CostPart]:
+        """By component over all resources, and the flat features."""
+
+    def __init__(
+        self,
+        *,
+        total: _money_pb2.Money | None = ...,
+        monthly: _money_pb2.Money | None = ...,
+        resources: _abc.Iterable[Global___ResourceCost] | None = ...,
+        components: _abc.Iterable[Global___CostPart] | None = ...,
+        region: _builtins.str = ...,
+        rate_card_version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["monthly", b"monthly", "total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["components", b"components", "monthly", b"monthly", "rate_card_version", b"rate_card_version", "region", b"region", "resources", b"resources", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Cost: _TypeAlias = Cost  # noqa: Y015
+
+@_typing.final
+class Quote(_message.Message):
+    """A price that was promised: stored, never changed, taken at most once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Quote._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: Quote._State.ValueType  # 0
+        """Never sent."""
+        STATE_OPEN: Quote._State.ValueType  # 1
+        """May be taken until it expires."""
+        STATE_TAKEN: Quote._State.ValueType  # 2
+        """Taken."""
+        STATE_EXPIRED: Quote._State.ValueType  # 3
+        """Its time is over."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """Where a quote stands."""
+
+    STATE_UNSPECIFIED: Quote.State.ValueType  # 0
+    """Never sent."""
+    STATE_OPEN: Quote.State.ValueType  # 1
+    """May be taken until it expires."""
+    STATE_TAKEN: Quote.State.ValueType  # 2
+    """Taken."""
+    STATE_EXPIRED: Quote.State.ValueType  # 3
+    """Its time is over."""
+
+    NAME_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    PAYMENT_REQUIRED_FIELD_NUMBER: _builtins.int
+    TAKER_FIELD_NUMBER: _builtins.int
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"quo_…"."""
+    owner: _builtins.str
+    """Whom it was given to: an account, "acc_…", or, before there is one, the person's subject."""
+    state: Global___Quote.State.ValueType
+    """Where it stands."""
+    payment_required: _builtins.bool
+    """Whether it has to be paid before it is provisioned: the greater of total and monthly cost, with
+    the owner's unpaid resources of the type, is above the type's threshold.
+    """
+    taker: _builtins.str
+    """What took it: an operation of payments, or a resource of the provisioner. Empty while nothing."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """What has to be paid now, before tax and discount."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was given."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when it may be taken."""
+
+    @_builtins.property
+    def deployment(self) -> Global___DeploymentQuote:
+        """Resources of a deployment."""
+
+    @_builtins.property
+    def plan(self) -> Global___PlanQuote:
+        """A plan with add-ons."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        state: Global___Quote.State.ValueType = ...,
+        amount: _money_pb2.Money | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        payment_required: _builtins.bool = ...,
+        taker: _builtins.str = ...,
+        deployment: Global___DeploymentQuote | None = ...,
+        plan: Global___PlanQuote | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time", "deployment", b"deployment", "expire_time", b"expire_time", "plan", b"plan", "subject", b"subject"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time", "deployment", b"deployment", "expire_time", b"expire_time", "name", b"name", "owner", b"owner", "payment_required", b"payment_required", "plan", b"plan", "state", b"state", "subject", b"subject", "taker", b"taker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["deployment", "plan"]  # noqa: Y015
+    _WhichOneofArgType_subject: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_subject) -> _WhichOneofReturnType_subject | None: ...
+
+Global___Quote: _TypeAlias = Quote  # noqa: Y015
+
+@_typing.final
+class DeploymentQuote(_message.Message):
+    """A deployment that was priced."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deployment(self) -> Global___Deployment:
+        """What was asked for."""
+
+    @_builtins.property
+    def cost(self) -> Global___Cost:
+        """What it costs."""
+
+    def __init__(
+        self,
+        *,
+        deployment: Global___Deployment | None = ...,
+        cost: Global___Cost | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "deployment", b"deployment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "deployment", b"deployment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeploymentQuote: _TypeAlias = DeploymentQuote  # noqa: Y015
+
+@_typing.final
+class PlanQuote(_message.Message):
+    """A plan that was priced."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    CATALOG_VERSION_FIELD_NUMBER: _builtins.int
+    ADDONS_FIELD_NUMBER: _builtins.int
+    INTERVAL_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    TRIAL_DAYS_FIELD_NUMBER: _builtins.int
+    plan: _builtins.str
+    """"<catalog>/<plan>"."""
+    catalog_version: _builtins.str
+    """Version of the catalog that the prices are of."""
+    interval: Global___Interval.ValueType
+    """How often it is charged."""
+    trial_days: _builtins.int
+    """Days of trial before the first charge; 0 for none."""
+    @_builtins.property
+    def addons(self) -> _containers.RepeatedCompositeFieldContainer[Global___AddonQuantity]:
+        """What is added, by name."""
+
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___QuoteLine]:
+        """The plan first, then the add-ons by name."""
+
+    def __init__(
+        self,
+        *,
+        plan: _builtins.str = ...,
+        catalog_version: _builtins.str = ...,
+        addons: _abc.Iterable[Global___AddonQuantity] | None = ...,
+        interval: Global___Interval.ValueType = ...,
+        lines: _abc.Iterable[Global___QuoteLine] | None = ...,
+        trial_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addons", b"addons", "catalog_version", b"catalog_version", "interval", b"interval", "lines", b"lines", "plan", b"plan", "trial_days", b"trial_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanQuote: _TypeAlias = PlanQuote  # noqa: Y015
+
+@_typing.final
+class QuoteLine(_message.Message):
+    """One line of a plan's quote."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ProviderPricesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    PROVIDER_PRICES_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """Name of the plan or add-on."""
+    quantity: _builtins.int
+    """How many, from 1."""
+    @_builtins.property
+    def provider_prices(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The payment providers' price ids by provider name."""
+
+    @_builtins.property
+    def unit(self) -> _money_pb2.Money:
+        """The price of one."""
+
+    def __init__(
+        self,
+        *,
+        subject: _builtins.str = ...,
+        provider_prices: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        quantity: _builtins.int = ...,
+        unit: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["unit", b"unit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["provider_prices", b"provider_prices", "quantity", b"quantity", "subject", b"subject", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuoteLine: _TypeAlias = QuoteLine  # noqa: Y015

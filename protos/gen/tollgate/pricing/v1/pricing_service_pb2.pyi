@@ -394,3 +394,261 @@ class ExpandCapacityResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExpandCapacityResponse: _TypeAlias = ExpandCapacityResponse  # noqa: Y015
+
+@_typing.final
+class CalculatePriceRequest(_message.Message):
+    """Asks for a price."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deployment(self) -> _pricing_pb2.Deployment:
+        """What is to be priced."""
+
+    def __init__(
+        self,
+        *,
+        deployment: _pricing_pb2.Deployment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CalculatePriceRequest: _TypeAlias = CalculatePriceRequest  # noqa: Y015
+
+@_typing.final
+class CalculatePriceResponse(_message.Message):
+    """The price."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COST_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def cost(self) -> _pricing_pb2.Cost:
+        """What it costs."""
+
+    def __init__(
+        self,
+        *,
+        cost: _pricing_pb2.Cost | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CalculatePriceResponse: _TypeAlias = CalculatePriceResponse  # noqa: Y015
+
+@_typing.final
+class CreateQuoteRequest(_message.Message):
+    """Asks for a quote."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: _builtins.int
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    LIFETIME_SECONDS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    """Whom it is for: an account, or the person's subject; empty for the person who asks."""
+    lifetime_seconds: _builtins.int
+    """How long it may be taken, 60 to 604,800 seconds; 0 for the rate card's own (an hour)."""
+    request_id: _builtins.str
+    """Idempotency key, at most 255 characters; empty is a new operation."""
+    @_builtins.property
+    def deployment(self) -> _pricing_pb2.Deployment:
+        """Resources of a deployment."""
+
+    @_builtins.property
+    def plan(self) -> Global___PlanSelection:
+        """A plan with add-ons."""
+
+    def __init__(
+        self,
+        *,
+        owner: _builtins.str = ...,
+        deployment: _pricing_pb2.Deployment | None = ...,
+        plan: Global___PlanSelection | None = ...,
+        lifetime_seconds: _builtins.int = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "plan", b"plan", "subject", b"subject"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "lifetime_seconds", b"lifetime_seconds", "owner", b"owner", "plan", b"plan", "request_id", b"request_id", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["deployment", "plan"]  # noqa: Y015
+    _WhichOneofArgType_subject: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_subject) -> _WhichOneofReturnType_subject | None: ...
+
+Global___CreateQuoteRequest: _TypeAlias = CreateQuoteRequest  # noqa: Y015
+
+@_typing.final
+class PlanSelection(_message.Message):
+    """A plan with add-ons, and how it is paid."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    ADDONS_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    INTERVAL_FIELD_NUMBER: _builtins.int
+    TRIAL_FIELD_NUMBER: _builtins.int
+    plan: _builtins.str
+    """"<catalog>/<plan>"."""
+    currency: _builtins.str
+    """ISO 4217 code in lower case; empty for the currency of the plan's first price."""
+    interval: _pricing_pb2.Interval.ValueType
+    """Not set for a month."""
+    trial: _builtins.bool
+    """With the plan's trial."""
+    @_builtins.property
+    def addons(self) -> _containers.RepeatedCompositeFieldContainer[_pricing_pb2.AddonQuantity]:
+        """At most 20, each add-on once, with quantities of 1 to 1000."""
+
+    def __init__(
+        self,
+        *,
+        plan: _builtins.str = ...,
+        addons: _abc.Iterable[_pricing_pb2.AddonQuantity] | None = ...,
+        currency: _builtins.str = ...,
+        interval: _pricing_pb2.Interval.ValueType = ...,
+        trial: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addons", b"addons", "currency", b"currency", "interval", b"interval", "plan", b"plan", "trial", b"trial"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanSelection: _TypeAlias = PlanSelection  # noqa: Y015
+
+@_typing.final
+class CreateQuoteResponse(_message.Message):
+    """The quote."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUOTE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def quote(self) -> _pricing_pb2.Quote:
+        """As it was stored."""
+
+    def __init__(
+        self,
+        *,
+        quote: _pricing_pb2.Quote | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quote", b"quote"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quote", b"quote"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateQuoteResponse: _TypeAlias = CreateQuoteResponse  # noqa: Y015
+
+@_typing.final
+class GetQuoteRequest(_message.Message):
+    """Asks for a quote."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"quo_…"."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetQuoteRequest: _TypeAlias = GetQuoteRequest  # noqa: Y015
+
+@_typing.final
+class GetQuoteResponse(_message.Message):
+    """The quote."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUOTE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def quote(self) -> _pricing_pb2.Quote:
+        """As it stands now."""
+
+    def __init__(
+        self,
+        *,
+        quote: _pricing_pb2.Quote | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quote", b"quote"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quote", b"quote"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetQuoteResponse: _TypeAlias = GetQuoteResponse  # noqa: Y015
+
+@_typing.final
+class TakeQuoteRequest(_message.Message):
+    """Asks to take a quote."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TAKER_FIELD_NUMBER: _builtins.int
+    PAID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"quo_…"."""
+    taker: _builtins.str
+    """What takes it, 1 to 255 characters."""
+    paid: _builtins.bool
+    """It was paid for, or will be before anything is provisioned; what is taken unpaid counts towards
+    its owner's threshold.
+    """
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        taker: _builtins.str = ...,
+        paid: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "paid", b"paid", "taker", b"taker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeQuoteRequest: _TypeAlias = TakeQuoteRequest  # noqa: Y015
+
+@_typing.final
+class TakeQuoteResponse(_message.Message):
+    """The quote, taken."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUOTE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def quote(self) -> _pricing_pb2.Quote:
+        """As it stands now."""
+
+    def __init__(
+        self,
+        *,
+        quote: _pricing_pb2.Quote | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quote", b"quote"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quote", b"quote"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeQuoteResponse: _TypeAlias = TakeQuoteResponse  # noqa: Y015

@@ -65,6 +65,26 @@ class PricingServiceStub:
                 request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ExpandCapacityRequest.SerializeToString,
                 response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ExpandCapacityResponse.FromString,
                 _registered_method=True)
+        self.CalculatePrice = channel.unary_unary(
+                '/tollgate.pricing.v1.PricingService/CalculatePrice',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculatePriceRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculatePriceResponse.FromString,
+                _registered_method=True)
+        self.CreateQuote = channel.unary_unary(
+                '/tollgate.pricing.v1.PricingService/CreateQuote',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CreateQuoteRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CreateQuoteResponse.FromString,
+                _registered_method=True)
+        self.GetQuote = channel.unary_unary(
+                '/tollgate.pricing.v1.PricingService/GetQuote',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.GetQuoteRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.GetQuoteResponse.FromString,
+                _registered_method=True)
+        self.TakeQuote = channel.unary_unary(
+                '/tollgate.pricing.v1.PricingService/TakeQuote',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.TakeQuoteRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.TakeQuoteResponse.FromString,
+                _registered_method=True)
 
 
 class PricingServiceServicer:
@@ -126,6 +146,47 @@ class PricingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CalculatePrice(self, request, context):
+        """What a deployment costs. Pure: nothing is stored.
+
+        Errors: INVALID_ARGUMENT (resources, region, duration, backup plan, features: every bad field at
+        once, with what would be right).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateQuote(self, request, context):
+        """Prices a deployment, or a plan with add-ons, and keeps the price for its owner.
+
+        Errors: as CalculatePrice; NOT_FOUND `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT (owner,
+        quantities, lifetime), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+        `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQuote(self, request, context):
+        """One quote.
+
+        Errors: NOT_FOUND `UNKNOWN_QUOTE`, also for another owner's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TakeQuote(self, request, context):
+        """Takes a quote for one taker; the same taker may ask again. Services only.
+
+        Errors: NOT_FOUND `UNKNOWN_QUOTE`; FAILED_PRECONDITION `QUOTE_TAKEN` (by another),
+        `QUOTE_EXPIRED`, `PAYMENT_REQUIRED` (unpaid, and above the threshold by now, with what else the
+        owner took unpaid); INVALID_ARGUMENT (taker).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PricingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -158,6 +219,26 @@ def add_PricingServiceServicer_to_server(servicer, server):
                     servicer.ExpandCapacity,
                     request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ExpandCapacityRequest.FromString,
                     response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ExpandCapacityResponse.SerializeToString,
+            ),
+            'CalculatePrice': grpc.unary_unary_rpc_method_handler(
+                    servicer.CalculatePrice,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculatePriceRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculatePriceResponse.SerializeToString,
+            ),
+            'CreateQuote': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateQuote,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CreateQuoteRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CreateQuoteResponse.SerializeToString,
+            ),
+            'GetQuote': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQuote,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.GetQuoteRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.GetQuoteResponse.SerializeToString,
+            ),
+            'TakeQuote': grpc.unary_unary_rpc_method_handler(
+                    servicer.TakeQuote,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.TakeQuoteRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.TakeQuoteResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -323,6 +404,114 @@ class PricingService:
             '/tollgate.pricing.v1.PricingService/ExpandCapacity',
             tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ExpandCapacityRequest.SerializeToString,
             tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ExpandCapacityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CalculatePrice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.PricingService/CalculatePrice',
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculatePriceRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculatePriceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateQuote(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.PricingService/CreateQuote',
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CreateQuoteRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CreateQuoteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQuote(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.PricingService/GetQuote',
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.GetQuoteRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.GetQuoteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TakeQuote(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.PricingService/TakeQuote',
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.TakeQuoteRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.TakeQuoteResponse.FromString,
             options,
             channel_credentials,
             insecure,

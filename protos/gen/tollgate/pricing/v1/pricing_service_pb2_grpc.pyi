@@ -63,6 +63,31 @@ class PricingServiceStub:
     Errors: NOT_FOUND `UNKNOWN_PLAN`, `UNKNOWN_ADDON`, `UNKNOWN_CATALOG_VERSION`;
     INVALID_ARGUMENT (a quantity out of bounds, an add-on of another catalog).
     """
+    CalculatePrice: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.CalculatePriceRequest, _pricing_service_pb2.CalculatePriceResponse]
+    """What a deployment costs. Pure: nothing is stored.
+
+    Errors: INVALID_ARGUMENT (resources, region, duration, backup plan, features: every bad field at
+    once, with what would be right).
+    """
+    CreateQuote: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.CreateQuoteRequest, _pricing_service_pb2.CreateQuoteResponse]
+    """Prices a deployment, or a plan with add-ons, and keeps the price for its owner.
+
+    Errors: as CalculatePrice; NOT_FOUND `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT (owner,
+    quantities, lifetime), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+    `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more).
+    """
+    GetQuote: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.GetQuoteRequest, _pricing_service_pb2.GetQuoteResponse]
+    """One quote.
+
+    Errors: NOT_FOUND `UNKNOWN_QUOTE`, also for another owner's.
+    """
+    TakeQuote: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.TakeQuoteRequest, _pricing_service_pb2.TakeQuoteResponse]
+    """Takes a quote for one taker; the same taker may ask again. Services only.
+
+    Errors: NOT_FOUND `UNKNOWN_QUOTE`; FAILED_PRECONDITION `QUOTE_TAKEN` (by another),
+    `QUOTE_EXPIRED`, `PAYMENT_REQUIRED` (unpaid, and above the threshold by now, with what else the
+    owner took unpaid); INVALID_ARGUMENT (taker).
+    """
 
 @_typing.type_check_only
 class PricingServiceAsyncStub(PricingServiceStub):
@@ -98,6 +123,31 @@ class PricingServiceAsyncStub(PricingServiceStub):
 
     Errors: NOT_FOUND `UNKNOWN_PLAN`, `UNKNOWN_ADDON`, `UNKNOWN_CATALOG_VERSION`;
     INVALID_ARGUMENT (a quantity out of bounds, an add-on of another catalog).
+    """
+    CalculatePrice: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.CalculatePriceRequest, _pricing_service_pb2.CalculatePriceResponse]  # type: ignore[assignment]
+    """What a deployment costs. Pure: nothing is stored.
+
+    Errors: INVALID_ARGUMENT (resources, region, duration, backup plan, features: every bad field at
+    once, with what would be right).
+    """
+    CreateQuote: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.CreateQuoteRequest, _pricing_service_pb2.CreateQuoteResponse]  # type: ignore[assignment]
+    """Prices a deployment, or a plan with add-ons, and keeps the price for its owner.
+
+    Errors: as CalculatePrice; NOT_FOUND `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT (owner,
+    quantities, lifetime), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+    `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more).
+    """
+    GetQuote: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.GetQuoteRequest, _pricing_service_pb2.GetQuoteResponse]  # type: ignore[assignment]
+    """One quote.
+
+    Errors: NOT_FOUND `UNKNOWN_QUOTE`, also for another owner's.
+    """
+    TakeQuote: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.TakeQuoteRequest, _pricing_service_pb2.TakeQuoteResponse]  # type: ignore[assignment]
+    """Takes a quote for one taker; the same taker may ask again. Services only.
+
+    Errors: NOT_FOUND `UNKNOWN_QUOTE`; FAILED_PRECONDITION `QUOTE_TAKEN` (by another),
+    `QUOTE_EXPIRED`, `PAYMENT_REQUIRED` (unpaid, and above the threshold by now, with what else the
+    owner took unpaid); INVALID_ARGUMENT (taker).
     """
 
 class PricingServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -167,6 +217,55 @@ class PricingServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: NOT_FOUND `UNKNOWN_PLAN`, `UNKNOWN_ADDON`, `UNKNOWN_CATALOG_VERSION`;
         INVALID_ARGUMENT (a quantity out of bounds, an add-on of another catalog).
+        """
+
+    @_abc_1.abstractmethod
+    def CalculatePrice(
+        self,
+        request: _pricing_service_pb2.CalculatePriceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pricing_service_pb2.CalculatePriceResponse, _abc.Awaitable[_pricing_service_pb2.CalculatePriceResponse]]:
+        """What a deployment costs. Pure: nothing is stored.
+
+        Errors: INVALID_ARGUMENT (resources, region, duration, backup plan, features: every bad field at
+        once, with what would be right).
+        """
+
+    @_abc_1.abstractmethod
+    def CreateQuote(
+        self,
+        request: _pricing_service_pb2.CreateQuoteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pricing_service_pb2.CreateQuoteResponse, _abc.Awaitable[_pricing_service_pb2.CreateQuoteResponse]]:
+        """Prices a deployment, or a plan with add-ons, and keeps the price for its owner.
+
+        Errors: as CalculatePrice; NOT_FOUND `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT (owner,
+        quantities, lifetime), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+        `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more).
+        """
+
+    @_abc_1.abstractmethod
+    def GetQuote(
+        self,
+        request: _pricing_service_pb2.GetQuoteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pricing_service_pb2.GetQuoteResponse, _abc.Awaitable[_pricing_service_pb2.GetQuoteResponse]]:
+        """One quote.
+
+        Errors: NOT_FOUND `UNKNOWN_QUOTE`, also for another owner's.
+        """
+
+    @_abc_1.abstractmethod
+    def TakeQuote(
+        self,
+        request: _pricing_service_pb2.TakeQuoteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pricing_service_pb2.TakeQuoteResponse, _abc.Awaitable[_pricing_service_pb2.TakeQuoteResponse]]:
+        """Takes a quote for one taker; the same taker may ask again. Services only.
+
+        Errors: NOT_FOUND `UNKNOWN_QUOTE`; FAILED_PRECONDITION `QUOTE_TAKEN` (by another),
+        `QUOTE_EXPIRED`, `PAYMENT_REQUIRED` (unpaid, and above the threshold by now, with what else the
+        owner took unpaid); INVALID_ARGUMENT (taker).
         """
 
 def add_PricingServiceServicer_to_server(servicer: PricingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,15 +26,25 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tollgate.common.v1 import capacity_pb2 as tollgate_dot_common_dot_v1_dot_capacity__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)tollgate/provisioner/v1/provisioner.proto\x12\x17tollgate.provisioner.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tollgate/common/v1/capacity.proto\"\x84\x01\n\tCondition\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x38\n\x14last_transition_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9e\x04\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x03\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12\x13\n\x0bincarnation\x18\x04 \x01(\x05\x12\x0c\n\x04plan\x18\x05 \x01(\t\x12\x11\n\tnamespace\x18\x06 \x01(\t\x12\x33\n\x05phase\x18\x07 \x01(\x0e\x32$.tollgate.provisioner.v1.TenantPhase\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\r\n\x05\x65poch\x18\t \x01(\x03\x12\x12\n\ngeneration\x18\n \x01(\x03\x12\x1b\n\x13observed_generation\x18\x0b \x01(\x03\x12\x36\n\nconditions\x18\x0c \x03(\x0b\x32\".tollgate.provisioner.v1.Condition\x12.\n\x08\x63\x61pacity\x18\r \x01(\x0b\x32\x1c.tollgate.common.v1.Capacity\x12/\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nready_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0creceive_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd8\x01\n\rPlannedChange\x12=\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32-.tollgate.provisioner.v1.PlannedChange.Action\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\"Y\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x11\n\rACTION_CREATE\x10\x01\x12\x11\n\rACTION_UPDATE\x10\x02\x12\x11\n\rACTION_DELETE\x10\x03*\xe5\x01\n\x0bTenantPhase\x12\x1c\n\x18TENANT_PHASE_UNSPECIFIED\x10\x00\x12\x18\n\x14TENANT_PHASE_PENDING\x10\x01\x12\x1c\n\x18TENANT_PHASE_PROGRESSING\x10\x02\x12\x16\n\x12TENANT_PHASE_READY\x10\x03\x12\x1a\n\x16TENANT_PHASE_SUSPENDED\x10\x04\x12\x19\n\x15TENANT_PHASE_DELETING\x10\x05\x12\x18\n\x14TENANT_PHASE_DELETED\x10\x06\x12\x17\n\x13TENANT_PHASE_FAILED\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)tollgate/provisioner/v1/provisioner.proto\x12\x17tollgate.provisioner.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tollgate/common/v1/capacity.proto\"\x84\x01\n\tCondition\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x38\n\x14last_transition_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9e\x04\n\x06Tenant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x03\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12\x13\n\x0bincarnation\x18\x04 \x01(\x05\x12\x0c\n\x04plan\x18\x05 \x01(\t\x12\x11\n\tnamespace\x18\x06 \x01(\t\x12\x33\n\x05phase\x18\x07 \x01(\x0e\x32$.tollgate.provisioner.v1.TenantPhase\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\r\n\x05\x65poch\x18\t \x01(\x03\x12\x12\n\ngeneration\x18\n \x01(\x03\x12\x1b\n\x13observed_generation\x18\x0b \x01(\x03\x12\x36\n\nconditions\x18\x0c \x03(\x0b\x32\".tollgate.provisioner.v1.Condition\x12.\n\x08\x63\x61pacity\x18\r \x01(\x0b\x32\x1c.tollgate.common.v1.Capacity\x12/\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nready_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0creceive_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd8\x01\n\rPlannedChange\x12=\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32-.tollgate.provisioner.v1.PlannedChange.Action\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\"Y\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x11\n\rACTION_CREATE\x10\x01\x12\x11\n\rACTION_UPDATE\x10\x02\x12\x11\n\rACTION_DELETE\x10\x03\"\xec\x05\n\x11OrganizationQuota\x12\x14\n\x0corganization\x18\x01 \x01(\t\x12\x43\n\x07\x62\x61\x63kend\x18\x02 \x01(\x0e\x32\x32.tollgate.provisioner.v1.OrganizationQuota.Backend\x12\x0c\n\x04plan\x18\x03 \x01(\t\x12\x46\n\x06limits\x18\x04 \x03(\x0b\x32\x36.tollgate.provisioner.v1.OrganizationQuota.LimitsEntry\x12\x42\n\x04used\x18\x05 \x03(\x0b\x32\x34.tollgate.provisioner.v1.OrganizationQuota.UsedEntry\x12\x42\n\x04hard\x18\x06 \x03(\x0b\x32\x34.tollgate.provisioner.v1.OrganizationQuota.HardEntry\x12\x17\n\x0fpublic_ips_used\x18\x07 \x01(\x05\x12\x1d\n\x10public_ips_limit\x18\x08 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x0blimit_range\x18\t \x01(\x08\x12\x1b\n\x13limit_range_managed\x18\n \x01(\x08\x12\x10\n\x08\x65nforced\x18\x0b \x01(\x08\x12\x32\n\x08projects\x18\x0c \x03(\x0b\x32 .tollgate.provisioner.v1.Project\x1a-\n\x0bLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tUsedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tHardEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"P\n\x07\x42\x61\x63kend\x12\x17\n\x13\x42\x41\x43KEND_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x42\x41\x43KEND_NATIVE\x10\x01\x12\x18\n\x14\x42\x41\x43KEND_HIERARCHICAL\x10\x02\x42\x13\n\x11_public_ips_limit\"\xfb\x01\n\x07Project\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\x38\n\x04used\x18\x03 \x03(\x0b\x32*.tollgate.provisioner.v1.Project.UsedEntry\x12\x38\n\x04hard\x18\x04 \x03(\x0b\x32*.tollgate.provisioner.v1.Project.HardEntry\x1a+\n\tUsedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tHardEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*\xe5\x01\n\x0bTenantPhase\x12\x1c\n\x18TENANT_PHASE_UNSPECIFIED\x10\x00\x12\x18\n\x14TENANT_PHASE_PENDING\x10\x01\x12\x1c\n\x18TENANT_PHASE_PROGRESSING\x10\x02\x12\x16\n\x12TENANT_PHASE_READY\x10\x03\x12\x1a\n\x16TENANT_PHASE_SUSPENDED\x10\x04\x12\x19\n\x15TENANT_PHASE_DELETING\x10\x05\x12\x18\n\x14TENANT_PHASE_DELETED\x10\x06\x12\x17\n\x13TENANT_PHASE_FAILED\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollgate.provisioner.v1.provisioner_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TENANTPHASE']._serialized_start=1038
-  _globals['_TENANTPHASE']._serialized_end=1267
+  _globals['_ORGANIZATIONQUOTA_LIMITSENTRY']._loaded_options = None
+  _globals['_ORGANIZATIONQUOTA_LIMITSENTRY']._serialized_options = b'8\001'
+  _globals['_ORGANIZATIONQUOTA_USEDENTRY']._loaded_options = None
+  _globals['_ORGANIZATIONQUOTA_USEDENTRY']._serialized_options = b'8\001'
+  _globals['_ORGANIZATIONQUOTA_HARDENTRY']._loaded_options = None
+  _globals['_ORGANIZATIONQUOTA_HARDENTRY']._serialized_options = b'8\001'
+  _globals['_PROJECT_USEDENTRY']._loaded_options = None
+  _globals['_PROJECT_USEDENTRY']._serialized_options = b'8\001'
+  _globals['_PROJECT_HARDENTRY']._loaded_options = None
+  _globals['_PROJECT_HARDENTRY']._serialized_options = b'8\001'
+  _globals['_TENANTPHASE']._serialized_start=2043
+  _globals['_TENANTPHASE']._serialized_end=2272
   _globals['_CONDITION']._serialized_start=139
   _globals['_CONDITION']._serialized_end=271
   _globals['_TENANT']._serialized_start=274
@@ -43,4 +53,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLANNEDCHANGE']._serialized_end=1035
   _globals['_PLANNEDCHANGE_ACTION']._serialized_start=946
   _globals['_PLANNEDCHANGE_ACTION']._serialized_end=1035
+  _globals['_ORGANIZATIONQUOTA']._serialized_start=1038
+  _globals['_ORGANIZATIONQUOTA']._serialized_end=1786
+  _globals['_ORGANIZATIONQUOTA_LIMITSENTRY']._serialized_start=1548
+  _globals['_ORGANIZATIONQUOTA_LIMITSENTRY']._serialized_end=1593
+  _globals['_ORGANIZATIONQUOTA_USEDENTRY']._serialized_start=1595
+  _globals['_ORGANIZATIONQUOTA_USEDENTRY']._serialized_end=1638
+  _globals['_ORGANIZATIONQUOTA_HARDENTRY']._serialized_start=1640
+  _globals['_ORGANIZATIONQUOTA_HARDENTRY']._serialized_end=1683
+  _globals['_ORGANIZATIONQUOTA_BACKEND']._serialized_start=1685
+  _globals['_ORGANIZATIONQUOTA_BACKEND']._serialized_end=1765
+  _globals['_PROJECT']._serialized_start=1789
+  _globals['_PROJECT']._serialized_end=2040
+  _globals['_PROJECT_USEDENTRY']._serialized_start=1595
+  _globals['_PROJECT_USEDENTRY']._serialized_end=1638
+  _globals['_PROJECT_HARDENTRY']._serialized_start=1640
+  _globals['_PROJECT_HARDENTRY']._serialized_end=1683
 # @@protoc_insertion_point(module_scope)

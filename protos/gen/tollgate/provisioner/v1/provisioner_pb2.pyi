@@ -263,3 +263,242 @@ class PlannedChange(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PlannedChange: _TypeAlias = PlannedChange  # noqa: Y015
+
+@_typing.final
+class OrganizationQuota(_message.Message):
+    """What an organization may use and uses, over its own namespace and all its projects."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Backend:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _BackendEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[OrganizationQuota._Backend.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        BACKEND_UNSPECIFIED: OrganizationQuota._Backend.ValueType  # 0
+        """Nothing does: no plan is ordered."""
+        BACKEND_NATIVE: OrganizationQuota._Backend.ValueType  # 1
+        """A ResourceQuota in each namespace, which together are the organization's."""
+        BACKEND_HIERARCHICAL: OrganizationQuota._Backend.ValueType  # 2
+        """A HierarchicalResourceQuota."""
+
+    class Backend(_Backend, metaclass=_BackendEnumTypeWrapper):
+        """What enforces it."""
+
+    BACKEND_UNSPECIFIED: OrganizationQuota.Backend.ValueType  # 0
+    """Nothing does: no plan is ordered."""
+    BACKEND_NATIVE: OrganizationQuota.Backend.ValueType  # 1
+    """A ResourceQuota in each namespace, which together are the organization's."""
+    BACKEND_HIERARCHICAL: OrganizationQuota.Backend.ValueType  # 2
+    """A HierarchicalResourceQuota."""
+
+    @_typing.final
+    class LimitsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class UsedEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class HardEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ORGANIZATION_FIELD_NUMBER: _builtins.int
+    BACKEND_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    USED_FIELD_NUMBER: _builtins.int
+    HARD_FIELD_NUMBER: _builtins.int
+    PUBLIC_IPS_USED_FIELD_NUMBER: _builtins.int
+    PUBLIC_IPS_LIMIT_FIELD_NUMBER: _builtins.int
+    LIMIT_RANGE_FIELD_NUMBER: _builtins.int
+    LIMIT_RANGE_MANAGED_FIELD_NUMBER: _builtins.int
+    ENFORCED_FIELD_NUMBER: _builtins.int
+    PROJECTS_FIELD_NUMBER: _builtins.int
+    organization: _builtins.str
+    """The organization."""
+    backend: Global___OrganizationQuota.Backend.ValueType
+    """What enforces it."""
+    plan: _builtins.str
+    """"<catalog>/<plan>"; empty for none."""
+    public_ips_used: _builtins.int
+    """Public addresses in use."""
+    public_ips_limit: _builtins.int
+    """Public addresses allowed; not set: not enforced."""
+    limit_range: _builtins.bool
+    """The LimitRange `default-resource-limits` stands."""
+    limit_range_managed: _builtins.bool
+    """It is ours, and not the organization's own."""
+    enforced: _builtins.bool
+    """Every quota object stands as it should."""
+    @_builtins.property
+    def limits(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Plan and add-ons by the capacity's own names, without system overhead: cpu, memory, storage,
+        pods. What a person is shown as the limit; the suspended plan's while suspended.
+        """
+
+    @_builtins.property
+    def used(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What is used of them, by the same names, as Kubernetes quantities."""
+
+    @_builtins.property
+    def hard(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What the quota objects enforce together, by the names of Kubernetes."""
+
+    @_builtins.property
+    def projects(self) -> _containers.RepeatedCompositeFieldContainer[Global___Project]:
+        """The organization's projects, by namespace."""
+
+    def __init__(
+        self,
+        *,
+        organization: _builtins.str = ...,
+        backend: Global___OrganizationQuota.Backend.ValueType = ...,
+        plan: _builtins.str = ...,
+        limits: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        used: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        hard: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        public_ips_used: _builtins.int = ...,
+        public_ips_limit: _builtins.int | None = ...,
+        limit_range: _builtins.bool = ...,
+        limit_range_managed: _builtins.bool = ...,
+        enforced: _builtins.bool = ...,
+        projects: _abc.Iterable[Global___Project] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_public_ips_limit", b"_public_ips_limit", "public_ips_limit", b"public_ips_limit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_public_ips_limit", b"_public_ips_limit", "backend", b"backend", "enforced", b"enforced", "hard", b"hard", "limit_range", b"limit_range", "limit_range_managed", b"limit_range_managed", "limits", b"limits", "organization", b"organization", "plan", b"plan", "projects", b"projects", "public_ips_limit", b"public_ips_limit", "public_ips_used", b"public_ips_used", "used", b"used"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__public_ips_limit: _TypeAlias = _typing.Literal["public_ips_limit"]  # noqa: Y015
+    _WhichOneofArgType__public_ips_limit: _TypeAlias = _typing.Literal["_public_ips_limit", b"_public_ips_limit"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__public_ips_limit) -> _WhichOneofReturnType__public_ips_limit | None: ...
+
+Global___OrganizationQuota: _TypeAlias = OrganizationQuota  # noqa: Y015
+
+@_typing.final
+class Project(_message.Message):
+    """A project of an organization."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class UsedEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class HardEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    USED_FIELD_NUMBER: _builtins.int
+    HARD_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """Its namespace, "<organization>-<project>"."""
+    project: _builtins.str
+    """Its name."""
+    @_builtins.property
+    def used(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What it uses, by the names of Kubernetes."""
+
+    @_builtins.property
+    def hard(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What its own quota object allows; empty where it has none."""
+
+    def __init__(
+        self,
+        *,
+        namespace: _builtins.str = ...,
+        project: _builtins.str = ...,
+        used: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        hard: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hard", b"hard", "namespace", b"namespace", "project", b"project", "used", b"used"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Project: _TypeAlias = Project  # noqa: Y015

@@ -231,3 +231,49 @@ class WatchTenantsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchTenantsResponse: _TypeAlias = WatchTenantsResponse  # noqa: Y015
+
+@_typing.final
+class GetOrganizationQuotaRequest(_message.Message):
+    """Asks for an organization's quota."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_FIELD_NUMBER: _builtins.int
+    organization: _builtins.str
+    """The organization's name."""
+    def __init__(
+        self,
+        *,
+        organization: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization", b"organization"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOrganizationQuotaRequest: _TypeAlias = GetOrganizationQuotaRequest  # noqa: Y015
+
+@_typing.final
+class GetOrganizationQuotaResponse(_message.Message):
+    """The quota."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUOTA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def quota(self) -> _provisioner_pb2.OrganizationQuota:
+        """As it was last heard of."""
+
+    def __init__(
+        self,
+        *,
+        quota: _provisioner_pb2.OrganizationQuota | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quota", b"quota"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quota", b"quota"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOrganizationQuotaResponse: _TypeAlias = GetOrganizationQuotaResponse  # noqa: Y015

@@ -56,6 +56,11 @@ class ProvisionerServiceStub:
                 request_serializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.WatchTenantsRequest.SerializeToString,
                 response_deserializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.WatchTenantsResponse.FromString,
                 _registered_method=True)
+        self.GetOrganizationQuota = channel.unary_unary(
+                '/tollgate.provisioner.v1.ProvisionerService/GetOrganizationQuota',
+                request_serializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetOrganizationQuotaRequest.SerializeToString,
+                response_deserializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetOrganizationQuotaResponse.FromString,
+                _registered_method=True)
 
 
 class ProvisionerServiceServicer:
@@ -103,6 +108,17 @@ class ProvisionerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetOrganizationQuota(self, request, context):
+        """What an organization may use and uses, as the cluster was last heard to say.
+
+        Errors: NOT_FOUND `ORGANIZATION_NOT_FOUND`, also for one that the caller may not see;
+        FAILED_PRECONDITION `ORGANIZATIONS_NOT_SERVED` (the cluster has no such kind); UNAVAILABLE (the
+        cluster was not heard of yet).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProvisionerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -125,6 +141,11 @@ def add_ProvisionerServiceServicer_to_server(servicer, server):
                     servicer.WatchTenants,
                     request_deserializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.WatchTenantsRequest.FromString,
                     response_serializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.WatchTenantsResponse.SerializeToString,
+            ),
+            'GetOrganizationQuota': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOrganizationQuota,
+                    request_deserializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetOrganizationQuotaRequest.FromString,
+                    response_serializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetOrganizationQuotaResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -237,6 +258,33 @@ class ProvisionerService:
             '/tollgate.provisioner.v1.ProvisionerService/WatchTenants',
             tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.WatchTenantsRequest.SerializeToString,
             tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.WatchTenantsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOrganizationQuota(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.provisioner.v1.ProvisionerService/GetOrganizationQuota',
+            tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetOrganizationQuotaRequest.SerializeToString,
+            tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetOrganizationQuotaResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -59,6 +59,13 @@ class ProvisionerServiceStub:
 
     Errors: NOT_FOUND `UNKNOWN_TENANT` (a name that the caller may not see).
     """
+    GetOrganizationQuota: _grpc.UnaryUnaryMultiCallable[_provisioner_service_pb2.GetOrganizationQuotaRequest, _provisioner_service_pb2.GetOrganizationQuotaResponse]
+    """What an organization may use and uses, as the cluster was last heard to say.
+
+    Errors: NOT_FOUND `ORGANIZATION_NOT_FOUND`, also for one that the caller may not see;
+    FAILED_PRECONDITION `ORGANIZATIONS_NOT_SERVED` (the cluster has no such kind); UNAVAILABLE (the
+    cluster was not heard of yet).
+    """
 
 @_typing.type_check_only
 class ProvisionerServiceAsyncStub(ProvisionerServiceStub):
@@ -90,6 +97,13 @@ class ProvisionerServiceAsyncStub(ProvisionerServiceStub):
     that changes faster than it is read is sent as it stands last.
 
     Errors: NOT_FOUND `UNKNOWN_TENANT` (a name that the caller may not see).
+    """
+    GetOrganizationQuota: _aio.UnaryUnaryMultiCallable[_provisioner_service_pb2.GetOrganizationQuotaRequest, _provisioner_service_pb2.GetOrganizationQuotaResponse]  # type: ignore[assignment]
+    """What an organization may use and uses, as the cluster was last heard to say.
+
+    Errors: NOT_FOUND `ORGANIZATION_NOT_FOUND`, also for one that the caller may not see;
+    FAILED_PRECONDITION `ORGANIZATIONS_NOT_SERVED` (the cluster has no such kind); UNAVAILABLE (the
+    cluster was not heard of yet).
     """
 
 class ProvisionerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -143,6 +157,19 @@ class ProvisionerServiceServicer(metaclass=_abc_1.ABCMeta):
         that changes faster than it is read is sent as it stands last.
 
         Errors: NOT_FOUND `UNKNOWN_TENANT` (a name that the caller may not see).
+        """
+
+    @_abc_1.abstractmethod
+    def GetOrganizationQuota(
+        self,
+        request: _provisioner_service_pb2.GetOrganizationQuotaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_provisioner_service_pb2.GetOrganizationQuotaResponse, _abc.Awaitable[_provisioner_service_pb2.GetOrganizationQuotaResponse]]:
+        """What an organization may use and uses, as the cluster was last heard to say.
+
+        Errors: NOT_FOUND `ORGANIZATION_NOT_FOUND`, also for one that the caller may not see;
+        FAILED_PRECONDITION `ORGANIZATIONS_NOT_SERVED` (the cluster has no such kind); UNAVAILABLE (the
+        cluster was not heard of yet).
         """
 
 def add_ProvisionerServiceServicer_to_server(servicer: ProvisionerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

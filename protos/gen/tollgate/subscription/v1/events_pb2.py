@@ -24,16 +24,19 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from tollgate.common.v1 import capacity_pb2 as tollgate_dot_common_dot_v1_dot_capacity__pb2
+from tollgate.pricing.v1 import pricing_pb2 as tollgate_dot_pricing_dot_v1_dot_pricing__pb2
 from tollgate.subscription.v1 import subscription_pb2 as tollgate_dot_subscription_dot_v1_dot_subscription__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%tollgate/subscription/v1/events.proto\x12\x18tollgate.subscription.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tollgate/common/v1/capacity.proto\x1a+tollgate/subscription/v1/subscription.proto\"\xd7\x02\n\x0f\x43\x61pacityOrdered\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x05\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x12\n\ngeneration\x18\x04 \x01(\x03\x12.\n\x05phase\x18\x05 \x01(\x0e\x32\x1f.tollgate.subscription.v1.Phase\x12\x0c\n\x04plan\x18\x06 \x01(\t\x12.\n\x08\x63\x61pacity\x18\x07 \x01(\x0b\x32\x1c.tollgate.common.v1.Capacity\x12\x15\n\rowner_subject\x18\x08 \x01(\t\x12\x14\n\x0corganization\x18\t \x01(\t\x12.\n\npaid_until\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0creceive_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%tollgate/subscription/v1/events.proto\x12\x18tollgate.subscription.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tollgate/common/v1/capacity.proto\x1a!tollgate/pricing/v1/pricing.proto\x1a+tollgate/subscription/v1/subscription.proto\"\x9c\x03\n\x0f\x43\x61pacityOrdered\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x05\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x12\n\ngeneration\x18\x04 \x01(\x03\x12.\n\x05phase\x18\x05 \x01(\x0e\x32\x1f.tollgate.subscription.v1.Phase\x12\x0c\n\x04plan\x18\x06 \x01(\t\x12.\n\x08\x63\x61pacity\x18\x07 \x01(\x0b\x32\x1c.tollgate.common.v1.Capacity\x12\x15\n\rowner_subject\x18\x08 \x01(\t\x12\x14\n\x0corganization\x18\t \x01(\t\x12.\n\npaid_until\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0creceive_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x43\n\x0csubscription\x18\x0c \x01(\x0b\x32-.tollgate.subscription.v1.OrderedSubscription\"\x92\x03\n\x13OrderedSubscription\x12\x14\n\x0csubscription\x18\x01 \x01(\t\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.tollgate.subscription.v1.State\x12\x19\n\x11plan_display_name\x18\x03 \x01(\t\x12\x32\n\x06\x61\x64\x64ons\x18\x04 \x03(\x0b\x32\".tollgate.pricing.v1.AddonQuantity\x12\x10\n\x08provider\x18\x05 \x01(\t\x12 \n\x18provider_subscription_id\x18\x06 \x01(\t\x12\x1c\n\x14provider_customer_id\x18\x07 \x01(\t\x12.\n\nbegin_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0csuspend_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0etrial_end_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollgate.subscription.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CAPACITYORDERED']._serialized_start=181
-  _globals['_CAPACITYORDERED']._serialized_end=524
+  _globals['_CAPACITYORDERED']._serialized_start=216
+  _globals['_CAPACITYORDERED']._serialized_end=628
+  _globals['_ORDEREDSUBSCRIPTION']._serialized_start=631
+  _globals['_ORDEREDSUBSCRIPTION']._serialized_end=1033
 # @@protoc_insertion_point(module_scope)

@@ -3,10 +3,13 @@
 isort:skip_file
 Facts of the subscription service. CapacityOrdered is a state fact."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from tollgate.common.v1 import capacity_pb2 as _capacity_pb2
+from tollgate.pricing.v1 import pricing_pb2 as _pricing_pb2
 from tollgate.subscription.v1 import subscription_pb2 as _subscription_pb2
 import builtins as _builtins
 import sys
@@ -38,6 +41,7 @@ class CapacityOrdered(_message.Message):
     ORGANIZATION_FIELD_NUMBER: _builtins.int
     PAID_UNTIL_FIELD_NUMBER: _builtins.int
     RECEIVE_TIME_FIELD_NUMBER: _builtins.int
+    SUBSCRIPTION_FIELD_NUMBER: _builtins.int
     account: _builtins.str
     """The account."""
     incarnation: _builtins.int
@@ -66,6 +70,12 @@ class CapacityOrdered(_message.Message):
     def receive_time(self) -> _timestamp_pb2.Timestamp:
         """When the webhook behind this order was received; not set for one that no webhook caused."""
 
+    @_builtins.property
+    def subscription(self) -> Global___OrderedSubscription:
+        """The subscription that governs the order, as others read it in the cluster; not set by a version
+        that did not know it yet.
+        """
+
     def __init__(
         self,
         *,
@@ -80,11 +90,78 @@ class CapacityOrdered(_message.Message):
         organization: _builtins.str = ...,
         paid_until: _timestamp_pb2.Timestamp | None = ...,
         receive_time: _timestamp_pb2.Timestamp | None = ...,
+        subscription: Global___OrderedSubscription | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "paid_until", b"paid_until", "receive_time", b"receive_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "paid_until", b"paid_until", "receive_time", b"receive_time", "subscription", b"subscription"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "capacity", b"capacity", "epoch", b"epoch", "generation", b"generation", "incarnation", b"incarnation", "organization", b"organization", "owner_subject", b"owner_subject", "paid_until", b"paid_until", "phase", b"phase", "plan", b"plan", "receive_time", b"receive_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "capacity", b"capacity", "epoch", b"epoch", "generation", b"generation", "incarnation", b"incarnation", "organization", b"organization", "owner_subject", b"owner_subject", "paid_until", b"paid_until", "phase", b"phase", "plan", b"plan", "receive_time", b"receive_time", "subscription", b"subscription"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CapacityOrdered: _TypeAlias = CapacityOrdered  # noqa: Y015
+
+@_typing.final
+class OrderedSubscription(_message.Message):
+    """What an order tells of the subscription behind it. A change of any of it is a new generation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBSCRIPTION_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PLAN_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    ADDONS_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    PROVIDER_SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    PROVIDER_CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    BEGIN_TIME_FIELD_NUMBER: _builtins.int
+    SUSPEND_TIME_FIELD_NUMBER: _builtins.int
+    TRIAL_END_TIME_FIELD_NUMBER: _builtins.int
+    subscription: _builtins.str
+    """"tsub_…"."""
+    state: _subscription_pb2.State.ValueType
+    """Where it stands."""
+    plan_display_name: _builtins.str
+    """The plan's name for people."""
+    provider: _builtins.str
+    """Name of the provider; empty for one that nobody bills."""
+    provider_subscription_id: _builtins.str
+    """The provider's subscription; empty for a single payment."""
+    provider_customer_id: _builtins.str
+    """The provider's customer; empty for none."""
+    @_builtins.property
+    def addons(self) -> _containers.RepeatedCompositeFieldContainer[_pricing_pb2.AddonQuantity]:
+        """What was added to the plan."""
+
+    @_builtins.property
+    def begin_time(self) -> _timestamp_pb2.Timestamp:
+        """When it came to be in force."""
+
+    @_builtins.property
+    def suspend_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when it is suspended, or over; not set while it is in force."""
+
+    @_builtins.property
+    def trial_end_time(self) -> _timestamp_pb2.Timestamp:
+        """When the trial ends, or ended; not set without one."""
+
+    def __init__(
+        self,
+        *,
+        subscription: _builtins.str = ...,
+        state: _subscription_pb2.State.ValueType = ...,
+        plan_display_name: _builtins.str = ...,
+        addons: _abc.Iterable[_pricing_pb2.AddonQuantity] | None = ...,
+        provider: _builtins.str = ...,
+        provider_subscription_id: _builtins.str = ...,
+        provider_customer_id: _builtins.str = ...,
+        begin_time: _timestamp_pb2.Timestamp | None = ...,
+        suspend_time: _timestamp_pb2.Timestamp | None = ...,
+        trial_end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "suspend_time", b"suspend_time", "trial_end_time", b"trial_end_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addons", b"addons", "begin_time", b"begin_time", "plan_display_name", b"plan_display_name", "provider", b"provider", "provider_customer_id", b"provider_customer_id", "provider_subscription_id", b"provider_subscription_id", "state", b"state", "subscription", b"subscription", "suspend_time", b"suspend_time", "trial_end_time", b"trial_end_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderedSubscription: _TypeAlias = OrderedSubscription  # noqa: Y015

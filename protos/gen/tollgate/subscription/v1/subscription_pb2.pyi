@@ -226,6 +226,11 @@ class Subscription(_message.Message):
     PERIOD_END_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    BEGIN_TIME_FIELD_NUMBER: _builtins.int
+    SUSPEND_TIME_FIELD_NUMBER: _builtins.int
+    TRIAL_END_TIME_FIELD_NUMBER: _builtins.int
+    PROVIDER_CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    PLAN_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"tsub_…"."""
     account: _builtins.str
@@ -240,6 +245,10 @@ class Subscription(_message.Message):
     """Name of the provider; empty for one that nobody bills."""
     provider_subscription_id: _builtins.str
     """The provider's subscription; empty for a single payment."""
+    provider_customer_id: _builtins.str
+    """The provider's customer; empty for none."""
+    plan_display_name: _builtins.str
+    """The plan's name for people, as it was sold."""
     @_builtins.property
     def addons(self) -> _containers.RepeatedCompositeFieldContainer[_pricing_pb2.AddonQuantity]:
         """What was added to the plan."""
@@ -260,6 +269,18 @@ class Subscription(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it last changed."""
 
+    @_builtins.property
+    def begin_time(self) -> _timestamp_pb2.Timestamp:
+        """When it came to be in force; not set while it never was."""
+
+    @_builtins.property
+    def suspend_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when it is suspended, or over; not set while it is in force."""
+
+    @_builtins.property
+    def trial_end_time(self) -> _timestamp_pb2.Timestamp:
+        """When the trial ends, or ended; not set without one."""
+
     def __init__(
         self,
         *,
@@ -275,10 +296,15 @@ class Subscription(_message.Message):
         period_end: _timestamp_pb2.Timestamp | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        begin_time: _timestamp_pb2.Timestamp | None = ...,
+        suspend_time: _timestamp_pb2.Timestamp | None = ...,
+        trial_end_time: _timestamp_pb2.Timestamp | None = ...,
+        provider_customer_id: _builtins.str = ...,
+        plan_display_name: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "period_end", b"period_end", "period_start", b"period_start", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "create_time", b"create_time", "period_end", b"period_end", "period_start", b"period_start", "suspend_time", b"suspend_time", "trial_end_time", b"trial_end_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "addons", b"addons", "catalog_version", b"catalog_version", "create_time", b"create_time", "name", b"name", "period_end", b"period_end", "period_start", b"period_start", "plan", b"plan", "provider", b"provider", "provider_subscription_id", b"provider_subscription_id", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "addons", b"addons", "begin_time", b"begin_time", "catalog_version", b"catalog_version", "create_time", b"create_time", "name", b"name", "period_end", b"period_end", "period_start", b"period_start", "plan", b"plan", "plan_display_name", b"plan_display_name", "provider", b"provider", "provider_customer_id", b"provider_customer_id", "provider_subscription_id", b"provider_subscription_id", "state", b"state", "suspend_time", b"suspend_time", "trial_end_time", b"trial_end_time", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -304,6 +330,8 @@ class Purchase(_message.Message):
         """Money came for something that cannot be given: it is to be given back."""
         STATUS_PARKED: Purchase._Status.ValueType  # 3
         """It is not known whose it is, or what it bought; a person has to look at it."""
+        STATUS_REFUNDED: Purchase._Status.ValueType  # 4
+        """The money was given back, and what the payment began at the provider was ended."""
 
     class Status(_Status, metaclass=_StatusEnumTypeWrapper):
         """What became of it."""
@@ -316,6 +344,8 @@ class Purchase(_message.Message):
     """Money came for something that cannot be given: it is to be given back."""
     STATUS_PARKED: Purchase.Status.ValueType  # 3
     """It is not known whose it is, or what it bought; a person has to look at it."""
+    STATUS_REFUNDED: Purchase.Status.ValueType  # 4
+    """The money was given back, and what the payment began at the provider was ended."""
 
     NAME_FIELD_NUMBER: _builtins.int
     CHECKOUT_ID_FIELD_NUMBER: _builtins.int
@@ -336,7 +366,9 @@ class Purchase(_message.Message):
     status: Global___Purchase.Status.ValueType
     """What became of it."""
     reason: _builtins.str
-    """Stable reason of a refund or of parking, such as ACCOUNT_HAS_SUBSCRIPTION, UNKNOWN_PRICE."""
+    """Stable reason of a refund or of parking, such as ACCOUNT_HAS_SUBSCRIPTION, QUOTE_MISMATCH,
+    UNKNOWN_PRICE.
+    """
     @_builtins.property
     def total(self) -> _money_pb2.Money:
         """What was charged."""
@@ -504,3 +536,131 @@ class ParkedFact(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ParkedFact: _TypeAlias = ParkedFact  # noqa: Y015
+
+@_typing.final
+class Purchasing(_message.Message):
+    """A payment page of the provider that an account's purchase waits at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUOTE_FIELD_NUMBER: _builtins.int
+    CHECKOUT_ID_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    SUBTOTAL_FIELD_NUMBER: _builtins.int
+    quote: _builtins.str
+    """The quote that is being paid, "quo_…"."""
+    checkout_id: _builtins.str
+    """The provider's id of the checkout session."""
+    url: _builtins.str
+    """Where the person pays. Never stored: asked of the provider each time."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When the page is shut, and with it the quote."""
+
+    @_builtins.property
+    def subtotal(self) -> _money_pb2.Money:
+        """What will be charged first, before tax and discount; 0 for a trial."""
+
+    def __init__(
+        self,
+        *,
+        quote: _builtins.str = ...,
+        checkout_id: _builtins.str = ...,
+        url: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        subtotal: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "subtotal", b"subtotal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkout_id", b"checkout_id", "expire_time", b"expire_time", "quote", b"quote", "subtotal", b"subtotal", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Purchasing: _TypeAlias = Purchasing  # noqa: Y015
+
+@_typing.final
+class Entitlement(_message.Message):
+    """What an account may do, over all its subscriptions in force."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    FEATURES_FIELD_NUMBER: _builtins.int
+    REMAINING_CREDITS_FIELD_NUMBER: _builtins.int
+    NEXT_BILLING_TIME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """The account, "acc_…"; empty if the person has none yet."""
+    tier: _builtins.str
+    """The highest tier held: basic, premium, enterprise; empty for none."""
+    plan: _builtins.str
+    """"<catalog>/<plan>" that gives the tier; a catalog's free plan where nothing is paid."""
+    remaining_credits: _builtins.int
+    """Credits that are left in the pool of the plan's catalog, without those that are held."""
+    state: Global___State.ValueType
+    """Where the subscription that gives the tier stands; not set for a free plan."""
+    @_builtins.property
+    def features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Every feature that some subscription in force gives, sorted."""
+
+    @_builtins.property
+    def next_billing_time(self) -> _timestamp_pb2.Timestamp:
+        """When the subscription that gives the tier is billed next; not set for what costs nothing."""
+
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        tier: _builtins.str = ...,
+        plan: _builtins.str = ...,
+        features: _abc.Iterable[_builtins.str] | None = ...,
+        remaining_credits: _builtins.int = ...,
+        next_billing_time: _timestamp_pb2.Timestamp | None = ...,
+        state: Global___State.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["next_billing_time", b"next_billing_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "features", b"features", "next_billing_time", b"next_billing_time", "plan", b"plan", "remaining_credits", b"remaining_credits", "state", b"state", "tier", b"tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Entitlement: _TypeAlias = Entitlement  # noqa: Y015
+
+@_typing.final
+class Upgrade(_message.Message):
+    """A plan that would satisfy what was asked for, with its price."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
+    plan: _builtins.str
+    """"<catalog>/<plan>"."""
+    display_name: _builtins.str
+    """For people."""
+    tier: _builtins.str
+    """Its tier."""
+    @_builtins.property
+    def price(self) -> _pricing_pb2.Price:
+        """Its cheapest monthly price, or its cheapest price where it has no monthly one."""
+
+    def __init__(
+        self,
+        *,
+        plan: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        tier: _builtins.str = ...,
+        price: _pricing_pb2.Price | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["price", b"price"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "plan", b"plan", "price", b"price", "tier", b"tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Upgrade: _TypeAlias = Upgrade  # noqa: Y015

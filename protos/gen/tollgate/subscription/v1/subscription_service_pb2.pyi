@@ -7,6 +7,8 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from tollgate.pricing.v1 import pricing_pb2 as _pricing_pb2
 from tollgate.subscription.v1 import subscription_pb2 as _subscription_pb2
 import builtins as _builtins
 import sys
@@ -404,3 +406,432 @@ class ListParkedFactsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListParkedFactsResponse: _TypeAlias = ListParkedFactsResponse  # noqa: Y015
+
+@_typing.final
+class CreateSubscriptionRequest(_message.Message):
+    """Asks for a purchase."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    ADDONS_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    INTERVAL_FIELD_NUMBER: _builtins.int
+    PROMOTION_CODE_FIELD_NUMBER: _builtins.int
+    TRIAL_FIELD_NUMBER: _builtins.int
+    SUCCESS_URL_FIELD_NUMBER: _builtins.int
+    CANCEL_URL_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """"acc_…"."""
+    plan: _builtins.str
+    """"<catalog>/<plan>"."""
+    currency: _builtins.str
+    """ISO 4217 code in lower case; empty for the currency of the plan's first price."""
+    interval: _pricing_pb2.Interval.ValueType
+    """Not set for a month."""
+    promotion_code: _builtins.str
+    """A promotion code of the provider; empty for none."""
+    trial: _builtins.bool
+    """Begin with the plan's trial, if it has one that the account has not had."""
+    success_url: _builtins.str
+    """Where the person is sent after paying; "{CHECKOUT_SESSION_ID}" in it becomes the session's id.
+    An absolute http or https URL of at most 2,048 characters.
+    """
+    cancel_url: _builtins.str
+    """Where the person is sent who does not pay."""
+    request_id: _builtins.str
+    """Idempotency key, at most 255 characters; empty is a new operation."""
+    @_builtins.property
+    def addons(self) -> _containers.RepeatedCompositeFieldContainer[_pricing_pb2.AddonQuantity]:
+        """At most 20, each add-on once."""
+
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        plan: _builtins.str = ...,
+        addons: _abc.Iterable[_pricing_pb2.AddonQuantity] | None = ...,
+        currency: _builtins.str = ...,
+        interval: _pricing_pb2.Interval.ValueType = ...,
+        promotion_code: _builtins.str = ...,
+        trial: _builtins.bool = ...,
+        success_url: _builtins.str = ...,
+        cancel_url: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "addons", b"addons", "cancel_url", b"cancel_url", "currency", b"currency", "interval", b"interval", "plan", b"plan", "promotion_code", b"promotion_code", "request_id", b"request_id", "success_url", b"success_url", "trial", b"trial"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateSubscriptionRequest: _TypeAlias = CreateSubscriptionRequest  # noqa: Y015
+
+@_typing.final
+class CreateSubscriptionResponse(_message.Message):
+    """The payment page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURCHASING_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def purchasing(self) -> _subscription_pb2.Purchasing:
+        """As it stands now."""
+
+    def __init__(
+        self,
+        *,
+        purchasing: _subscription_pb2.Purchasing | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["purchasing", b"purchasing"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["purchasing", b"purchasing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateSubscriptionResponse: _TypeAlias = CreateSubscriptionResponse  # noqa: Y015
+
+@_typing.final
+class UpdateSubscriptionRequest(_message.Message):
+    """Asks for a change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    REPLACE_ADDONS_FIELD_NUMBER: _builtins.int
+    ADDONS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"tsub_…"."""
+    plan: _builtins.str
+    """"<catalog>/<plan>" of the same catalog; empty to keep the plan."""
+    replace_addons: _builtins.bool
+    """Whether `addons` replaces the add-ons that are held."""
+    request_id: _builtins.str
+    """Idempotency key, at most 255 characters; empty is a new operation."""
+    validate_only: _builtins.bool
+    """Say what it would be, and change nothing."""
+    @_builtins.property
+    def addons(self) -> _containers.RepeatedCompositeFieldContainer[_pricing_pb2.AddonQuantity]:
+        """At most 20, each add-on once; only with `replace_addons`."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        plan: _builtins.str = ...,
+        replace_addons: _builtins.bool = ...,
+        addons: _abc.Iterable[_pricing_pb2.AddonQuantity] | None = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addons", b"addons", "name", b"name", "plan", b"plan", "replace_addons", b"replace_addons", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateSubscriptionRequest: _TypeAlias = UpdateSubscriptionRequest  # noqa: Y015
+
+@_typing.final
+class UpdateSubscriptionResponse(_message.Message):
+    """The subscription as it was asked to be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBSCRIPTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def subscription(self) -> _subscription_pb2.Subscription:
+        """As it will be once the provider has told."""
+
+    def __init__(
+        self,
+        *,
+        subscription: _subscription_pb2.Subscription | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["subscription", b"subscription"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["subscription", b"subscription"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateSubscriptionResponse: _TypeAlias = UpdateSubscriptionResponse  # noqa: Y015
+
+@_typing.final
+class CancelSubscriptionRequest(_message.Message):
+    """Asks for an end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Mode:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[CancelSubscriptionRequest._Mode.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        MODE_UNSPECIFIED: CancelSubscriptionRequest._Mode.ValueType  # 0
+        """As MODE_AT_PERIOD_END."""
+        MODE_AT_PERIOD_END: CancelSubscriptionRequest._Mode.ValueType  # 1
+        """In force until its period ends."""
+        MODE_NOW: CancelSubscriptionRequest._Mode.ValueType  # 2
+        """Over now; nothing is given back."""
+        MODE_RESUME: CancelSubscriptionRequest._Mode.ValueType  # 3
+        """Goes on after all: an end that has not come yet is taken back."""
+
+    class Mode(_Mode, metaclass=_ModeEnumTypeWrapper):
+        """How it ends."""
+
+    MODE_UNSPECIFIED: CancelSubscriptionRequest.Mode.ValueType  # 0
+    """As MODE_AT_PERIOD_END."""
+    MODE_AT_PERIOD_END: CancelSubscriptionRequest.Mode.ValueType  # 1
+    """In force until its period ends."""
+    MODE_NOW: CancelSubscriptionRequest.Mode.ValueType  # 2
+    """Over now; nothing is given back."""
+    MODE_RESUME: CancelSubscriptionRequest.Mode.ValueType  # 3
+    """Goes on after all: an end that has not come yet is taken back."""
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"tsub_…"."""
+    mode: Global___CancelSubscriptionRequest.Mode.ValueType
+    """How it ends."""
+    request_id: _builtins.str
+    """Idempotency key, at most 255 characters; empty is a new operation."""
+    reason: _builtins.str
+    """Why, for the audit record; at most 255 characters."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        mode: Global___CancelSubscriptionRequest.Mode.ValueType = ...,
+        request_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "name", b"name", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelSubscriptionRequest: _TypeAlias = CancelSubscriptionRequest  # noqa: Y015
+
+@_typing.final
+class CancelSubscriptionResponse(_message.Message):
+    """The subscription as it was asked to be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBSCRIPTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def subscription(self) -> _subscription_pb2.Subscription:
+        """As it will be once the provider has told."""
+
+    def __init__(
+        self,
+        *,
+        subscription: _subscription_pb2.Subscription | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["subscription", b"subscription"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["subscription", b"subscription"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelSubscriptionResponse: _TypeAlias = CancelSubscriptionResponse  # noqa: Y015
+
+@_typing.final
+class VerifyCheckoutRequest(_message.Message):
+    """Asks what became of a payment page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    CHECKOUT_ID_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """"acc_…"."""
+    checkout_id: _builtins.str
+    """The provider's id of the checkout session."""
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        checkout_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "checkout_id", b"checkout_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyCheckoutRequest: _TypeAlias = VerifyCheckoutRequest  # noqa: Y015
+
+@_typing.final
+class VerifyCheckoutResponse(_message.Message):
+    """What became of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFIED_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    verified: _builtins.bool
+    """It was paid, or a trial was begun by it."""
+    state: _subscription_pb2.State.ValueType
+    """Where the subscription stands here; STATE_INCOMPLETE until the webhook has come."""
+    plan: _builtins.str
+    """"<catalog>/<plan>"; empty while it is not known here."""
+    def __init__(
+        self,
+        *,
+        verified: _builtins.bool = ...,
+        state: _subscription_pb2.State.ValueType = ...,
+        plan: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan", "state", b"state", "verified", b"verified"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyCheckoutResponse: _TypeAlias = VerifyCheckoutResponse  # noqa: Y015
+
+@_typing.final
+class CreatePortalSessionRequest(_message.Message):
+    """Asks for the portal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    RETURN_URL_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """"acc_…"."""
+    return_url: _builtins.str
+    """Where "Return" leads. An absolute http or https URL of at most 2,048 characters."""
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        return_url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "return_url", b"return_url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreatePortalSessionRequest: _TypeAlias = CreatePortalSessionRequest  # noqa: Y015
+
+@_typing.final
+class CreatePortalSessionResponse(_message.Message):
+    """The portal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    URL_FIELD_NUMBER: _builtins.int
+    url: _builtins.str
+    """Good for one visit, soon."""
+    def __init__(
+        self,
+        *,
+        url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreatePortalSessionResponse: _TypeAlias = CreatePortalSessionResponse  # noqa: Y015
+
+@_typing.final
+class ValidateSubscriptionRequest(_message.Message):
+    """Asks for an entitlement."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    REQUIRED_TIER_FIELD_NUMBER: _builtins.int
+    REQUIRED_FEATURES_FIELD_NUMBER: _builtins.int
+    CATALOG_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """"acc_…"; empty for the own account of the person who asks."""
+    required_tier: _builtins.str
+    """basic, premium or enterprise; empty for none."""
+    catalog: _builtins.str
+    """The catalog whose free plan everybody holds, and whose plans are offered as an upgrade."""
+    @_builtins.property
+    def required_features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most 100."""
+
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        required_tier: _builtins.str = ...,
+        required_features: _abc.Iterable[_builtins.str] | None = ...,
+        catalog: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "catalog", b"catalog", "required_features", b"required_features", "required_tier", b"required_tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValidateSubscriptionRequest: _TypeAlias = ValidateSubscriptionRequest  # noqa: Y015
+
+@_typing.final
+class ValidateSubscriptionResponse(_message.Message):
+    """Whether it is met, and what would meet it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALID_FIELD_NUMBER: _builtins.int
+    ENTITLEMENT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    UPGRADE_FIELD_NUMBER: _builtins.int
+    MISSING_FEATURES_FIELD_NUMBER: _builtins.int
+    valid: _builtins.bool
+    """Everything that was required is held."""
+    reason: _builtins.str
+    """Stable reason if it is not met: SUBSCRIPTION_REQUIRED, TIER_TOO_LOW, FEATURE_MISSING,
+    SUBSCRIPTION_SUSPENDED.
+    """
+    message: _builtins.str
+    """The same for a person; empty if it is met."""
+    @_builtins.property
+    def entitlement(self) -> _subscription_pb2.Entitlement:
+        """What is held."""
+
+    @_builtins.property
+    def upgrade(self) -> _subscription_pb2.Upgrade:
+        """The cheapest plan on sale that would meet it; not set if it is met, or none would."""
+
+    @_builtins.property
+    def missing_features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of the required features, those that are not held."""
+
+    def __init__(
+        self,
+        *,
+        valid: _builtins.bool = ...,
+        entitlement: _subscription_pb2.Entitlement | None = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        upgrade: _subscription_pb2.Upgrade | None = ...,
+        missing_features: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["entitlement", b"entitlement", "upgrade", b"upgrade"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entitlement", b"entitlement", "message", b"message", "missing_features", b"missing_features", "reason", b"reason", "upgrade", b"upgrade", "valid", b"valid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValidateSubscriptionResponse: _TypeAlias = ValidateSubscriptionResponse  # noqa: Y015

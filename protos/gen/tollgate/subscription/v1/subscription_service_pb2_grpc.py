@@ -71,6 +71,36 @@ class SubscriptionServiceStub:
                 request_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ListParkedFactsRequest.SerializeToString,
                 response_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ListParkedFactsResponse.FromString,
                 _registered_method=True)
+        self.CreateSubscription = channel.unary_unary(
+                '/tollgate.subscription.v1.SubscriptionService/CreateSubscription',
+                request_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CreateSubscriptionRequest.SerializeToString,
+                response_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CreateSubscriptionResponse.FromString,
+                _registered_method=True)
+        self.UpdateSubscription = channel.unary_unary(
+                '/tollgate.subscription.v1.SubscriptionService/UpdateSubscription',
+                request_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.UpdateSubscriptionRequest.SerializeToString,
+                response_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.UpdateSubscriptionResponse.FromString,
+                _registered_method=True)
+        self.CancelSubscription = channel.unary_unary(
+                '/tollgate.subscription.v1.SubscriptionService/CancelSubscription',
+                request_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CancelSubscriptionRequest.SerializeToString,
+                response_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CancelSubscriptionResponse.FromString,
+                _registered_method=True)
+        self.VerifyCheckout = channel.unary_unary(
+                '/tollgate.subscription.v1.SubscriptionService/VerifyCheckout',
+                request_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.VerifyCheckoutRequest.SerializeToString,
+                response_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.VerifyCheckoutResponse.FromString,
+                _registered_method=True)
+        self.CreatePortalSession = channel.unary_unary(
+                '/tollgate.subscription.v1.SubscriptionService/CreatePortalSession',
+                request_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CreatePortalSessionRequest.SerializeToString,
+                response_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CreatePortalSessionResponse.FromString,
+                _registered_method=True)
+        self.ValidateSubscription = channel.unary_unary(
+                '/tollgate.subscription.v1.SubscriptionService/ValidateSubscription',
+                request_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ValidateSubscriptionRequest.SerializeToString,
+                response_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ValidateSubscriptionResponse.FromString,
+                _registered_method=True)
 
 
 class SubscriptionServiceServicer:
@@ -144,6 +174,74 @@ class SubscriptionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateSubscription(self, request, context):
+        """Begins the purchase of a plan: makes a quote, and a payment page at the provider for it. While
+        the account's last page is open for the same, that page is given back; one for something else
+        is shut first. The subscription itself comes to be when the money does.
+
+        Errors: NOT_FOUND `UNKNOWN_ACCOUNT`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
+        (quantities, URLs), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+        `PLAN_NOT_SOLD`, `ACCOUNT_HAS_SUBSCRIPTION`, `CHECKOUT_COMPLETED` (the open page was paid a
+        moment ago), `PROVIDER_OFF`; PERMISSION_DENIED (not the account's admin).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateSubscription(self, request, context):
+        """Changes plan and add-ons of a subscription at its provider, which prorates. What is answered is
+        the subscription as it was asked to be; the cluster follows when the provider has told.
+
+        Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
+        (quantities), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+        `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN` (metadata: one entry
+        for each resource in the way, "<resource>": "<used> > <limit>"); PERMISSION_DENIED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelSubscription(self, request, context):
+        """Ends a subscription when its period does, or now; or takes such an end back.
+
+        Errors: as UpdateSubscription.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyCheckout(self, request, context):
+        """Says what became of a payment page of the own account, asking the provider. The webhook decides
+        what is in force; this is only the fast answer for a person who comes back.
+
+        Errors: NOT_FOUND `UNKNOWN_CHECKOUT`, also for another account's; FAILED_PRECONDITION
+        `PROVIDER_OFF`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreatePortalSession(self, request, context):
+        """Opens the provider's portal for an account that has paid before.
+
+        Errors: NOT_FOUND `UNKNOWN_ACCOUNT`; FAILED_PRECONDITION `NO_CUSTOMER`, `PROVIDER_OFF`;
+        PERMISSION_DENIED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ValidateSubscription(self, request, context):
+        """Says whether somebody holds a tier and features. What is not met is no error: it is answered
+        with the reason, and with what would satisfy it and its price.
+
+        Errors: INVALID_ARGUMENT (an unknown tier, more than 100 features); NOT_FOUND `UNKNOWN_ACCOUNT`;
+        PERMISSION_DENIED (somebody else's).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SubscriptionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -181,6 +279,36 @@ def add_SubscriptionServiceServicer_to_server(servicer, server):
                     servicer.ListParkedFacts,
                     request_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ListParkedFactsRequest.FromString,
                     response_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ListParkedFactsResponse.SerializeToString,
+            ),
+            'CreateSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSubscription,
+                    request_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CreateSubscriptionRequest.FromString,
+                    response_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CreateSubscriptionResponse.SerializeToString,
+            ),
+            'UpdateSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateSubscription,
+                    request_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.UpdateSubscriptionRequest.FromString,
+                    response_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.UpdateSubscriptionResponse.SerializeToString,
+            ),
+            'CancelSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelSubscription,
+                    request_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CancelSubscriptionRequest.FromString,
+                    response_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CancelSubscriptionResponse.SerializeToString,
+            ),
+            'VerifyCheckout': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyCheckout,
+                    request_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.VerifyCheckoutRequest.FromString,
+                    response_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.VerifyCheckoutResponse.SerializeToString,
+            ),
+            'CreatePortalSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePortalSession,
+                    request_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CreatePortalSessionRequest.FromString,
+                    response_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CreatePortalSessionResponse.SerializeToString,
+            ),
+            'ValidateSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.ValidateSubscription,
+                    request_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ValidateSubscriptionRequest.FromString,
+                    response_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ValidateSubscriptionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -374,6 +502,168 @@ class SubscriptionService:
             '/tollgate.subscription.v1.SubscriptionService/ListParkedFacts',
             tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ListParkedFactsRequest.SerializeToString,
             tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ListParkedFactsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.subscription.v1.SubscriptionService/CreateSubscription',
+            tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CreateSubscriptionRequest.SerializeToString,
+            tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CreateSubscriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.subscription.v1.SubscriptionService/UpdateSubscription',
+            tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.UpdateSubscriptionRequest.SerializeToString,
+            tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.UpdateSubscriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.subscription.v1.SubscriptionService/CancelSubscription',
+            tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CancelSubscriptionRequest.SerializeToString,
+            tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CancelSubscriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyCheckout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.subscription.v1.SubscriptionService/VerifyCheckout',
+            tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.VerifyCheckoutRequest.SerializeToString,
+            tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.VerifyCheckoutResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreatePortalSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.subscription.v1.SubscriptionService/CreatePortalSession',
+            tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CreatePortalSessionRequest.SerializeToString,
+            tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.CreatePortalSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ValidateSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.subscription.v1.SubscriptionService/ValidateSubscription',
+            tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ValidateSubscriptionRequest.SerializeToString,
+            tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ValidateSubscriptionResponse.FromString,
             options,
             channel_credentials,
             insecure,

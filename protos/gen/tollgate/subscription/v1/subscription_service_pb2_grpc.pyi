@@ -73,6 +73,50 @@ class SubscriptionServiceStub:
 
     Errors: INVALID_ARGUMENT (page size, page token).
     """
+    CreateSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CreateSubscriptionRequest, _subscription_service_pb2.CreateSubscriptionResponse]
+    """Begins the purchase of a plan: makes a quote, and a payment page at the provider for it. While
+    the account's last page is open for the same, that page is given back; one for something else
+    is shut first. The subscription itself comes to be when the money does.
+
+    Errors: NOT_FOUND `UNKNOWN_ACCOUNT`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
+    (quantities, URLs), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+    `PLAN_NOT_SOLD`, `ACCOUNT_HAS_SUBSCRIPTION`, `CHECKOUT_COMPLETED` (the open page was paid a
+    moment ago), `PROVIDER_OFF`; PERMISSION_DENIED (not the account's admin).
+    """
+    UpdateSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.UpdateSubscriptionRequest, _subscription_service_pb2.UpdateSubscriptionResponse]
+    """Changes plan and add-ons of a subscription at its provider, which prorates. What is answered is
+    the subscription as it was asked to be; the cluster follows when the provider has told.
+
+    Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
+    (quantities), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+    `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN` (metadata: one entry
+    for each resource in the way, "<resource>": "<used> > <limit>"); PERMISSION_DENIED.
+    """
+    CancelSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelSubscriptionRequest, _subscription_service_pb2.CancelSubscriptionResponse]
+    """Ends a subscription when its period does, or now; or takes such an end back.
+
+    Errors: as UpdateSubscription.
+    """
+    VerifyCheckout: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.VerifyCheckoutRequest, _subscription_service_pb2.VerifyCheckoutResponse]
+    """Says what became of a payment page of the own account, asking the provider. The webhook decides
+    what is in force; this is only the fast answer for a person who comes back.
+
+    Errors: NOT_FOUND `UNKNOWN_CHECKOUT`, also for another account's; FAILED_PRECONDITION
+    `PROVIDER_OFF`.
+    """
+    CreatePortalSession: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CreatePortalSessionRequest, _subscription_service_pb2.CreatePortalSessionResponse]
+    """Opens the provider's portal for an account that has paid before.
+
+    Errors: NOT_FOUND `UNKNOWN_ACCOUNT`; FAILED_PRECONDITION `NO_CUSTOMER`, `PROVIDER_OFF`;
+    PERMISSION_DENIED.
+    """
+    ValidateSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.ValidateSubscriptionRequest, _subscription_service_pb2.ValidateSubscriptionResponse]
+    """Says whether somebody holds a tier and features. What is not met is no error: it is answered
+    with the reason, and with what would satisfy it and its price.
+
+    Errors: INVALID_ARGUMENT (an unknown tier, more than 100 features); NOT_FOUND `UNKNOWN_ACCOUNT`;
+    PERMISSION_DENIED (somebody else's).
+    """
 
 @_typing.type_check_only
 class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
@@ -118,6 +162,50 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     """Lists facts that wait for something that is not known yet, oldest first. For operators.
 
     Errors: INVALID_ARGUMENT (page size, page token).
+    """
+    CreateSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CreateSubscriptionRequest, _subscription_service_pb2.CreateSubscriptionResponse]  # type: ignore[assignment]
+    """Begins the purchase of a plan: makes a quote, and a payment page at the provider for it. While
+    the account's last page is open for the same, that page is given back; one for something else
+    is shut first. The subscription itself comes to be when the money does.
+
+    Errors: NOT_FOUND `UNKNOWN_ACCOUNT`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
+    (quantities, URLs), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+    `PLAN_NOT_SOLD`, `ACCOUNT_HAS_SUBSCRIPTION`, `CHECKOUT_COMPLETED` (the open page was paid a
+    moment ago), `PROVIDER_OFF`; PERMISSION_DENIED (not the account's admin).
+    """
+    UpdateSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.UpdateSubscriptionRequest, _subscription_service_pb2.UpdateSubscriptionResponse]  # type: ignore[assignment]
+    """Changes plan and add-ons of a subscription at its provider, which prorates. What is answered is
+    the subscription as it was asked to be; the cluster follows when the provider has told.
+
+    Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
+    (quantities), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+    `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN` (metadata: one entry
+    for each resource in the way, "<resource>": "<used> > <limit>"); PERMISSION_DENIED.
+    """
+    CancelSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelSubscriptionRequest, _subscription_service_pb2.CancelSubscriptionResponse]  # type: ignore[assignment]
+    """Ends a subscription when its period does, or now; or takes such an end back.
+
+    Errors: as UpdateSubscription.
+    """
+    VerifyCheckout: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.VerifyCheckoutRequest, _subscription_service_pb2.VerifyCheckoutResponse]  # type: ignore[assignment]
+    """Says what became of a payment page of the own account, asking the provider. The webhook decides
+    what is in force; this is only the fast answer for a person who comes back.
+
+    Errors: NOT_FOUND `UNKNOWN_CHECKOUT`, also for another account's; FAILED_PRECONDITION
+    `PROVIDER_OFF`.
+    """
+    CreatePortalSession: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CreatePortalSessionRequest, _subscription_service_pb2.CreatePortalSessionResponse]  # type: ignore[assignment]
+    """Opens the provider's portal for an account that has paid before.
+
+    Errors: NOT_FOUND `UNKNOWN_ACCOUNT`; FAILED_PRECONDITION `NO_CUSTOMER`, `PROVIDER_OFF`;
+    PERMISSION_DENIED.
+    """
+    ValidateSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.ValidateSubscriptionRequest, _subscription_service_pb2.ValidateSubscriptionResponse]  # type: ignore[assignment]
+    """Says whether somebody holds a tier and features. What is not met is no error: it is answered
+    with the reason, and with what would satisfy it and its price.
+
+    Errors: INVALID_ARGUMENT (an unknown tier, more than 100 features); NOT_FOUND `UNKNOWN_ACCOUNT`;
+    PERMISSION_DENIED (somebody else's).
     """
 
 class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -203,6 +291,86 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists facts that wait for something that is not known yet, oldest first. For operators.
 
         Errors: INVALID_ARGUMENT (page size, page token).
+        """
+
+    @_abc_1.abstractmethod
+    def CreateSubscription(
+        self,
+        request: _subscription_service_pb2.CreateSubscriptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.CreateSubscriptionResponse, _abc.Awaitable[_subscription_service_pb2.CreateSubscriptionResponse]]:
+        """Begins the purchase of a plan: makes a quote, and a payment page at the provider for it. While
+        the account's last page is open for the same, that page is given back; one for something else
+        is shut first. The subscription itself comes to be when the money does.
+
+        Errors: NOT_FOUND `UNKNOWN_ACCOUNT`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
+        (quantities, URLs), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+        `PLAN_NOT_SOLD`, `ACCOUNT_HAS_SUBSCRIPTION`, `CHECKOUT_COMPLETED` (the open page was paid a
+        moment ago), `PROVIDER_OFF`; PERMISSION_DENIED (not the account's admin).
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateSubscription(
+        self,
+        request: _subscription_service_pb2.UpdateSubscriptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.UpdateSubscriptionResponse, _abc.Awaitable[_subscription_service_pb2.UpdateSubscriptionResponse]]:
+        """Changes plan and add-ons of a subscription at its provider, which prorates. What is answered is
+        the subscription as it was asked to be; the cluster follows when the provider has told.
+
+        Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
+        (quantities), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+        `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN` (metadata: one entry
+        for each resource in the way, "<resource>": "<used> > <limit>"); PERMISSION_DENIED.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelSubscription(
+        self,
+        request: _subscription_service_pb2.CancelSubscriptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.CancelSubscriptionResponse, _abc.Awaitable[_subscription_service_pb2.CancelSubscriptionResponse]]:
+        """Ends a subscription when its period does, or now; or takes such an end back.
+
+        Errors: as UpdateSubscription.
+        """
+
+    @_abc_1.abstractmethod
+    def VerifyCheckout(
+        self,
+        request: _subscription_service_pb2.VerifyCheckoutRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.VerifyCheckoutResponse, _abc.Awaitable[_subscription_service_pb2.VerifyCheckoutResponse]]:
+        """Says what became of a payment page of the own account, asking the provider. The webhook decides
+        what is in force; this is only the fast answer for a person who comes back.
+
+        Errors: NOT_FOUND `UNKNOWN_CHECKOUT`, also for another account's; FAILED_PRECONDITION
+        `PROVIDER_OFF`.
+        """
+
+    @_abc_1.abstractmethod
+    def CreatePortalSession(
+        self,
+        request: _subscription_service_pb2.CreatePortalSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.CreatePortalSessionResponse, _abc.Awaitable[_subscription_service_pb2.CreatePortalSessionResponse]]:
+        """Opens the provider's portal for an account that has paid before.
+
+        Errors: NOT_FOUND `UNKNOWN_ACCOUNT`; FAILED_PRECONDITION `NO_CUSTOMER`, `PROVIDER_OFF`;
+        PERMISSION_DENIED.
+        """
+
+    @_abc_1.abstractmethod
+    def ValidateSubscription(
+        self,
+        request: _subscription_service_pb2.ValidateSubscriptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.ValidateSubscriptionResponse, _abc.Awaitable[_subscription_service_pb2.ValidateSubscriptionResponse]]:
+        """Says whether somebody holds a tier and features. What is not met is no error: it is answered
+        with the reason, and with what would satisfy it and its price.
+
+        Errors: INVALID_ARGUMENT (an unknown tier, more than 100 features); NOT_FOUND `UNKNOWN_ACCOUNT`;
+        PERMISSION_DENIED (somebody else's).
         """
 
 def add_SubscriptionServiceServicer_to_server(servicer: SubscriptionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,4 +1,4 @@
-"""Between the contract's messages and pricing's domain."""
+"""Catalogs, plans, add-ons and capacities as messages."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ from services.pricing.domain import (
 from tollgate.common.v1 import capacity_pb2, money_pb2
 from tollgate.pricing.v1 import pricing_pb2, pricing_service_pb2
 
-_INTERVALS = {
+INTERVALS = {
     Interval.ONCE: pricing_pb2.INTERVAL_ONCE,
     Interval.MONTH: pricing_pb2.INTERVAL_MONTH,
     Interval.YEAR: pricing_pb2.INTERVAL_YEAR,
@@ -42,7 +42,7 @@ def to_proto_price(price: Price) -> pricing_pb2.Price:
     """Convert a price."""
     return pricing_pb2.Price(
         amount=to_proto_money(price.amount),
-        interval=_INTERVALS[price.interval],
+        interval=INTERVALS[price.interval],
         provider_prices=price.provider_prices,
     )
 
@@ -58,6 +58,9 @@ def to_proto_catalog(active: ActiveCatalog) -> pricing_pb2.Catalog:
         description=active.catalog.description,
         foreign_checkout_creates_account=active.catalog.foreign_checkout_creates_account,
         error=active.error,
+        free_plan=qualified(active.catalog.name, active.catalog.free_plan)
+        if active.catalog.free_plan
+        else "",
     )
 
 
@@ -80,6 +83,7 @@ def to_proto_plan(catalog: Catalog, plan: Plan) -> pricing_pb2.Plan:
         recommended=plan.recommended,
         self_service=plan.self_service,
         highlights=plan.highlights,
+        trial_days=plan.trial_days,
     )
 
 

@@ -1,10 +1,9 @@
-"""What pricing does: one function a verb."""
+"""Catalogs: what is sold, what a price stands for, what a plan expands to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.chassis.errors import Violations
-from services.chassis.transactions import Transactions
 from services.pricing.capacity import NotEnlargeable, enlarged
 from services.pricing.domain import (
     ActiveCatalog,
@@ -25,13 +24,11 @@ from services.pricing.errors import (
     UnknownCatalogVersion,
     UnknownPlan,
 )
-from services.pricing.ports import CatalogStore
+from services.pricing.ports import CatalogStore, CatalogTransactions
 
 MAX_PRICES = 100
 MAX_ADDONS = 100
 MAX_QUANTITY = 1000
-
-CatalogTransactions = Transactions[CatalogStore]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +62,15 @@ async def list_addons(tx: CatalogTransactions, query: ItemQuery) -> list[tuple[C
         for addon in catalog.addons.values()
         if query.include_hidden or (addon.self_service and not addon.disabled)
     ]
+
+
+async def plan_with_addons(
+    store: CatalogStore, name: str, addons: Sequence[tuple[str, int]]
+) -> tuple[Catalog, Plan, list[tuple[Addon, int]]]:
+    """Return a plan of the version in force, with add-ons of it."""
+    catalog_name, plan_id = _name("plan", name)
+    catalog = await _catalog_at(store, catalog_name, "")
+    return catalog, _plan(catalog, plan_id), _addons(catalog, addons)
 
 
 async def get_plan(tx: CatalogTransactions, name: str, version: str) -> tuple[Catalog, Plan]:

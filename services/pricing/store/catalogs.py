@@ -1,4 +1,4 @@
-"""All SQL of pricing."""
+"""The SQL of catalogs."""
 
 from collections.abc import Sequence
 
@@ -56,12 +56,11 @@ class VersionCache:
         return catalog
 
 
-class PgCatalogStore:
+class CatalogSql:
     """Catalogs on PostgreSQL, within one transaction."""
 
-    def __init__(self, connection: Connection, cache: VersionCache) -> None:
-        self._connection = connection
-        self._cache = cache
+    _connection: Connection
+    _cache: VersionCache
 
     async def lock_activation(self) -> None:
         """Wait for the right to activate catalogs."""

@@ -1,0 +1,43 @@
+"""Sizes as people write them: numbers, or Kubernetes quantities. Exact, never a float.
+
+A bare number of memory or storage is so many GiB, which is what the rate card calls a GB; a suffix
+means what it says (``20G`` is a little less than 19 of them).
+"""
+
+import re
+from decimal import Context, Decimal
+
+from services.chassis import quantities
+
+_BARE = re.compile(r"\d+(\.\d+)?")
+_LONGEST = 40
+_GIB = Decimal(1 << 30)
+EXACT = Context(prec=200)
+"""Wide enough that nothing which is taken here is ever rounded."""
+
+
+def cores(text: str) -> Decimal:
+    """Return how many cores; an empty text is none. ValueError says what would be right."""
+    return _parse(text, "a number of cores such as 2 or 500m")
+
+
+def gigabytes(text: str) -> Decimal:
+    """Return how many GiB; an empty text is none. ValueError says what would be right."""
+    expected = "a number of GiB, or a quantity such as 4Gi or 20G"
+    if len(text) <= _LONGEST and _BARE.fullmatch(text):
+        return Decimal(text)
+    return EXACT.divide(_parse(text, expected), _GIB)
+
+
+def _parse(text: str, expected: str) -> Decimal:
+    if not text:
+        return Decimal(0)
+    try:
+        amount = quantities.parse(text) if len(text) <= _LONGEST else None
+    except ValueError:
+        amount = None
+    if amount is None:
+        raise ValueError(f"expected {expected}")
+    if amount < 0:
+        raise ValueError("cannot be negative")
+    return amount

@@ -1,0 +1,44 @@
+"""What pricing does: one function a verb."""
+
+from services.pricing.ports import CatalogTransactions, PricingTransactions
+from services.pricing.usecases.catalogs import (
+    ItemQuery,
+    activate,
+    expand_capacity,
+    get_plan,
+    list_addons,
+    list_catalogs,
+    list_plans,
+    note_bad_source,
+    resolve_prices,
+)
+from services.pricing.usecases.quotes import (
+    Asker,
+    calculate_price,
+    create_quote,
+    forget_answers,
+    get_quote,
+    take_quote,
+)
+from services.pricing.usecases.rates import activate_rate_card
+
+__all__ = [
+    "Asker",
+    "CatalogTransactions",
+    "ItemQuery",
+    "PricingTransactions",
+    "activate",
+    "activate_rate_card",
+    "calculate_price",
+    "create_quote",
+    "expand_capacity",
+    "forget_answers",
+    "get_plan",
+    "get_quote",
+    "list_addons",
+    "list_catalogs",
+    "list_plans",
+    "note_bad_source",
+    "resolve_prices",
+    "take_quote",
+]

@@ -1,0 +1,214 @@
+"""Prices, and the quotes that keep them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.chassis.errors import FailedPrecondition, Violations
+from services.chassis.ids import Ids
+from services.chassis.money import Money
+from services.pricing.costing import Cost, DeploymentRequest, calculate, checked
+from services.pricing.errors import (
+    NotYourQuote,
+    PaymentRequired,
+    QuoteExpired,
+    QuoteTaken,
+    UnknownQuote,
+)
+from services.pricing.ports import PricingTransactions, Store
+from services.pricing.quotes import (
+    LONGEST_LIFETIME,
+    SHORTEST_LIFETIME,
+    DeploymentQuote,
+    PlanQuote,
+    PlanSelection,
+    Quote,
+    QuoteChange,
+    QuoteRequest,
+    QuoteState,
+    Shown,
+    above,
+    due_now,
+    plan_quote,
+    weight_of,
+)
+from services.pricing.rates import RateCard
+from services.pricing.usecases.catalogs import plan_with_addons
+
+_RPC = "CreateQuote"
+_LONGEST_NAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks. ``trusted`` may ask for anybody: services and platform admins.
+
+    An ``operator`` may also be quoted what customers are not offered.
+    """
+
+    subject: str
+    trusted: bool
+    operator: bool = False
+    trace_id: str = ""
+
+    def may_see(self, quote: Quote) -> bool:
+        """Tell whether a quote may be shown."""
+        return self.trusted or quote.owner == self.subject
+
+
+async def calculate_price(tx: PricingTransactions, asked: DeploymentRequest) -> Cost:
+    """Return what a deployment costs; InvalidArgument names every bad field at once."""
+    card = await tx.run(_card)
+    return calculate(card, checked(card, asked))
+
+
+async def create_quote(
+    tx: PricingTransactions, ids: Ids, asker: Asker, asked: QuoteRequest
+) -> Shown:
+    """Price what is asked for and keep the price; the same key gives the same quote back.
+
+    InvalidArgument, UnknownPlan, UnknownAddon, PlanNotSold, NotSoldInCurrency, NotYourQuote.
+    """
+    owner = _owner(asker, asked)
+
+    async def act(store: Store) -> Shown:
+        async def produce() -> str:
+            quote = await _priced(store, ids.new("quo"), owner, asker, asked)
+            await store.add_quote(quote)
+            change = QuoteChange(asker.subject, "quote.create", quote.name, owner, asker.trace_id)
+            await store.audit(change)
+            return quote.name
+
+        name = await store.once(asker.subject, _RPC, asked.request_id, asked.request_hash, produce)
+        return await _find(store, asker, name)
+
+    return await tx.run(act)
+
+
+async def get_quote(tx: PricingTransactions, asker: Asker, name: str) -> Shown:
+    """Return a quote; UnknownQuote also for somebody else's."""
+
+    async def read(store: Store) -> Shown:
+        return await _find(store, asker, name)
+
+    return await tx.run(read)
+
+
+async def take_quote(
+    tx: PricingTransactions, asker: Asker, name: str, taker: str, *, paid: bool
+) -> Shown:
+    """Give a quote to one taker, who may ask again. QuoteTaken, QuoteExpired, PaymentRequired.
+
+    What is taken unpaid is judged again, under the owner's lock: several quotes that were each
+    below the threshold are not below it together.
+    """
+    bad = Violations()
+    if not 1 <= len(taker) <= _LONGEST_NAME:
+        bad.add("taker", f"expected 1 to {_LONGEST_NAME} characters")
+    bad.raise_if_any()
+
+    async def act(store: Store) -> Shown:
+        shown = await _find(store, asker, name)
+        await store.lock_owner(shown.stored.quote.owner)
+        shown = await _find(store, asker, name)
+        if shown.stored.taker == taker:
+            return shown
+        await _require_takeable(store, shown, paid=paid)
+        if not await store.take_quote(name, taker, paid=paid):
+            raise QuoteTaken(f"Quote {name} was taken.", metadata={"quote": name})
+        await store.audit(QuoteChange(asker.subject, "quote.take", name, taker, asker.trace_id))
+        return await _find(store, asker, name)
+
+    return await tx.run(act)
+
+
+async def forget_answers(tx: PricingTransactions) -> int:
+    """Forget idempotency keys that are past their time; return how many."""
+    return await tx.run(lambda store: store.forget_answers())
+
+
+async def _require_takeable(store: Store, shown: Shown, *, paid: bool) -> None:
+    quote, state = shown.stored.quote, shown.state
+    if state is QuoteState.TAKEN:
+        raise QuoteTaken(f"Quote {quote.name} was taken.", metadata={"quote": quote.name})
+    if state is QuoteState.EXPIRED:
+        raise QuoteExpired(
+            f"Quote {quote.name} expired at {quote.expire_time.isoformat(timespec='seconds')}.",
+            metadata={"quote": quote.name},
+        )
+    if paid:
+        return
+    if isinstance(quote.subject, PlanQuote) or await _must_be_paid(
+        store, await _card(store), quote.owner, quote.subject
+    ):
+        raise PaymentRequired(
+            f"{quote.amount} have to be paid before this is provisioned.",
+            metadata={"quote": quote.name, "amount": str(quote.amount)},
+        )
+
+
+async def _must_be_paid(store: Store, card: RateCard, owner: str, subject: DeploymentQuote) -> bool:
+    weight = weight_of(subject.cost)
+    unpaid = await store.unpaid(owner, weight.currency)
+    return above(weight, unpaid, card.threshold(subject.deployment.types))
+
+
+def _owner(asker: Asker, asked: QuoteRequest) -> str:
+    bad = Violations()
+    if len(asked.owner) > _LONGEST_NAME:
+        bad.add("owner", f"expected at most {_LONGEST_NAME} characters")
+    if asked.lifetime and not SHORTEST_LIFETIME <= asked.lifetime <= LONGEST_LIFETIME:
+        bad.add(
+            "lifetime_seconds",
+            f"expected {SHORTEST_LIFETIME} to {LONGEST_LIFETIME} seconds, or 0",
+        )
+    if len(asked.request_id) > _LONGEST_NAME:
+        bad.add("request_id", f"expected at most {_LONGEST_NAME} characters")
+    bad.raise_if_any()
+    owner = asked.owner or asker.subject
+    if owner != asker.subject and not asker.trusted:
+        raise NotYourQuote("You may only ask for a quote of your own.")
+    return owner
+
+
+async def _priced(store: Store, name: str, owner: str, asker: Asker, asked: QuoteRequest) -> Quote:
+    card = await _card(store)
+    subject: DeploymentQuote | PlanQuote
+    if isinstance(asked.subject, PlanSelection):
+        subject = await _priced_plan(store, asker, asked.subject)
+        amount = weight = due_now(subject)
+        required = amount > Money.zero(amount.currency)
+    else:
+        deployment = checked(card, asked.subject)
+        subject = DeploymentQuote(deployment, calculate(card, deployment))
+        amount, weight = subject.cost.total, weight_of(subject.cost)
+        required = await _must_be_paid(store, card, owner, subject)
+    now = await store.now()
+    return Quote(
+        name=name,
+        owner=owner,
+        amount=amount,
+        weight=weight,
+        payment_required=required,
+        subject=subject,
+        create_time=now,
+        expire_time=now + timedelta(seconds=asked.lifetime or card.quote_lifetime),
+    )
+
+
+async def _priced_plan(store: Store, asker: Asker, wanted: PlanSelection) -> PlanQuote:
+    catalog, plan, addons = await plan_with_addons(store, wanted.plan, wanted.addons)
+    return plan_quote(catalog, plan, addons, wanted, hidden=asker.operator)
+
+
+async def _card(store: Store) -> RateCard:
+    card = await store.rate_card()
+    if card is None:
+        raise FailedPrecondition("No rate card is in force.", reason="NO_RATE_CARD")
+    return card
+
+
+async def _find(store: Store, asker: Asker, name: str) -> Shown:
+    stored = await store.quote(name)
+    if stored is None or not asker.may_see(stored.quote):
+        raise UnknownQuote(f"There is no quote {name}.", metadata={"quote": name})
+    return Shown(stored, await store.now())

@@ -1,0 +1,83 @@
+"""Rate card files: what is taken, and what is said about one that is not."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.pricing import usecases
+from services.pricing.costing import DeploymentRequest, ResourceRequest
+from services.pricing.errors import CatalogRejected
+from services.pricing.ratecard_file import parse_rate_card, stored_rate_card
+from services.pricing.worker import RateCardFile
+from tests.fakes.chassis import ManualClock
+from tests.fakes.pricing import MemoryPricingTransactions
+
+RATES = Path("deploy/rates/default.yaml")
+GOOD = RATES.read_text()
+CORE = DeploymentRequest([ResourceRequest("one", cpu="1")], duration_hours="1000")
+
+
+def test_the_shipped_card_has_the_documents_rates() -> None:
+    card = parse_rate_card(GOOD, "default.yaml")
+    assert card.rates.cpu_core_hour == Decimal("0.048")
+    assert card.rates.memory_gb_hour == Decimal("0.0067")
+    assert card.rates.storage_gb_month == Decimal("0.10")
+    assert dict(card.regions) == {
+        "us-east-1": Decimal("1.0"),
+        "us-west-2": Decimal("1.05"),
+        "eu-west-1": Decimal("1.15"),
+        "ap-southeast-1": Decimal("1.20"),
+    }
+
+
+def test_a_stored_version_reads_back_as_it_was() -> None:
+    card = parse_rate_card(GOOD, "default.yaml")
+    assert stored_rate_card(card.content) == card
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('cpu_core_hour: "0.048"', "cpu_core_hour: lots", "default.yaml:7: rates.cpu_core_hour"),
+        ("default_region: us-east-1", "default_region: mars", "no region 'mars'"),
+        ("currency: usd", "currency: xxx", "xxx"),
+        ('none: "0"', 'none: "1"', "`none"),
+        ("monitoring:", "storage:", "names a component already"),
+        ("hours_per_month: 730", "hours_per_month: 0", "default.yaml:5: hours_per_month"),
+        ('eu-west-1: "1.15"', 'eu-west-1: "-1"', "regions.eu-west-1"),
+        ("quote_lifetime: 1h", "quote_lifetme: 1h", "is no key that is known here"),
+    ],
+)
+def test_a_bad_card_is_refused_with_its_line(old: str, new: str, said: str) -> None:
+    assert old in GOOD
+    with pytest.raises(CatalogRejected) as refused:
+        parse_rate_card(GOOD.replace(old, new), "default.yaml")
+    assert said in str(refused.value)
+
+
+async def test_an_edit_comes_into_force_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "rates.yaml"
+    file.write_text(GOOD)
+    tx = MemoryPricingTransactions()
+    rates = RateCardFile(file, tx, ManualClock())
+    await rates.load()
+    assert str((await usecases.calculate_price(tx, CORE)).total) == "48.00 USD"
+    file.write_text(GOOD.replace('"0.048"', '"0.050"'))
+    await rates.look()
+    assert str((await usecases.calculate_price(tx, CORE)).total) == "50.00 USD"
+    file.write_text("rates: none")
+    with pytest.raises(CatalogRejected):
+        await rates.look()
+    await rates.look()
+    assert str((await usecases.calculate_price(tx, CORE)).total) == "50.00 USD"
+
+
+async def test_a_replica_that_still_reads_the_old_file_undoes_nothing(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text(GOOD)
+    new.write_text(GOOD.replace('"0.048"', '"0.050"'))
+    tx = MemoryPricingTransactions()
+    for file in (old, new, old):
+        await RateCardFile(file, tx, ManualClock()).load()
+    assert str((await usecases.calculate_price(tx, CORE)).total) == "50.00 USD"

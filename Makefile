@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 TESTS ?= tests
 
-.PHONY: help setup demo up test check lint types walls contracts gen fmt clean lock cluster cluster-stop test-cluster
+.PHONY: help setup demo up test check lint types walls contracts gen fmt clean lock cluster cluster-stop test-cluster bench
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ cluster-stop: $(READY) ## Stop it and forget what was in it
 
 test-cluster: $(READY) ## Hold the sandbox cluster and the real control plane to one suite
 	@$(BIN)/python -m tests.cluster test
+
+bench: $(READY) ## Measure against stated floors (docs/benchmarks.md); BENCH="provisioner --size 20" for less
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 check: lint types walls contracts ## Run every check of the code that is not a test
 

@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 
-from tests.cluster import programs
+from tests.cluster import foreign, programs
 from tests.cluster.build import build
 from tests.cluster.control import Control
 from tests.cluster.errors import ClusterError
 from tests.cluster.settings import ROOT, Settings, read_settings
 
-_SUITES = ["tests/contract/kubernetes", "tests/cluster"]
+_SUITES = ["tests/contract/kubernetes", "tests/integration/provisioner", "tests/cluster"]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -61,6 +61,7 @@ def _start(control: Control, settings: Settings, *, built: bool) -> int:
     absent = control.absent()
     if absent:
         _say(f"Without {', '.join(absent)}, which no folder has: objects are kept, not acted on.")
+    _say_extensions(control)
     print(control.kubeconfig)
     return 0
 
@@ -72,6 +73,10 @@ def _status(control: Control, settings: Settings) -> int:
         state = f"runs as {pid}" if pid else "-"
         where = programs.find(program, settings) or "not built"
         print(f"{program.name:24} {program.module.version:8} {state:16} {where}")
+    for item in foreign.ALL:
+        where = item.cached(settings)
+        made = where if where.is_dir() else "not made"
+        print(f"{item.name:24} {item.module.version:8} {'-':16} {made}")
     running = control.is_running()
     print(control.kubeconfig if running else "Not running.")
     return 0 if running else 1
@@ -83,7 +88,14 @@ def _available(control: Control) -> int:
         print(f"No real control plane here: {', '.join(absent)} not built; `make cluster` does it.")
         return 1
     print("A real control plane can be started here without building anything.")
+    _say_extensions(control)
     return 0
+
+
+def _say_extensions(control: Control) -> None:
+    absent = control.absent_extensions()
+    if absent:
+        _say(f"Without {', '.join(absent)}: tests that need them are skipped.")
 
 
 def _test(control: Control, arguments: list[str]) -> int:

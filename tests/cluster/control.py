@@ -1,12 +1,13 @@
 """Starts a control plane, stops it, tells of it."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from deploy.sandbox.supervisor.lock import HomeLock
-from tests.cluster import programs
+from tests.cluster import foreign, hnc, programs
 from tests.cluster.api import Api, wait_for
+from tests.cluster.definitions import define
 from tests.cluster.errors import ClusterError
 from tests.cluster.nodes import add_nodes, nodes_are_ready
 from tests.cluster.plane import Plane, lay_out
@@ -24,7 +25,8 @@ class Control:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.home = settings.home
-        self.daemons = [Daemon(program.name, self.home) for program in programs.CONTROL_PLANE]
+        started = programs.CONTROL_PLANE + programs.EXTENSIONS
+        self.daemons = [Daemon(program.name, self.home) for program in started]
 
     @property
     def kubeconfig(self) -> Path:
@@ -42,6 +44,12 @@ class Control:
         """Names of the programs that nothing can start."""
         nowhere = programs.missing(programs.CONTROL_PLANE, self._settings)
         return [program.name for program in nowhere]
+
+    def absent_extensions(self) -> list[str]:
+        """What a build adds and no program of the control plane needs, and is not there."""
+        nowhere = programs.missing(programs.EXTENSIONS, self._settings)
+        files = foreign.missing(foreign.ALL, self._settings)
+        return [*(program.name for program in nowhere), *(item.name for item in files)]
 
     def start(self) -> bool:
         """Start an empty one; whether that was needed. ClusterError says why it could not be."""
@@ -79,6 +87,8 @@ class Control:
         self._launch(programs.ETCD, plane.etcd())
         self._launch(programs.API_SERVER, plane.api_server())
         self._wait("The API server's start", lambda: api.call("GET", "/readyz")[0] == 200)
+        # The garbage collector learns at its start of what there is, and later every half minute.
+        self._define(api)
         controlled = self._launch(programs.CONTROLLERS, plane.controllers())
         self._launch(programs.SCHEDULER, plane.scheduler())
         hosted = self._launch(programs.KUBELETS, plane.kubelets())
@@ -88,11 +98,32 @@ class Control:
         if hosted:
             add_nodes(api, NODES)
             self._wait("The nodes' start", lambda: nodes_are_ready(api, NODES))
+        self._start_hnc(plane, api)
 
-    def _launch(self, program: programs.Program, arguments: list[str]) -> bool:
+    def _define(self, api: Api) -> None:
+        sources = foreign.DEFINITIONS
+        wanted = [item for source in sources for item in source.objects(self._settings)]
+        define(api, wanted, self._all_alive)
+
+    def _start_hnc(self, plane: Plane, api: Api) -> None:
+        if foreign.missing((foreign.HNC, foreign.HNC_WEBHOOKS), self._settings):
+            return
+        manager = hnc.lay_out(plane)
+        if self._launch(programs.HNC, manager.arguments(), manager.environment()):
+            self._wait("The start of HNC", lambda: hnc.knows_namespaces(api))
+            published = foreign.HNC_WEBHOOKS.objects(self._settings)
+            hnc.add_webhooks(api, manager.webhooks(published))
+            self._wait("The answer of HNC's webhooks", lambda: hnc.refuses(api))
+
+    def _launch(
+        self,
+        program: programs.Program,
+        arguments: list[str],
+        environment: Mapping[str, str] | None = None,
+    ) -> bool:
         path = programs.find(program, self._settings)
         if path is not None:
-            Daemon(program.name, self.home).start(path, arguments)
+            Daemon(program.name, self.home).start(path, arguments, environment)
         return path is not None
 
     def _wait(self, what: str, check: Callable[[], bool]) -> None:

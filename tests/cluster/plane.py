@@ -19,11 +19,14 @@ from deploy.sandbox.supervisor.files import write_atomic
 from deploy.sandbox.supervisor.ports import free_port
 
 _STAGES = Path(__file__).resolve().parent / "stages.yaml"
+_HNC_GROUPS = "system:masters,system:serviceaccounts:hnc-system"
 _USERS = {
     "admin": ("admin", "system:masters"),
     "controllers": ("system:kube-controller-manager", ""),
     "scheduler": ("system:kube-scheduler", ""),
     "kubelets": ("kwok", "system:masters"),
+    # Its webhooks let pass what this group does; its role upstream is everything on everything.
+    "hnc": ("system:serviceaccount:hnc-system:default", _HNC_GROUPS),
 }
 # Which account asked for what: this is how a test sees that a role grants no more than is used.
 _AUDIT = {

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,14 +41,20 @@ class Daemon:
             return None
         return int(number) if birth and _birth(int(number)) == birth else None
 
-    def start(self, program: Path, arguments: list[str]) -> None:
-        """Start it in a session of its own, so that a terminal's Ctrl-C is not for it."""
+    def start(
+        self, program: Path, arguments: list[str], environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start it in a session of its own, so that a terminal's Ctrl-C is not for it.
+
+        `environment` is added to that of this process.
+        """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.pid_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - our own arguments
                 [str(program), *arguments],
                 cwd=self.home,
+                env={**os.environ, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

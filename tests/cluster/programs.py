@@ -73,6 +73,7 @@ _KUBERNETES = GoModule("kubernetes", "k8s.io/kubernetes", _VERSION_OF_KUBERNETES
 _KWOK = GoModule("kwok", "sigs.k8s.io/kwok")
 _HELM = GoModule("helm", "helm.sh/helm/v4", "-X helm.sh/helm/v4/internal/version.version={version}")
 _ETCD = GoModule("etcd", "go.etcd.io/etcd/server/v3")
+HNC_MODULE = GoModule("hnc", "sigs.k8s.io/hierarchical-namespaces")
 
 ETCD = Program("etcd", _ETCD, "go.etcd.io/etcd/server/v3")
 API_SERVER = Program("kube-apiserver", _KUBERNETES, "k8s.io/kubernetes/cmd/kube-apiserver")
@@ -81,13 +82,15 @@ CONTROLLERS = Program(
 )
 SCHEDULER = Program("kube-scheduler", _KUBERNETES, "k8s.io/kubernetes/cmd/kube-scheduler")
 KUBELETS = Program("kwok", _KWOK, "sigs.k8s.io/kwok/cmd/kwok")
+HNC = Program("hnc-manager", HNC_MODULE, "sigs.k8s.io/hierarchical-namespaces/cmd/manager")
 KUBECTL = Program("kubectl", _KUBERNETES, "k8s.io/kubernetes/cmd/kubectl")
 HELM = Program("helm", _HELM, "helm.sh/helm/v4/cmd/helm")
 
 # In the order in which they start; etcd and the API server are what others cannot do without.
 CONTROL_PLANE = (ETCD, API_SERVER, CONTROLLERS, SCHEDULER, KUBELETS)
+EXTENSIONS = (HNC,)
 CLIENTS = (KUBECTL, HELM)
-ALL = CONTROL_PLANE + CLIENTS
+ALL = CONTROL_PLANE + EXTENSIONS + CLIENTS
 
 
 def find(program: Program, settings: Settings) -> Path | None:

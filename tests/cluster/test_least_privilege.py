@@ -1,31 +1,32 @@
 """The provisioner, as its own service account on a real control plane, with what `deploy/` ships.
 
-It lives a tenant's whole life. The API server's audit log then says what it asked for: a request
-that was forbidden means that the role lacks something, a grant that no request used means that the
-role gives away too much.
+It lives a tenant's whole life, and an organization's over both kinds of quota. The API server's
+audit log then says what it asked for: a request that was forbidden means that the role lacks
+something, a grant that no request used means that the role gives away too much.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from deploy.sandbox.ca.authority import Authority
+from deploy.sandbox.stack.definitions import KUBE_DC, definitions
 from services.chassis.facts import FactRecord, Outcome
 from services.chassis.ids import RandomIds
 from services.provisioner.convert import ORDERED
 from services.provisioner.convert.capacity import to_proto_capacity
-from services.provisioner.domain import ContainerLimits, NamespaceCapacity
+from services.provisioner.domain import Capacity, ContainerLimits
 from tests.cluster import service_account
 from tests.cluster.api import Api, wait_for
 from tests.integration.postgres_fixture import Database
-from tests.integration.provisioner.cluster_fixture import Sandbox
 from tests.integration.provisioner.process_fixture import Running, running
 from tests.integration.provisioner.test_process import deliver
+from tests.unit.provisioner.organizations import PRO
 from tests.unit.provisioner.world import PROFESSIONAL
 from tollgate.provisioner.v1 import provisioner_pb2
 from tollgate.provisioner.v1.events_pb2 import CapacityObserved
@@ -33,6 +34,10 @@ from tollgate.subscription.v1 import events_pb2, subscription_pb2
 
 FENCES = "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies/tollgate-default-deny"
 QUOTA = "/api/v1/namespaces/{}/resourcequotas/tollgate-quota"
+PLAN_QUOTA = "/api/v1/namespaces/{}/resourcequotas/plan-quota"
+HIERARCHICAL = "/apis/hnc.x-k8s.io/v1alpha2/namespaces/{}/hierarchicalresourcequotas/plan-quota"
+ORGANIZATIONS = "/apis/kube-dc.com/v1/organizations"
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 OWNER = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings"
 BARE = replace(
     PROFESSIONAL, container=ContainerLimits(), autoscale=None, workload=None, warm_pool=0
@@ -54,8 +59,9 @@ class Life:
     api: Api
     account: str
     generation: int = 0
+    organization: str = ""
 
-    async def order(self, phase: str, capacity: NamespaceCapacity = PROFESSIONAL) -> str:
+    async def order(self, phase: str, capacity: Capacity = PROFESSIONAL) -> str:
         """Order a phase, wait until it is observed; the namespace."""
         self.generation += 1
         message = events_pb2.CapacityOrdered(
@@ -67,6 +73,7 @@ class Life:
             plan="sessions/professional",
             capacity=to_proto_capacity(capacity),
             owner_subject="alice",
+            organization=self.organization,
         )
         message.receive_time.FromDatetime(datetime.now(UTC))
         key, text = f"{self.account}-{self.generation}", f"capacity:{self.account}/1"
@@ -90,17 +97,69 @@ class Life:
         return self.api.call("GET", path)[0] == 200
 
 
+@contextmanager
+def kube_dc(api: Api, name: str) -> Iterator[None]:
+    """Let an organization with a project stand, as Kube-DC's manager makes them."""
+    for item in definitions(KUBE_DC):
+        assert api.call("POST", CRDS, item)[0] in (201, 409)
+    wait_for("Kube-DC's kinds", lambda: api.call("GET", ORGANIZATIONS)[0] == 200, lambda: None, 15)
+    project = {
+        "labels": {"kube-dc.com/project": ""},
+        "annotations": {"kube-dc.com/project": f"{name}/web"},
+    }
+    places = {name: {}, f"{name}-web": project}
+    for place, more in places.items():
+        body = {"metadata": {"name": place, **more}}
+        assert api.call("POST", "/api/v1/namespaces", body)[0] == 201
+    body = {
+        "apiVersion": "kube-dc.com/v1",
+        "kind": "Organization",
+        "metadata": {"name": name},
+        "spec": {"email": "owner@example.com"},
+    }
+    collection = f"/apis/kube-dc.com/v1/namespaces/{name}/organizations"
+    assert api.call("POST", collection, body)[0] == 201
+    yield
+    api.call("DELETE", f"{collection}/{name}")
+    for place in places:
+        api.call("DELETE", f"/api/v1/namespaces/{place}")
+
+
+async def organizations_life(life: Life) -> None:
+    """Live an organization's life: divided quotas first, then one that is hierarchical."""
+    named = life.organization
+    divided, whole = PLAN_QUOTA.format(f"{named}-web"), HIERARCHICAL.format(named)
+    await life.order("RUNNING", PRO)
+    path = f"/apis/kube-dc.com/v1/namespaces/{named}/organizations/{named}"
+    stray = "billing.kube-dc.com/suspended-at"
+
+    def astray() -> bool:
+        _, found = life.api.call("GET", path)
+        found["metadata"]["annotations"][stray] = "never"
+        return life.api.call("PUT", path, found)[0] == 200
+
+    wait_for("An edit", astray, lambda: None, 15)
+    wait_for("Its repair", lambda: stray not in str(life.api.call("GET", path)), lambda: None, 15)
+    assert life.has(divided)
+    assert (await life.found.stop())[0] == 0
+    life.found.environment["TOLLGATE_ORG_QUOTA_BACKEND"] = "auto"
+    await life.found.start()
+    wait_for(whole, lambda: life.has(whole), lambda: None, 30)
+    wait_for(divided, lambda: not life.has(divided), lambda: None, 15)
+    await life.order("RUNNING", replace(PRO, quota={**PRO.quota, "pods": "60"}))
+    await life.order("DELETED", PRO)
+    assert not life.has(whole)
+
+
 @asynccontextmanager
 async def provisioned(
-    api: Api, kubeconfig: Path, database: Database, folder: Path
+    api: Api, kubeconfig: Path, database: Database, folder: Path, **settings: str
 ) -> AsyncIterator[Life]:
     """Run the provisioner with a token of its own account."""
     service_account.install(api)
     own = service_account.token_kubeconfig(api, kubeconfig, folder / "own")
     dsns = await database.service("provisioner")
-    # The fixture reads only where the kubeconfig is.
-    cluster = cast("Sandbox", Account(own))
-    async with running(cluster, dsns, Authority(folder / "ca")) as found:
+    async with running(Account(own), dsns, Authority(folder / "ca"), **settings) as found:
         yield Life(found, api, RandomIds().new("acc"))
         code, log = await found.stop()
         assert code == 0, log
@@ -124,7 +183,8 @@ async def test_its_role_is_enough_for_a_tenants_life_and_grants_nothing_else(
 ) -> None:
     log = audit_of(kubeconfig)
     begin = log.stat().st_size
-    async with provisioned(api, kubeconfig, database, tmp_path) as life:
+    settings = {"TOLLGATE_ORG_QUOTA_BACKEND": "native", "TOLLGATE_ORG_REDISCOVER": "1"}
+    async with provisioned(api, kubeconfig, database, tmp_path, **settings) as life:
         namespace = await life.order("RUNNING")
         assert api.call("DELETE", FENCES.format(namespace))[0] == 200
         assert api.call("DELETE", QUOTA.format(namespace))[0] == 200
@@ -137,6 +197,10 @@ async def test_its_role_is_enough_for_a_tenants_life_and_grants_nothing_else(
         await life.order("RUNNING", BARE)
         await life.order("DELETED")
         assert not life.has(f"/api/v1/namespaces/{namespace}")
+        account = RandomIds().new("acc")
+        organization = Life(life.found, api, account, organization=account.replace("_", "-"))
+        with kube_dc(api, organization.organization):
+            await organizations_life(organization)
     events = service_account.audited(log, begin)
     assert service_account.refused(events) == []
     assert missing(events) == set()

@@ -1,12 +1,11 @@
 """Reads the cluster with a kubeconfig, as kubectl would."""
 
-import ssl
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-import yaml
+from deploy.sandbox.stack.kubeapi import KubeApi, KubeApiError
 
+_NOT_FOUND = 404
 _KINDS = {
     "ResourceQuota": "/api/v1/namespaces/{ns}/resourcequotas",
     "LimitRange": "/api/v1/namespaces/{ns}/limitranges",
@@ -20,24 +19,14 @@ EXPECTED = tuple(kind for kind in _KINDS if kind != "Pod")
 
 
 class Cluster:
-    """A cluster, by the current context of a kubeconfig with a token or a certificate."""
+    """A cluster, by the current context of a kubeconfig."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        config = yaml.safe_load(kubeconfig.read_text())
-        context = next(c for c in config["contexts"] if c["name"] == config["current-context"])
-        names = context["context"]
-        cluster = next(c for c in config["clusters"] if c["name"] == names["cluster"])["cluster"]
-        user = next(u for u in config["users"] if u["name"] == names["user"])["user"]
-        self._server = cluster["server"].rstrip("/")
-        tls = ssl.create_default_context(cafile=cluster.get("certificate-authority"))
-        if "client-certificate" in user:
-            tls.load_cert_chain(user["client-certificate"], user["client-key"])
-        headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
-        self._http = aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(ssl=tls))
+        self._api = KubeApi(kubeconfig)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.close()
+        await self._api.close()
 
     async def namespaces(self, account: str = "") -> list[dict[str, Any]]:
         """Return the namespaces that carry an account's label, or any account's."""
@@ -52,9 +41,15 @@ class Cluster:
         """Return what stands in a namespace of one kind."""
         return await self._list(_KINDS[kind].format(ns=namespace), "")
 
+    async def remove(self, namespace: str) -> None:
+        """Delete a namespace; what is gone already is no matter."""
+        try:
+            await self._api.call("DELETE", f"/api/v1/namespaces/{namespace}")
+        except KubeApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+
     async def _list(self, path: str, selector: str) -> list[dict[str, Any]]:
-        params = {"labelSelector": selector} if selector else {}
-        async with self._http.get(self._server + path, params=params) as answer:
-            answer.raise_for_status()
-            items: list[dict[str, Any]] = (await answer.json())["items"]
-            return items
+        query = {"labelSelector": selector} if selector else None
+        items: list[dict[str, Any]] = (await self._api.call("GET", path, query=query))["items"]
+        return items

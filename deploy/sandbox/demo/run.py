@@ -3,6 +3,7 @@
 import shutil
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 
@@ -11,6 +12,7 @@ from deploy.sandbox.demo.screen import Screen
 from deploy.sandbox.demo.sessions import Story, provider_account
 from deploy.sandbox.demo.shop import Shop
 from deploy.sandbox.demo.tollgate import Tollgate
+from deploy.sandbox.stack.kubeapi import KubeApiError
 from deploy.sandbox.stack.settings import DEFAULT_GATEWAY_PORT, BadSetting, StackSettings
 from deploy.sandbox.stack.stack import Stack, running_stack
 from deploy.sandbox.supervisor.spec import Event, State
@@ -35,9 +37,14 @@ async def demo(settings: StackSettings) -> int:
     async with running_stack(own, tell, hang_signals) as stack:
         story = await _play(stack, screen)
         processes = len(stack.supervisor.states())
+        made = await _made(stack)
+    kubernetes = stack.endpoints["kubernetes"]
+    if kubernetes["kind"] == "external":
+        await _tidy(Path(kubernetes["kubeconfig"]), made, screen)
     screen.summary(
         [
             ("processes", f"{processes}, each on its own, stopped again"),
+            ("the provisioner ran as", kubernetes["provisioner"]),
             ("webhook to ready namespace", f"{story.ready_seconds * 1000:.0f} ms"),
             ("what did not hold", str(len(screen.failures))),
         ]
@@ -47,6 +54,28 @@ async def demo(settings: StackSettings) -> int:
         return 1
     shutil.rmtree(own.home, ignore_errors=True)
     return 0
+
+
+async def _made(stack: Stack) -> list[str]:
+    """The namespaces of this demo's tenants."""
+    tollgate = Tollgate(stack.endpoints)
+    try:
+        return [tenant.namespace for tenant in await tollgate.tenants("")]
+    finally:
+        await tollgate.close()
+
+
+async def _tidy(kubeconfig: Path, namespaces: list[str], screen: Screen) -> None:
+    """Delete the demo's namespaces from a cluster that stays, now that nobody makes them again."""
+    cluster = Cluster(kubeconfig)
+    try:
+        for namespace in namespaces:
+            await cluster.remove(namespace)
+        screen.step(f"{', '.join(namespaces)} deleted from the cluster")
+    except KubeApiError as error:
+        screen.step(f"the demo's namespaces stay in the cluster: {error}")
+    finally:
+        await cluster.close()
 
 
 def _beside(settings: StackSettings) -> StackSettings:

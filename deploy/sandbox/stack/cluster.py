@@ -1,14 +1,13 @@
 """The cluster's side of the stack: kubeconfigs, and the roles that Tollgate ships."""
 
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import orjson
 import yaml
 
+from deploy.sandbox.stack.kubeapi import APPLY, KubeApi
 from deploy.sandbox.stack.secrets import StackSecrets
 from deploy.sandbox.stack.settings import ROOT
 from deploy.sandbox.supervisor.files import write_atomic
@@ -56,8 +55,8 @@ def write_kubeconfig(file: Path, *, server: str, ca: Path, user: str, token: str
     write_atomic(file, yaml.safe_dump(config).encode(), 0o600)
 
 
-async def apply_roles(server: str, ca: Path, token: str) -> None:
-    """Apply what `deploy/rbac` ships, as its administrator would."""
+async def apply_roles(api: KubeApi) -> None:
+    """Apply what `deploy/rbac` ships, as its administrator would; KubeApiError if it may not."""
     objects = [
         item
         for path in sorted(RBAC.glob("*.yaml"))
@@ -66,19 +65,9 @@ async def apply_roles(server: str, ca: Path, token: str) -> None:
     ]
     # Namespaces first: what lives in one comes after it.
     objects.sort(key=lambda item: item["kind"] != "Namespace")
-    tls = ssl.create_default_context(cafile=str(ca))
-    headers = {
-        "Authorization": f"Bearer {token}",
-        "Content-Type": "application/apply-patch+yaml",
-    }
-    async with aiohttp.ClientSession(
-        headers=headers, connector=aiohttp.TCPConnector(ssl=tls)
-    ) as session:
-        for item in objects:
-            url = server + _path(item) + "?fieldManager=tollgate-install&force=true"
-            async with session.patch(url, data=orjson.dumps(item)) as answer:
-                if answer.status >= 300:
-                    raise RuntimeError(f"cannot apply {_path(item)}: {await answer.text()}")
+    query = {"fieldManager": "tollgate-install", "force": "true"}
+    for item in objects:
+        await api.call("PATCH", _path(item), item, content_type=APPLY, query=query)
 
 
 def _path(item: Mapping[str, Any]) -> str:

@@ -16,8 +16,11 @@ ORGANIZATION = "acme"
 ROLES = ("platform-admin", "org-admin", "project-user", "guest")
 
 
-async def describe(layout: Layout, database: str) -> dict[str, Any]:
-    """Return every address of a running stack, and a token for each role that lives 24 hours."""
+async def describe(layout: Layout, database: str, provisioner: str) -> dict[str, Any]:
+    """Return every address of a running stack, and a token for each role that lives 24 hours.
+
+    ``provisioner`` is whom the cluster takes the provisioner for.
+    """
     return {
         "gateway": layout.gateway_url,
         "grpc": {name: f"127.0.0.1:{layout.service(name).public}" for name in SERVICES},
@@ -25,6 +28,7 @@ async def describe(layout: Layout, database: str) -> dict[str, Any]:
         "kubernetes": {
             "kubeconfig": str(layout.admin_kubeconfig),
             "kind": "external" if layout.settings.kubeconfig else "sandbox",
+            "provisioner": provisioner,
         },
         "postgres": {"dsn": database},
         "identity": {"base": layout.idp_url},

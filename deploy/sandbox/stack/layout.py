@@ -25,6 +25,8 @@ class Layout:
         self.settings = settings
         self.home = settings.home
         self.home.mkdir(parents=True, exist_ok=True)
+        # Whether the provisioner has a kubeconfig of its own: always in the sandbox cluster.
+        self.own_account = not settings.kubeconfig
         self.secrets: StackSecrets = load_or_make(self.home / "secrets.json")
         self._authority = Authority(self.home / "ca")
         self._book = PortBook(self.home / "ports.json")
@@ -88,14 +90,19 @@ class Layout:
     def admin_kubeconfig(self) -> Path:
         """The kubeconfig for people."""
         if self.settings.kubeconfig:
-            return Path(self.settings.kubeconfig)
+            return Path(self.settings.admin_kubeconfig or self.settings.kubeconfig).absolute()
         return self.home / "kubeconfig"
 
     @property
     def provisioner_kubeconfig(self) -> Path:
         """The kubeconfig that the provisioner runs with."""
-        if self.settings.kubeconfig:
-            return Path(self.settings.kubeconfig)
+        # Absolute: the processes run in another folder.
+        given = Path(self.settings.kubeconfig).absolute()
+        return self.own_kubeconfig if self.own_account else given
+
+    @property
+    def own_kubeconfig(self) -> Path:
+        """Where a kubeconfig of the provisioner's own account is written."""
         return self.home / "provisioner.kubeconfig"
 
     def claim_ports(self) -> None:

@@ -62,7 +62,7 @@ def _kubernetes(layout: Layout) -> ProcessSpec:
     write_tokens(tokens, secrets)
     for file, user, token in (
         (layout.admin_kubeconfig, "admin", secrets.cluster_admin),
-        (layout.provisioner_kubeconfig, "provisioner", secrets.cluster_provisioner),
+        (layout.own_kubeconfig, "provisioner", secrets.cluster_provisioner),
     ):
         write_kubeconfig(file, server=layout.kubernetes_url, ca=layout.ca, user=user, token=token)
     arguments = [

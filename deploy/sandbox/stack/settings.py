@@ -18,13 +18,18 @@ class BadSetting(Exception):  # noqa: N818 - reads as the sentence it carries
 
 @dataclass(frozen=True, slots=True)
 class StackSettings:
-    """An empty text means the embedded part; ``ports`` holds those that were asked for."""
+    """An empty text means the embedded part; ``ports`` holds those that were asked for.
+
+    ``kubeconfig`` is what the provisioner gets its cluster and its account from; with an
+    ``admin_kubeconfig`` it is used as it is, and people read with the latter.
+    """
 
     home: Path
     catalog: Path
     provider: str
     ports: Mapping[str, int] = field(default_factory=dict)
     kubeconfig: str = ""
+    admin_kubeconfig: str = ""
     database_url: str = ""
     stripe_key: str = ""
     stripe_webhook_secret: str = ""
@@ -39,6 +44,7 @@ def read_settings(env: Mapping[str, str]) -> StackSettings:
         provider=env.get("BILLING_PROVIDER") or "stripe",
         ports={"gateway": DEFAULT_GATEWAY_PORT} | _ports(env),
         kubeconfig=env.get("KUBECONFIG", ""),
+        admin_kubeconfig=env.get("TOLLGATE_ADMIN_KUBECONFIG", ""),
         database_url=env.get("DATABASE_URL", ""),
         stripe_key=env.get("STRIPE_SECRET_KEY", ""),
         stripe_webhook_secret=env.get("STRIPE_WEBHOOK_SECRET", ""),
@@ -79,10 +85,23 @@ def _check(settings: StackSettings) -> None:
         )
     if not settings.catalog.exists():
         raise BadSetting(f"TOLLGATE_CATALOG is {settings.catalog}, which does not exist")
-    if settings.kubeconfig and not Path(settings.kubeconfig).is_file():
-        raise BadSetting(f"KUBECONFIG is {settings.kubeconfig}, which is no file")
+    _check_kubeconfigs(settings)
     if settings.stripe_key and not settings.stripe_webhook_secret:
         raise BadSetting(
             "STRIPE_SECRET_KEY is given without STRIPE_WEBHOOK_SECRET (whsec_…), "
             "and no event could be believed"
         )
+
+
+def _check_kubeconfigs(settings: StackSettings) -> None:
+    if settings.admin_kubeconfig and not settings.kubeconfig:
+        raise BadSetting(
+            "TOLLGATE_ADMIN_KUBECONFIG is given without KUBECONFIG, the provisioner's: "
+            "an administrator's alone goes into KUBECONFIG"
+        )
+    for variable, file in (
+        ("KUBECONFIG", settings.kubeconfig),
+        ("TOLLGATE_ADMIN_KUBECONFIG", settings.admin_kubeconfig),
+    ):
+        if file and not Path(file).is_file():
+            raise BadSetting(f"{variable} is {file}, which is no file")

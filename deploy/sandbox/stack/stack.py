@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 from deploy.sandbox.postgres.roles import ensure_services
 from deploy.sandbox.postgres.server import superuser_dsn
 from deploy.sandbox.stack import endpoints
-from deploy.sandbox.stack.cluster import apply_roles
+from deploy.sandbox.stack.account import take_cluster
+from deploy.sandbox.stack.cluster import PROVISIONER_USER, apply_roles
+from deploy.sandbox.stack.kubeapi import KubeApi, KubeApiError
 from deploy.sandbox.stack.layout import Layout
 from deploy.sandbox.stack.parts import part_specs
 from deploy.sandbox.stack.services import service_specs
-from deploy.sandbox.stack.settings import SERVICES, StackSettings
-from deploy.sandbox.supervisor.spec import Event
+from deploy.sandbox.stack.settings import SERVICES, BadSetting, StackSettings
+from deploy.sandbox.supervisor.spec import Event, State
 from deploy.sandbox.supervisor.supervisor import Supervisor, supervise
 
 _DATABASE = "tollgate"
@@ -51,12 +53,26 @@ async def running_stack(
         databases = await ensure_services(
             server, _database(settings), SERVICES, passwords=layout.home / "database-roles.json"
         )
-        if not settings.kubeconfig:
-            await apply_roles(layout.kubernetes_url, layout.ca, layout.secrets.cluster_admin)
+        provisioner = await _prepare_cluster(layout, on_event)
         await supervisor.start(*service_specs(layout, databases, [part.name for part in parts]))
-        described = await endpoints.describe(layout, server)
+        described = await endpoints.describe(layout, server, provisioner)
         endpoints.write(layout, described)
         yield Stack(layout, supervisor, described)
+
+
+async def _prepare_cluster(layout: Layout, on_event: Callable[[Event], None]) -> str:
+    """Make the cluster ready for the provisioner; return whom it takes the provisioner for."""
+    settings = layout.settings
+    if not settings.kubeconfig:
+        async with KubeApi(layout.admin_kubeconfig) as api:
+            await apply_roles(api)
+        return PROVISIONER_USER
+    try:
+        provisioner, told = await take_cluster(layout)
+    except KubeApiError as error:
+        raise BadSetting(f"KUBECONFIG: {error}") from error
+    on_event(Event("kubernetes", State.READY, None, told))
+    return provisioner
 
 
 def _database(settings: StackSettings) -> str:

@@ -15,6 +15,7 @@ from kubernetes.aio.dynamic import DynamicClient
 
 T = TypeVar("T")
 MERGE = "application/merge-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 APPLY = "application/apply-patch+yaml"
 JSON = "application/json"
@@ -70,12 +71,15 @@ class Cluster:
         groups: str = "",
         **params: str,
     ) -> Answer:
-        """One raw request, as another user (and groups, by spaces) where one is named."""
+        """One raw request, as another user (and groups, by spaces) where one is named.
+
+        Bytes are sent as they are, anything else as JSON.
+        """
         headers = [*self._headers.items(), ("Content-Type", content_type), ("Accept", accept)]
         if user:
             headers += [("Impersonate-User", user)]
             headers += [("Impersonate-Group", group) for group in groups.split()]
-        data = None if body is None else orjson.dumps(body)
+        data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
         async with self.session.request(
             method, self._host + path, data=data, headers=headers, params=params
         ) as response:
@@ -114,7 +118,8 @@ async def eventually(look: Callable[[], Awaitable[T | None]]) -> T:
             await asyncio.sleep(0.01)
 
 
-def _tls(configuration: Any) -> ssl.SSLContext | bool:
+def tls_of(configuration: Any) -> ssl.SSLContext | bool:
+    """How the server of a client's configuration proves itself, and the client to it."""
     if not configuration.host.startswith("https"):
         return True
     context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
@@ -128,7 +133,7 @@ async def connected(configuration: Any, folder: Path) -> AsyncIterator[Cluster]:
     """Clients for a cluster; the discovery cache lies in the folder."""
     make_client: Any = client.ApiClient
     make_dynamic: Any = DynamicClient
-    connector = aiohttp.TCPConnector(ssl=_tls(configuration))
+    connector = aiohttp.TCPConnector(ssl=tls_of(configuration))
     async with (
         make_client(configuration) as api,
         aiohttp.ClientSession(connector=connector) as session,

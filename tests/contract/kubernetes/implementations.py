@@ -24,6 +24,11 @@ def implementations() -> list[str]:
     return [SANDBOX, REAL] if os.environ.get(_KUBECONFIG) else [SANDBOX]
 
 
+def real_kubeconfig() -> str:
+    """The kubeconfig of the real one's administrator; only where there is one."""
+    return os.environ[_KUBECONFIG]
+
+
 def sandbox_options(**changes: Any) -> ClusterOptions:
     """Options of a sandbox whose administrator holds ADMIN_TOKEN."""
     return ClusterOptions(tokens={ADMIN_TOKEN: ADMIN}, **changes)
@@ -45,7 +50,7 @@ async def running(implementation: str) -> AsyncIterator[Any]:
         made: Any = client.Configuration
         found = made()
         load: Any = config.load_kube_config
-        await load(config_file=os.environ[_KUBECONFIG], client_configuration=found)
+        await load(config_file=real_kubeconfig(), client_configuration=found)
         yield found
         return
     async with SandboxCluster(sandbox_options()) as cluster:

@@ -8,9 +8,6 @@ LEFT_OUT = {
     "test_a_disruption_budget_holds_an_eviction_back": (
         "Tollgate evicts nothing; budgets are stored"
     ),
-    "test_columns_are_printed_for_people": (
-        "tables are for kubectl, which asks for them as it likes; Tollgate reads objects"
-    ),
     "test_unknown_fields_of_built_in_types_are_dropped_or_refused": (
         "it would need the schemas of all built-in types, which are larger than the sandbox"
     ),

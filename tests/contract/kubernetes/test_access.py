@@ -36,6 +36,16 @@ async def _granted(cluster: Cluster, *rules: dict[str, Any]) -> str:
     return namespace
 
 
+async def test_everybody_may_ask_who_they_are(cluster: Cluster) -> None:
+    path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    # Such a user has no rights but those of everybody who is known.
+    answer = await cluster.call("POST", path, {}, user=USER, groups="team system:authenticated")
+    assert answer.status == 201, answer.body
+    told = answer.body["status"]["userInfo"]
+    assert told["username"] == USER
+    assert {"team", "system:authenticated"} <= set(told["groups"])
+
+
 async def _effective(cluster: Cluster, namespace: str, rule: dict[str, Any]) -> None:
     """Wait for what was granted: the real server hears of it a moment later."""
     resource, _, subresource = rule["resources"][0].partition("/")

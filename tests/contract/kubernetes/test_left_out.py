@@ -10,7 +10,6 @@ from tests.contract.kubernetes.objects import config_map, definition, pod
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
-TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
 
 def test_each_exception_names_a_test() -> None:
@@ -54,15 +53,6 @@ async def test_a_disruption_budget_holds_an_eviction_back(cluster: Cluster) -> N
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "a"}}
     answer = await cluster.call("POST", f"{here}/pods/a/eviction", eviction)
     assert (answer.status, answer.body["reason"]) == (429, "TooManyRequests")
-
-
-async def test_columns_are_printed_for_people(cluster: Cluster) -> None:
-    here = await _namespace(cluster)
-    await cluster.call("POST", f"{here}/pods", pod("a"))
-    answer = await cluster.call("GET", f"{here}/pods", accept=TABLE)
-    assert answer.body["kind"] == "Table"
-    names = [column["name"] for column in answer.body["columnDefinitions"]]
-    assert names[:3] == ["Name", "Ready", "Status"]
 
 
 async def test_unknown_fields_of_built_in_types_are_dropped_or_refused(cluster: Cluster) -> None:

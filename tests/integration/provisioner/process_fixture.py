@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from deploy.sandbox.ca.authority import Authority
 from deploy.sandbox.postgres.roles import ServiceDsns
@@ -22,11 +23,18 @@ from services.chassis.server import GrpcServer, Limits, Listener
 from services.chassis.sink import DELIVER, SERVICE, FactSinkServicer
 from services.chassis.tls import TlsFiles
 from services.chassis.tokens import TokenVerifier
-from tests.integration.provisioner.cluster_fixture import Sandbox
 from tollgate.common.v1.fact_sink_service_pb2_grpc import add_FactSinkServicer_to_server
 from tollgate.provisioner.v1 import events_pb2
 
 ROOT = Path(__file__).resolve().parents[3]
+
+
+class Reachable(Protocol):
+    """A cluster that a kubeconfig leads to."""
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Where it is."""
 
 
 @dataclass
@@ -44,7 +52,7 @@ class Subscription:
             self.some.notify_all()
 
     async def until(
-        self, wanted: Callable[[events_pb2.CapacityObserved], bool], seconds: float = 20.0
+        self, wanted: Callable[[events_pb2.CapacityObserved], bool], seconds: float = 60.0
     ) -> events_pb2.CapacityObserved:
         """Wait for a fact."""
         async with asyncio.timeout(seconds), self.some:
@@ -108,7 +116,7 @@ def tls_of(authority: Authority, name: str) -> TlsFiles:
 
 @asynccontextmanager
 async def running(
-    sandbox: Sandbox, dsns: ServiceDsns, authority: Authority, **more: str
+    cluster: Reachable, dsns: ServiceDsns, authority: Authority, **more: str
 ) -> AsyncIterator[Running]:
     """Run the process until the block ends."""
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
@@ -128,7 +136,7 @@ async def running(
             "TOLLGATE_OIDC_BASE": "http://127.0.0.1:9",
             "TOLLGATE_SUBSCRIPTION_TARGET": f"127.0.0.1:{subscription.port}",
             "TOLLGATE_PROVISIONER_LEASE": "3",
-            "KUBECONFIG": str(sandbox.kubeconfig),
+            "KUBECONFIG": str(cluster.kubeconfig),
             **more,
         }
         channel = connect(

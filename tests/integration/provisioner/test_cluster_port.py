@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import pytest_asyncio
@@ -20,29 +20,34 @@ from services.provisioner.manifests import Blueprint, Part, blueprint
 from services.provisioner.objects import Live, Ref, section
 from services.provisioner.ownership import handover
 from services.provisioner.ports import Cluster
+from tests.contract.kubernetes.implementations import implementations
 from tests.fakes.provisioner import MemoryCluster
-from tests.integration.provisioner.cluster_fixture import Api, running_sandbox
-from tests.unit.provisioner.world import PROFESSIONAL, World, order
+from tests.integration.provisioner.cluster_fixture import Api, Plane, running_plane
+from tests.integration.provisioner.own_world import OwnWorld
+from tests.unit.provisioner.world import PROFESSIONAL
 
 TIME = 5.0
 
 
 @dataclass
 class Held:
-    """Both kinds of cluster; ``api`` None for the one in memory."""
+    """A cluster of some kind; ``api`` None for the one in memory."""
 
     cluster: Cluster
     api: Api | None
+    token: str
 
 
-@pytest_asyncio.fixture(params=["memory", "sandbox"])
+@pytest_asyncio.fixture(params=["memory", *implementations()])
 async def held(request: pytest.FixtureRequest) -> AsyncIterator[Held]:
     """Each kind in turn."""
     if request.param == "memory":
-        yield Held(MemoryCluster(slow_deletion=True), None)
+        yield Held(MemoryCluster(slow_deletion=True), None, "m")
         return
-    async with running_sandbox() as sandbox:
-        yield Held(await sandbox.connect(), sandbox.api)
+    async with running_plane(request.param) as plane:
+        yield Held(await plane.connect(), plane.api, plane.token)
+        if plane.faults is None:
+            await let_go(plane)
 
 
 @pytest.fixture
@@ -51,18 +56,33 @@ def cluster(held: Held) -> Cluster:
     return held.cluster
 
 
-async def desired(generation: int = 1, **changes: Any) -> tuple[Tenant, Blueprint]:
-    """Return what should stand for an order."""
-    capacity = replace(PROFESSIONAL, **changes)
-    tenant = await World().take(order(generation, capacity=capacity))
-    return tenant, blueprint(tenant, capacity)
+class Desired(Protocol):
+    """Tells what should stand for an order; always of the same tenant of this test's."""
+
+    async def __call__(self, generation: int = 1, **changes: Any) -> tuple[Tenant, Blueprint]: ...
+
+
+@pytest.fixture
+def desired(held: Held) -> Desired:
+    """What should stand."""
+
+    async def wanted(generation: int = 1, **changes: Any) -> tuple[Tenant, Blueprint]:
+        capacity, world = replace(PROFESSIONAL, **changes), OwnWorld(held.token)
+        tenant = await world.take(world.order(generation, capacity=capacity))
+        return tenant, blueprint(tenant, capacity)
+
+    return wanted
 
 
 async def quota_of(cluster: Cluster, target: Blueprint) -> tuple[Part, Live]:
-    """Make the namespace and its quota."""
+    """Make the namespace and its quota, and wait for the controller that writes its status."""
     await cluster.create(target.namespace.wanted(None), timeout=TIME)
     quota = target.fences[0]
-    return quota, await cluster.create(quota.wanted(None), timeout=TIME)
+    made = await cluster.create(quota.wanted(None), timeout=TIME)
+    async with asyncio.timeout(TIME):
+        while not (isinstance(cluster, MemoryCluster) or section(made.content, "status", "hard")):
+            made = await fresh(cluster, quota.ref)
+    return quota, made
 
 
 async def limits_of(cluster: Cluster, target: Blueprint) -> tuple[Part, Live]:
@@ -72,7 +92,7 @@ async def limits_of(cluster: Cluster, target: Blueprint) -> tuple[Part, Live]:
     return limits, await cluster.create(limits.wanted(None), timeout=TIME)
 
 
-async def test_what_was_created_reads_back_as_wanted(cluster: Cluster) -> None:
+async def test_what_was_created_reads_back_as_wanted(cluster: Cluster, desired: Desired) -> None:
     _, target = await desired()
     for part in target.parts:
         made = await cluster.create(part.wanted(None), timeout=TIME)
@@ -81,26 +101,28 @@ async def test_what_was_created_reads_back_as_wanted(cluster: Cluster) -> None:
         assert part.holds(await cluster.get(part.ref, timeout=TIME))
 
 
-async def test_what_does_not_stand_reads_as_none(cluster: Cluster) -> None:
+async def test_what_does_not_stand_reads_as_none(cluster: Cluster, desired: Desired) -> None:
     _, target = await desired()
     assert await cluster.get(target.namespace.ref, timeout=TIME) is None
     assert await cluster.get(target.fences[0].ref, timeout=TIME) is None
 
 
-async def test_a_name_is_created_once(cluster: Cluster) -> None:
+async def test_a_name_is_created_once(cluster: Cluster, desired: Desired) -> None:
     _, target = await desired()
     await cluster.create(target.namespace.wanted(None), timeout=TIME)
     with pytest.raises(ObjectExists):
         await cluster.create(target.namespace.wanted(None), timeout=TIME)
 
 
-async def test_nothing_is_created_where_there_is_no_namespace(cluster: Cluster) -> None:
+async def test_nothing_is_created_where_there_is_no_namespace(
+    cluster: Cluster, desired: Desired
+) -> None:
     _, target = await desired()
     with pytest.raises(ObjectGone):
         await cluster.create(target.fences[0].wanted(None), timeout=TIME)
 
 
-async def test_an_apply_needs_the_version_that_was_read(cluster: Cluster) -> None:
+async def test_an_apply_needs_the_version_that_was_read(cluster: Cluster, desired: Desired) -> None:
     _, target = await desired()
     quota, first = await quota_of(cluster, target)
     _, newer = await desired(2, quota={"pods": "7", "limits.memory": "1G"})
@@ -113,7 +135,9 @@ async def test_an_apply_needs_the_version_that_was_read(cluster: Cluster) -> Non
     assert now.version.generation == 2
 
 
-async def test_an_apply_to_what_is_gone_brings_nothing_back(cluster: Cluster) -> None:
+async def test_an_apply_to_what_is_gone_brings_nothing_back(
+    cluster: Cluster, desired: Desired
+) -> None:
     _, target = await desired()
     limits, first = await limits_of(cluster, target)
     await cluster.delete(first, timeout=TIME)
@@ -123,7 +147,7 @@ async def test_an_apply_to_what_is_gone_brings_nothing_back(cluster: Cluster) ->
 
 
 async def test_what_an_order_drops_is_pruned_once_the_fields_were_handed_over(
-    cluster: Cluster,
+    cluster: Cluster, desired: Desired
 ) -> None:
     _, target = await desired()
     _, first = await quota_of(cluster, target)
@@ -137,7 +161,9 @@ async def test_what_an_order_drops_is_pruned_once_the_fields_were_handed_over(
     assert section(applied.content, "spec", "hard") == {"pods": "7"}
 
 
-async def test_fields_are_handed_over_of_the_version_that_was_read_only(cluster: Cluster) -> None:
+async def test_fields_are_handed_over_of_the_version_that_was_read_only(
+    cluster: Cluster, desired: Desired
+) -> None:
     _, target = await desired()
     quota, first = await quota_of(cluster, target)
     fields = handover(first, quota.wanted(first))
@@ -147,7 +173,9 @@ async def test_fields_are_handed_over_of_the_version_that_was_read_only(cluster:
         await cluster.hand_over(first, fields, timeout=TIME)
 
 
-async def test_replicas_that_are_given_up_stay_as_they_are(cluster: Cluster) -> None:
+async def test_replicas_that_are_given_up_stay_as_they_are(
+    cluster: Cluster, desired: Desired
+) -> None:
     tenant, target = await desired()
     await cluster.create(target.namespace.wanted(None), timeout=TIME)
     deployment = next(part for part in target.workloads if part.ref.kind == "Deployment")
@@ -168,7 +196,9 @@ async def test_replicas_that_are_given_up_stay_as_they_are(cluster: Cluster) -> 
     pytest.fail("the object never stood still")
 
 
-async def test_a_deletion_needs_the_object_that_was_read(cluster: Cluster) -> None:
+async def test_a_deletion_needs_the_object_that_was_read(
+    cluster: Cluster, desired: Desired
+) -> None:
     _, target = await desired()
     limits, first = await limits_of(cluster, target)
     fields = handover(first, limits.wanted(first))
@@ -181,7 +211,7 @@ async def test_a_deletion_needs_the_object_that_was_read(cluster: Cluster) -> No
     assert await cluster.get(limits.ref, timeout=TIME) is None
 
 
-async def test_a_namespace_that_goes_takes_nothing_new(held: Held) -> None:
+async def test_a_namespace_that_goes_takes_nothing_new(held: Held, desired: Desired) -> None:
     cluster = held.cluster
     _, target = await desired()
     live = await cluster.create(target.namespace.wanted(None), timeout=TIME)
@@ -191,6 +221,14 @@ async def test_a_namespace_that_goes_takes_nothing_new(held: Held) -> None:
     assert (await fresh(cluster, live.ref)).deleting
     with pytest.raises(NamespaceTerminating):
         await cluster.create(target.fences[0].wanted(None), timeout=TIME)
+
+
+async def let_go(plane: Plane) -> None:
+    """Let go what a test held back: a real cluster stays."""
+    for item in await plane.namespaces():
+        path = f"/api/v1/namespaces/{item['metadata']['name']}/configmaps/held"
+        if (await plane.api.call("GET", path))[0] == 200:
+            await plane.api.merge(path, {"metadata": {"finalizers": None}})
 
 
 async def hold_back(api: Api, ref: Ref) -> None:
@@ -208,7 +246,7 @@ async def fresh(cluster: Cluster, ref: Ref) -> Live:
     return live
 
 
-async def test_two_who_create_at_once_make_one(cluster: Cluster) -> None:
+async def test_two_who_create_at_once_make_one(cluster: Cluster, desired: Desired) -> None:
     _, target = await desired()
     wanted = target.namespace.wanted(None)
     made = await asyncio.gather(

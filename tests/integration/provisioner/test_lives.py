@@ -1,8 +1,8 @@
 """The life of a tenant in a Kubernetes API server that enforces our roles."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-
-import pytest
 
 from services.chassis.clock import SystemClock
 from services.provisioner.domain import OrderedPhase, Tenant, TenantPhase
@@ -10,9 +10,10 @@ from services.provisioner.errors import NamespaceTerminating
 from services.provisioner.objects import section
 from services.provisioner.reconcile import Reconciler
 from tests.fakes.provisioner import MemoryCluster, MemoryLease, MemoryView
-from tests.integration.provisioner.cluster_fixture import Api, Sandbox
-from tests.unit.provisioner.world import PROFESSIONAL, World, order
+from tests.integration.provisioner.cluster_fixture import Api, Plane
+from tests.unit.provisioner.world import PROFESSIONAL, World
 
+_PATIENCE = 30.0
 WRITES = [
     ("POST", "/api/v1/namespaces/{ns}/pods"),
     ("DELETE", "/api/v1/namespaces/{ns}/pods/any"),
@@ -28,10 +29,10 @@ WRITES = [
 ]
 
 
-async def life(sandbox: Sandbox, world: World) -> Reconciler:
+async def life(plane: Plane, world: World) -> Reconciler:
     """Return a reconciler of this cluster that hears nothing."""
     view = MemoryView(MemoryCluster(), ready=False)
-    cluster = await sandbox.connect()
+    cluster = await plane.connect()
     return Reconciler(world.tx, cluster, view, world.names, world.ids, SystemClock())
 
 
@@ -41,47 +42,61 @@ async def make(reconciler: Reconciler, world: World, one: Tenant) -> Tenant:
     return world.tenant(one.id)
 
 
+async def until_so(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for what a real API server hears of a moment later."""
+    async with asyncio.timeout(_PATIENCE):
+        while not await condition():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+
+
 async def may_list(api: Api, tenant: Tenant) -> bool:
     """Tell whether this user may look into the namespace."""
     code, _ = await api.call("GET", f"/api/v1/namespaces/{tenant.namespace}/pods")
     return code == 200
 
 
-async def test_a_tenant_is_made_suspended_resumed_and_deleted(sandbox: Sandbox) -> None:
-    world = World()
-    reconciler, alice = await life(sandbox, world), sandbox.api.as_user("alice")
-    tenant = await make(reconciler, world, await world.take(order(owner_subject="alice")))
+async def may_not_list(api: Api, tenant: Tenant) -> bool:
+    """Tell whether this user may no longer look into it."""
+    return not await may_list(api, tenant)
+
+
+async def test_a_tenant_is_made_suspended_resumed_and_deleted(plane: Plane) -> None:
+    world = plane.world()
+    reconciler, alice = await life(plane, world), plane.api.as_user("alice")
+    tenant = await make(reconciler, world, await world.take(world.order(owner_subject="alice")))
     assert tenant.phase is TenantPhase.READY
-    assert await may_list(alice, tenant)
+    await until_so(lambda: may_list(alice, tenant))
     deployment = f"/apis/apps/v1/namespaces/{tenant.namespace}/deployments/sessions"
-    assert section(await sandbox.api.get(deployment), "spec")["replicas"] == 5
-    await sandbox.api.merge(f"{deployment}/scale", {"spec": {"replicas": 12}})
+    assert section(await plane.api.get(deployment), "spec")["replicas"] == 5
+    await plane.api.merge(f"{deployment}/scale", {"spec": {"replicas": 12}})
 
-    await world.take(order(2, OrderedPhase.SUSPENDED, owner_subject="alice"))
+    await world.take(world.order(2, OrderedPhase.SUSPENDED, owner_subject="alice"))
     assert (await make(reconciler, world, tenant)).phase is TenantPhase.SUSPENDED
-    assert not await may_list(alice, tenant)
-    assert section(await sandbox.api.get(deployment), "spec")["replicas"] == 0
+    await until_so(lambda: may_not_list(alice, tenant))
+    assert section(await plane.api.get(deployment), "spec")["replicas"] == 0
 
-    await world.take(order(3, owner_subject="alice"))
+    await world.take(world.order(3, owner_subject="alice"))
     assert (await make(reconciler, world, tenant)).phase is TenantPhase.READY
-    assert await may_list(alice, tenant)
-    assert section(await sandbox.api.get(deployment), "spec")["replicas"] == 12
+    await until_so(lambda: may_list(alice, tenant))
+    assert section(await plane.api.get(deployment), "spec")["replicas"] == 12
 
-    await world.take(order(4, OrderedPhase.DELETED, owner_subject="alice"))
-    for _ in range(200):
-        if (await make(reconciler, world, tenant)).phase is TenantPhase.DELETED:
-            break
-        await SystemClock().sleep(0.02)
-    code, _ = await sandbox.api.call("GET", f"/api/v1/namespaces/{tenant.namespace}")
+    await world.take(world.order(4, OrderedPhase.DELETED, owner_subject="alice"))
+
+    async def deleted() -> bool:
+        return (await make(reconciler, world, tenant)).phase is TenantPhase.DELETED
+
+    await until_so(deleted)
+    code, _ = await plane.api.call("GET", f"/api/v1/namespaces/{tenant.namespace}")
     assert code == 404
 
 
 async def test_the_owner_sees_everything_and_changes_nothing_that_is_paid_for(
-    sandbox: Sandbox,
+    plane: Plane,
 ) -> None:
-    world = World()
-    reconciler, alice = await life(sandbox, world), sandbox.api.as_user("alice")
-    tenant = await make(reconciler, world, await world.take(order(owner_subject="alice")))
+    world = plane.world()
+    reconciler, alice = await life(plane, world), plane.api.as_user("alice")
+    tenant = await make(reconciler, world, await world.take(world.order(owner_subject="alice")))
+    await until_so(lambda: may_list(alice, tenant))
     for method, path in WRITES:
         code, answer = await alice.call(
             method, path.format(ns=tenant.namespace), {}, "application/merge-patch+json"
@@ -92,11 +107,11 @@ async def test_the_owner_sees_everything_and_changes_nothing_that_is_paid_for(
     assert code == 201
 
 
-async def test_the_provisioner_can_bind_no_other_role(sandbox: Sandbox) -> None:
-    world = World()
-    tenant = await make(await life(sandbox, world), world, await world.take(order()))
+async def test_the_provisioner_can_bind_no_other_role(plane: Plane) -> None:
+    world = plane.world()
+    tenant = await make(await life(plane, world), world, await world.take(world.order()))
     group = "rbac.authorization.k8s.io"
-    code, answer = await sandbox.api.as_user("provisioner").call(
+    code, answer = await plane.api.as_user("provisioner").call(
         "POST",
         f"/apis/{group}/v1/namespaces/{tenant.namespace}/rolebindings",
         {
@@ -110,33 +125,35 @@ async def test_the_provisioner_can_bind_no_other_role(sandbox: Sandbox) -> None:
     assert code == 403, answer
 
 
-async def test_a_newer_order_prunes_at_a_real_api_server_too(sandbox: Sandbox) -> None:
-    world = World()
-    reconciler = await life(sandbox, world)
-    tenant = await make(reconciler, world, await world.take(order()))
+async def test_a_newer_order_prunes_at_a_real_api_server_too(plane: Plane) -> None:
+    world = plane.world()
+    reconciler = await life(plane, world)
+    tenant = await make(reconciler, world, await world.take(world.order()))
     smaller = replace(PROFESSIONAL, quota={"pods": "10"}, autoscale=None, warm_pool=2)
-    await world.take(order(2, capacity=smaller))
+    await world.take(world.order(2, capacity=smaller))
     assert (await make(reconciler, world, tenant)).phase is TenantPhase.READY
     path = f"/api/v1/namespaces/{tenant.namespace}/resourcequotas/tollgate-quota"
-    assert section(await sandbox.api.get(path), "spec", "hard") == {"pods": "10"}
+    assert section(await plane.api.get(path), "spec", "hard") == {"pods": "10"}
     path = f"/apis/apps/v1/namespaces/{tenant.namespace}/deployments/sessions"
-    assert section(await sandbox.api.get(path), "spec")["replicas"] == 2
+    assert section(await plane.api.get(path), "spec")["replicas"] == 2
 
 
 async def test_a_namespace_deleted_by_somebody_is_made_again_once_it_is_gone(
-    sandbox: Sandbox,
+    plane: Plane,
 ) -> None:
-    world = World()
-    reconciler = await life(sandbox, world)
-    tenant = await make(reconciler, world, await world.take(order()))
-    await sandbox.api.call("DELETE", f"/api/v1/namespaces/{tenant.namespace}")
-    for _ in range(200):
+    world = plane.world()
+    reconciler = await life(plane, world)
+    tenant = await make(reconciler, world, await world.take(world.order()))
+    await plane.api.call("DELETE", f"/api/v1/namespaces/{tenant.namespace}")
+
+    async def made_again() -> bool:
         try:
-            again = await make(reconciler, world, tenant)
-            break
+            await make(reconciler, world, tenant)
         except NamespaceTerminating:
-            await SystemClock().sleep(0.02)
-    else:
-        pytest.fail("it never went")
+            return False
+        return True
+
+    await until_so(made_again)
+    again = world.tenant(tenant.id)
     assert (again.namespace, again.phase) == (tenant.namespace, TenantPhase.READY)
     assert again.uid != tenant.uid

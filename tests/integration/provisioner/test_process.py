@@ -15,7 +15,7 @@ from services.chassis.sink import FactSinkClient
 from services.provisioner.convert import ORDERED
 from services.provisioner.convert.capacity import to_proto_capacity
 from tests.integration.postgres_fixture import Database
-from tests.integration.provisioner.cluster_fixture import Sandbox, write_kubeconfig
+from tests.integration.provisioner.cluster_fixture import Plane, write_kubeconfig
 from tests.integration.provisioner.process_fixture import ROOT, Running, launch, running, tls_of
 from tests.unit.provisioner.world import PROFESSIONAL
 from tollgate.provisioner.v1 import provisioner_pb2, provisioner_service_pb2
@@ -26,7 +26,7 @@ from tollgate.subscription.v1 import events_pb2, subscription_pb2
 READY = provisioner_pb2.TENANT_PHASE_READY
 
 
-def ordered(generation: int = 1, account: str = "acc_1", phase: str = "RUNNING") -> FactRecord:
+def ordered(account: str, generation: int = 1, phase: str = "RUNNING") -> FactRecord:
     """Return the fact of an order."""
     message = events_pb2.CapacityOrdered(
         account=account,
@@ -62,24 +62,26 @@ def is_ready(account: str) -> Callable[[CapacityObserved], bool]:
 
 
 async def test_an_order_becomes_a_namespace_and_the_answer_goes_back_up(
-    sandbox: Sandbox, database: Database, tmp_path: Path
+    plane: Plane, database: Database, tmp_path: Path
 ) -> None:
     dsns = await database.service("provisioner")
-    async with running(sandbox, dsns, Authority(tmp_path / "ca")) as found:
-        assert await deliver(found, ordered()) == [Outcome.ACCEPTED]
+    async with running(plane, dsns, Authority(tmp_path / "ca")) as found:
+        assert await deliver(found, ordered(plane.account(1))) == [Outcome.ACCEPTED]
         fact = await found.subscription.until(lambda one: one.phase == READY)
         assert fact.namespace.startswith("customer-")
         assert fact.generation == 1
-        namespace = await sandbox.api.get(f"/api/v1/namespaces/{fact.namespace}")
+        namespace = await plane.api.get(f"/api/v1/namespaces/{fact.namespace}")
         assert namespace["metadata"]["labels"]["tollgate.dev/tenant"] == fact.tenant
 
         # Somebody deletes the fence; the watch tells, and it stands again.
         path = f"/apis/networking.k8s.io/v1/namespaces/{fact.namespace}/networkpolicies"
-        _, gone = await sandbox.api.call("DELETE", f"{path}/tollgate-default-deny")
+        _, gone = await plane.api.call("DELETE", f"{path}/tollgate-default-deny")
         assert gone
-        await sandbox.api.until_there(f"{path}/tollgate-default-deny")
+        await plane.api.until_there(f"{path}/tollgate-default-deny")
 
-        assert await deliver(found, ordered(2, phase="DELETED")) == [Outcome.ACCEPTED]
+        assert await deliver(found, ordered(plane.account(1), 2, phase="DELETED")) == [
+            Outcome.ACCEPTED
+        ]
         deleted = provisioner_pb2.TENANT_PHASE_DELETED
         await found.subscription.until(lambda one: one.phase == deleted)
         code, log = await found.stop()
@@ -89,32 +91,31 @@ async def test_an_order_becomes_a_namespace_and_the_answer_goes_back_up(
 
 
 async def test_a_killed_process_is_finished_for_by_the_next(
-    sandbox: Sandbox, database: Database, tmp_path: Path
+    plane: Plane, database: Database, tmp_path: Path
 ) -> None:
     dsns = await database.service("provisioner")
-    async with running(sandbox, dsns, Authority(tmp_path / "ca")) as found:
-        orders = [ordered(account=f"acc_{n}") for n in range(12)]
+    async with running(plane, dsns, Authority(tmp_path / "ca")) as found:
+        orders = [ordered(plane.account(n)) for n in range(12)]
         assert set(await deliver(found, *orders)) == {Outcome.ACCEPTED}
         await found.kill()
         await found.start()
         for one in range(12):
-            await found.subscription.until(is_ready(f"acc_{one}"))
-    listed = await sandbox.api.get(
-        "/api/v1/namespaces?labelSelector=app.kubernetes.io/managed-by%3Dtollgate"
-    )
-    owners = [item["metadata"]["labels"]["tollgate.dev/account"] for item in listed["items"]]
-    assert sorted(owners) == sorted(f"acc_{one}" for one in range(12))
+            await found.subscription.until(is_ready(plane.account(one)))
+    labels = [item["metadata"]["labels"] for item in await plane.namespaces()]
+    assert {one["app.kubernetes.io/managed-by"] for one in labels} == {"tollgate"}
+    owners = [one["tollgate.dev/account"] for one in labels]
+    assert sorted(owners) == sorted(plane.account(one) for one in range(12))
 
 
 async def test_only_subscription_may_order_and_a_dry_run_changes_nothing(
-    sandbox: Sandbox, database: Database, tmp_path: Path
+    plane: Plane, database: Database, tmp_path: Path
 ) -> None:
     dsns = await database.service("provisioner")
     authority = Authority(tmp_path / "ca")
-    async with running(sandbox, dsns, authority) as found:
-        order = events_pb2.CapacityOrdered.FromString(ordered().payload)
+    async with running(plane, dsns, authority) as found:
+        order = events_pb2.CapacityOrdered.FromString(ordered(plane.account(1)).payload)
         stub = ProvisionerServiceStub(found.channel)
-        await deliver(found, ordered(account="acc_9"))
+        await deliver(found, ordered(plane.account(9)))
         preview = await stub.SetCapacity(
             provisioner_service_pb2.SetCapacityRequest(order=order, validate_only=True)
         )
@@ -123,7 +124,7 @@ async def test_only_subscription_may_order_and_a_dry_run_changes_nothing(
         assert len(preview.changes) == 9
         request = provisioner_service_pb2.ListTenantsRequest()
         listed = await stub.ListTenants(request)
-        assert [tenant.account for tenant in listed.tenants] == ["acc_9"]
+        assert [tenant.account for tenant in listed.tenants] == [plane.account(9)]
 
         order.ClearField("capacity")
         with pytest.raises(Refusal) as refused:
@@ -141,7 +142,7 @@ async def test_only_subscription_may_order_and_a_dry_run_changes_nothing(
         address = found.environment["TOLLGATE_INTERNAL_ADDRESS"]
         other = connect(address, server_name="provisioner", tls=tls_of(authority, "pricing"))
         with pytest.raises(PermissionDenied):
-            await FactSinkClient(other).deliver([ordered(2)])
+            await FactSinkClient(other).deliver([ordered(plane.account(1), 2)])
         await other.close()
 
 
@@ -156,11 +157,11 @@ async def test_a_missing_kubeconfig_is_said_in_one_sentence(tmp_path: Path) -> N
 
 
 async def test_a_cluster_that_is_away_is_waited_for(
-    sandbox: Sandbox, database: Database, tmp_path: Path
+    plane: Plane, database: Database, tmp_path: Path
 ) -> None:
     dsns = await database.service("provisioner")
     away = write_kubeconfig(tmp_path, "http://127.0.0.1:9", "provisioner")
-    async with running(sandbox, dsns, Authority(tmp_path / "ca"), KUBECONFIG=str(away)) as found:
+    async with running(plane, dsns, Authority(tmp_path / "ca"), KUBECONFIG=str(away)) as found:
         assert found.process.stdout is not None
         async with asyncio.timeout(20):
             async for line in found.process.stdout:

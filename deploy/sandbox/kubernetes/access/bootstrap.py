@@ -80,13 +80,16 @@ def bootstrap_objects() -> list[tuple[str, Obj]]:
         {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
         {"nonResourceURLs": ["*"], "verbs": ["*"]},
     ]
-    own_reviews = _rule("authorization.k8s.io", ["selfsubjectaccessreviews"], ["create"])
+    own_reviews = [
+        _rule("authorization.k8s.io", ["selfsubjectaccessreviews"], ["create"]),
+        _rule("authentication.k8s.io", ["selfsubjectreviews"], ["create"]),
+    ]
     roles = [
         _role("cluster-admin", everything),
         _role("admin", [*edit, manage_roles, reviews]),
         _role("edit", edit),
         _role("view", view),
-        _role("system:basic-user", [own_reviews]),
+        _role("system:basic-user", own_reviews),
     ]
     cluster_roles, bindings = f"clusterroles.{_RBAC}", f"clusterrolebindings.{_RBAC}"
     return [

@@ -1,4 +1,4 @@
-"""Access reviews: the evaluator, asked through the API."""
+"""Reviews: who somebody is and what they may do, asked through the API."""
 
 from deploy.sandbox.kubernetes.access.rbac import Attributes, Rbac
 from deploy.sandbox.kubernetes.access.users import User, user
@@ -8,6 +8,16 @@ from deploy.sandbox.kubernetes.core.errors import invalid as invalid_object
 from deploy.sandbox.kubernetes.core.objects import Obj
 
 _GROUP = "authorization.k8s.io"
+
+
+def who_am_i(caller: User) -> Obj:
+    """Answer a SelfSubjectReview: whom the caller is taken for."""
+    return {
+        "kind": "SelfSubjectReview",
+        "apiVersion": "authentication.k8s.io/v1",
+        "metadata": {},
+        "status": {"userInfo": {"username": caller.name, "groups": list(caller.groups)}},
+    }
 
 
 def review(rbac: Rbac, kind: str, body: Obj, caller: User, namespace: str) -> Obj:

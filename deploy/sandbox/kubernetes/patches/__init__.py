@@ -1,1 +1,1 @@
-"""The two patch formats that need no knowledge of types."""
+"""The patch formats: JSON patch, merge patch, strategic merge patch."""

@@ -160,6 +160,14 @@ _POLICY = (
         verbs=_CREATE_ONLY,
     ),
     _type(
+        "authentication.k8s.io",
+        "v1",
+        "SelfSubjectReview",
+        "selfsubjectreviews",
+        namespaced=False,
+        verbs=_CREATE_ONLY,
+    ),
+    _type(
         _REVIEWS, "v1", "LocalSubjectAccessReview", "localsubjectaccessreviews", verbs=_CREATE_ONLY
     ),
     _type(

@@ -21,6 +21,7 @@ from deploy.sandbox.kubernetes.server import reading, writing
 from deploy.sandbox.kubernetes.server.bodies import is_true, parse_object, read_body
 from deploy.sandbox.kubernetes.server.discovery import discovery
 from deploy.sandbox.kubernetes.server.faults import Faults
+from deploy.sandbox.kubernetes.server.openapi import openapi
 from deploy.sandbox.kubernetes.server.responses import error_response, json_of
 from deploy.sandbox.kubernetes.server.routes import ResourcePath, parse_path, target_of
 from deploy.sandbox.kubernetes.server.watching import Watches
@@ -99,7 +100,9 @@ class App:
                 raise error
         if path == fault_hook.PATH and self._faults is not None and request.method == "POST":
             return json_of(self._faults.command(parse_object(await read_body(request))))
-        document = discovery(self._machinery.registry, path) if request.method == "GET" else None
+        registry = self._machinery.registry
+        described = discovery(registry, path) or openapi(registry, path)
+        document = described if request.method == "GET" else None
         if document is None:
             raise no_such_path()
         return json_of(document)
@@ -132,7 +135,7 @@ class App:
         machinery = self._machinery
         match verb:
             case "get":
-                return reading.get(machinery, target)
+                return reading.get(machinery, target, request)
             case "list":
                 return reading.list_objects(machinery, target, request)
             case "watch":

@@ -16,9 +16,11 @@ from deploy.sandbox.kubernetes.core.errors import (
     unsupported_media_type,
 )
 from deploy.sandbox.kubernetes.core.objects import Obj
+from deploy.sandbox.kubernetes.server.protobuf import parse_protobuf
 from deploy.sandbox.kubernetes.verbs.requests import WriteOptions
 
 MAX_BODY_BYTES = 3 * 1024 * 1024
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 _OBJECT_TYPES = ("application/json", "application/yaml", "text/yaml", "")
 _MAX_MANAGER = 128
 _VALIDATIONS = ["", "Ignore", "Strict", "Warn"]
@@ -62,12 +64,21 @@ def parse_object(raw: bytes) -> Obj:
 async def read_object(request: web.BaseRequest) -> Obj:
     """The object that a POST or PUT brings."""
     kind = media_type(request)
-    if kind not in _OBJECT_TYPES:
+    if kind not in (*_OBJECT_TYPES, PROTOBUF):
         raise unsupported_media_type(
             "the body of the request was in an unknown format - accepted media types include: "
-            "application/json, application/yaml"
+            f"application/json, application/yaml, {PROTOBUF}"
         )
-    return parse_object(await read_body(request))
+    raw = await read_body(request)
+    return parse_protobuf(raw) if kind == PROTOBUF else parse_object(raw)
+
+
+async def read_options(request: web.BaseRequest) -> Obj:
+    """The DeleteOptions that a DELETE brings, if it does."""
+    raw = await read_body(request)
+    if not raw.strip() or raw.strip() == b"null":
+        return {}
+    return parse_protobuf(raw) if media_type(request) == PROTOBUF else parse_object(raw)
 
 
 def is_true(text: str) -> bool:

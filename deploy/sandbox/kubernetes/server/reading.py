@@ -5,22 +5,33 @@ import random
 from aiohttp import web
 
 from deploy.sandbox.kubernetes.core.errors import bad_request, method_not_allowed
+from deploy.sandbox.kubernetes.core.objects import Obj
 from deploy.sandbox.kubernetes.core.selectors import Filter, parse_fields, parse_labels
 from deploy.sandbox.kubernetes.server.bodies import is_true
-from deploy.sandbox.kubernetes.server.responses import json_of, list_of, stored_object
+from deploy.sandbox.kubernetes.server.responses import (
+    json_of,
+    list_metadata,
+    list_of,
+    stored_object,
+)
+from deploy.sandbox.kubernetes.server.tables import table, wants_table
 from deploy.sandbox.kubernetes.server.watching import Watches, WatchQuery
+from deploy.sandbox.kubernetes.storage.records import Stored
 from deploy.sandbox.kubernetes.verbs.listing import ListQuery, list_page
-from deploy.sandbox.kubernetes.verbs.requests import Machinery, Target
+from deploy.sandbox.kubernetes.verbs.requests import Machinery, Target, in_version
 from deploy.sandbox.kubernetes.verbs.scale import scale_of
 
 
-def get(machinery: Machinery, target: Target) -> web.Response:
+def get(machinery: Machinery, target: Target, request: web.BaseRequest) -> web.Response:
     """One object, or its scale."""
     if target.subresource not in ("", "status", "scale"):
         raise method_not_allowed()
     found = machinery.existing(target)
     if target.subresource == "scale":
         return json_of(scale_of(target, found.obj))
+    if wants_table(target.type.kind, request):
+        metadata: Obj = {"resourceVersion": found.obj["metadata"]["resourceVersion"]}
+        return _table(machinery, target, request, [found], metadata)
     return stored_object(target, found)
 
 
@@ -34,7 +45,23 @@ def list_objects(machinery: Machinery, target: Target, request: web.BaseRequest)
         query.get("resourceVersion", ""),
         query.get("resourceVersionMatch", ""),
     )
-    return list_of(target, list_page(machinery.store, target, asked))
+    page = list_page(machinery.store, target, asked)
+    if wants_table(target.type.kind, request):
+        return _table(machinery, target, request, page.items, list_metadata(page))
+    return list_of(target, page)
+
+
+def _table(
+    machinery: Machinery,
+    target: Target,
+    request: web.BaseRequest,
+    found: list[Stored],
+    metadata: Obj,
+) -> web.Response:
+    objects = (in_version(target, stored.obj) for stored in found)
+    whole = request.query.get("includeObject") == "Object"
+    now = machinery.clock.now()
+    return json_of(table(target.type.kind, objects, metadata, now, whole=whole))
 
 
 async def watch(watches: Watches, target: Target, request: web.BaseRequest) -> web.StreamResponse:

@@ -36,15 +36,20 @@ def versioned_bytes(target: Target, stored: Stored) -> bytes:
     return orjson.dumps(in_version(target, stored.obj))
 
 
-def list_of(target: Target, page: Page) -> web.Response:
-    """A list, put together from the bytes of its items."""
+def list_metadata(page: Page) -> Obj:
+    """What a list says of itself."""
     metadata: Obj = {"resourceVersion": str(page.revision)}
     if page.token:
         metadata["continue"] = page.token
     if page.remaining is not None:
         metadata["remainingItemCount"] = page.remaining
+    return metadata
+
+
+def list_of(target: Target, page: Page) -> web.Response:
+    """A list, put together from the bytes of its items."""
     items = (versioned_bytes(target, stored) for stored in page.items)
-    return raw_json(_list_bytes(target, metadata, items))
+    return raw_json(_list_bytes(target, list_metadata(page), items))
 
 
 def _list_bytes(target: Target, metadata: Obj, items: Iterable[bytes]) -> bytes:

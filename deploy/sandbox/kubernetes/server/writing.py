@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from deploy.sandbox.kubernetes.access.reviews import review
+from deploy.sandbox.kubernetes.access.reviews import review, who_am_i
 from deploy.sandbox.kubernetes.access.users import User
 from deploy.sandbox.kubernetes.core.errors import (
     bad_request,
@@ -20,6 +20,7 @@ from deploy.sandbox.kubernetes.server.bodies import (
     parse_value,
     read_body,
     read_object,
+    read_options,
     write_options,
 )
 from deploy.sandbox.kubernetes.server.reading import filter_of
@@ -27,12 +28,19 @@ from deploy.sandbox.kubernetes.server.responses import json_of, list_of, stored_
 from deploy.sandbox.kubernetes.verbs.create import create
 from deploy.sandbox.kubernetes.verbs.delete import DeleteOptions, delete, delete_options
 from deploy.sandbox.kubernetes.verbs.listing import Page
-from deploy.sandbox.kubernetes.verbs.patch import JSON, MERGE, apply_object, patch_object, patched
+from deploy.sandbox.kubernetes.verbs.patch import (
+    APPLY,
+    JSON,
+    MERGE,
+    STRATEGIC,
+    apply_object,
+    patch_object,
+    patched,
+)
 from deploy.sandbox.kubernetes.verbs.requests import Machinery, Target
 from deploy.sandbox.kubernetes.verbs.scale import scale_of, write_scale
 from deploy.sandbox.kubernetes.verbs.update import replace
 
-APPLY = "application/apply-patch+yaml"
 _REVIEWS = "authorization.k8s.io"
 
 
@@ -46,6 +54,8 @@ async def post(
     if target.type.group == _REVIEWS:
         kind = target.type.kind
         return json_of(review(machinery.rbac, kind, body, user, target.namespace), 201)
+    if target.type.kind == "SelfSubjectReview" and not target.type.custom:
+        return json_of(who_am_i(user), 201)
     if target.name:
         raise method_not_allowed()
     options = write_options(request, user, default_manager=True)
@@ -77,10 +87,12 @@ async def patch(
 ) -> web.Response:
     """Patch by the content type that the client chose."""
     kind = media_type(request)
-    if kind not in (MERGE, JSON, APPLY):
+    # Its merge keys are known of built-in types only, here as on the real server.
+    accepted = (JSON, MERGE, APPLY) if target.type.custom else (JSON, MERGE, STRATEGIC, APPLY)
+    if kind not in accepted:
         raise unsupported_media_type(
             "the body of the request was in an unknown format - accepted media types include: "
-            f"{JSON}, {MERGE}, {APPLY}"
+            + ", ".join(accepted)
         )
     raw = await read_body(request)
     options = write_options(request, user, default_manager=kind != APPLY)
@@ -105,8 +117,7 @@ async def remove(machinery: Machinery, target: Target, request: web.BaseRequest)
     """Delete one object, or everything that a selector names."""
     if target.subresource:
         raise no_such_path()
-    raw = await read_body(request)
-    body = parse_object(raw) if raw.strip() and raw.strip() != b"null" else {}
+    body = await read_options(request)
     options = delete_options(body, dict(request.query), dry_run=dry_run_of(request))
     if target.name:
         return json_of(delete(machinery, target, options))

@@ -1,6 +1,5 @@
-"""Patching objects: merge patch, JSON patch, server-side apply."""
+"""Patching objects: merge patch, JSON patch, strategic merge patch, server-side apply."""
 
-from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -9,11 +8,13 @@ from deploy.sandbox.kubernetes.core.causes import required
 from deploy.sandbox.kubernetes.core.errors import bad_request, conflict, invalid_options
 from deploy.sandbox.kubernetes.core.objects import Obj, meta, uid_of, without_nulls
 from deploy.sandbox.kubernetes.fields.apply import apply
-from deploy.sandbox.kubernetes.fields.managers import APPLY, Manager, Ownership, check_apply_body
+from deploy.sandbox.kubernetes.fields.managers import APPLY as APPLIED
+from deploy.sandbox.kubernetes.fields.managers import Manager, Ownership, check_apply_body
 from deploy.sandbox.kubernetes.fields.paths import owned_paths
 from deploy.sandbox.kubernetes.fields.shapes import Shape, shape_of
 from deploy.sandbox.kubernetes.patches.json_patch import json_patch
 from deploy.sandbox.kubernetes.patches.merge_patch import merge_patch
+from deploy.sandbox.kubernetes.patches.strategic import strategic_patch
 from deploy.sandbox.kubernetes.resources.schema import prune
 from deploy.sandbox.kubernetes.storage.records import Stored
 from deploy.sandbox.kubernetes.verbs.create import create
@@ -23,23 +24,32 @@ from deploy.sandbox.kubernetes.verbs.update import check_preconditions, update
 
 MERGE = "application/merge-patch+json"
 JSON = "application/json-patch+json"
-_PATCHES: dict[str, Callable[[Obj, Any], Any]] = {MERGE: merge_patch, JSON: json_patch}
+STRATEGIC = "application/strategic-merge-patch+json"
+APPLY = "application/apply-patch+yaml"
 
 
 def patched(media_type: str, document: Obj, patch: Any) -> Obj:
-    """The document, changed in place where possible, after a merge or JSON patch."""
-    if media_type == MERGE and not isinstance(patch, dict):
+    """The document, changed in place where possible, after a patch of that type."""
+    if media_type != JSON and not isinstance(patch, dict):
         raise bad_request("a merge patch must be an object")
-    result = _PATCHES[media_type](document, patch)
+    result: Any = _changed(media_type, document, patch)
     if not isinstance(result, dict) or not isinstance(result.get("metadata"), dict):
         raise bad_request("the patched object lacks its metadata")
     return result
 
 
+def _changed(media_type: str, document: Obj, patch: Any) -> Any:
+    if media_type == MERGE:
+        return merge_patch(document, patch)
+    if media_type == STRATEGIC:
+        return strategic_patch(document.get("kind", ""), document, patch)
+    return json_patch(document, patch)
+
+
 def patch_object(
     machinery: Machinery, target: Target, media_type: str, patch: Any, options: WriteOptions
 ) -> Stored:
-    """Apply a merge or JSON patch to the object or its subresource."""
+    """Lay a patch of any type but apply over the object or its subresource."""
     old = machinery.existing(target)
     document: Obj = orjson.loads(old.raw)
     document["apiVersion"] = target.api_version
@@ -80,7 +90,7 @@ def _cleaned(target: Target, config: Obj) -> Obj:
 
 def _actor(target: Target, options: WriteOptions) -> Manager:
     own = target.subresource if target.subresource == "status" else ""
-    return Manager(options.manager, APPLY, target.api_version, own)
+    return Manager(options.manager, APPLIED, target.api_version, own)
 
 
 def _create(

@@ -1,0 +1,101 @@
+"""What Kube-DC and the people of an organization do in a cluster: objects, projects, pods."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from deploy.sandbox.stack.kubeapi import APPLY, KubeApi, KubeApiError
+from services.chassis import quantities
+
+PROJECT = "kube-dc.com/project"
+_MANAGER = {"fieldManager": "kube-dc-manager", "force": "true"}
+_GROUP = "/apis/kube-dc.com/v1"
+
+
+class KubeDc:
+    """One organization in a cluster, as the cluster's administrator sees it."""
+
+    def __init__(self, kubeconfig: Path, organization: str, projects: Sequence[str]) -> None:
+        self._api = KubeApi(kubeconfig)
+        self._organization = organization
+        self._projects = [f"{organization}-{project}" for project in projects]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._api.close()
+
+    async def found(self) -> None:
+        """Make the organization with its namespace and the namespaces of its projects."""
+        name = self._organization
+        await self._apply("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace"}, name)
+        organization = {
+            "apiVersion": "kube-dc.com/v1",
+            "kind": "Organization",
+            "spec": {"email": f"billing@{name}.example", "description": "The demo's"},
+        }
+        await self._apply(f"{_GROUP}/namespaces/{name}/organizations", organization, name, name)
+        for project in self._projects:
+            short = project.removeprefix(f"{name}-")
+            metadata = {"labels": {PROJECT: ""}, "annotations": {PROJECT: f"{name}/{short}"}}
+            body = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+            await self._apply("/api/v1/namespaces", body, project)
+
+    async def annotations(self) -> dict[str, str]:
+        """Return what the Organization says."""
+        name = self._organization
+        found = await self._api.call("GET", f"{_GROUP}/namespaces/{name}/organizations/{name}")
+        annotations: dict[str, str] = found["metadata"].get("annotations") or {}
+        return annotations
+
+    async def plan_quota(self) -> dict[str, Decimal]:
+        """Return what the organization's quota objects allow together."""
+        hard: dict[str, Decimal] = defaultdict(Decimal)
+        for namespace in (self._organization, *self._projects):
+            path = f"/api/v1/namespaces/{namespace}/resourcequotas"
+            for item in (await self._api.call("GET", path))["items"]:
+                if item["metadata"]["name"] == "plan-quota":
+                    for name, amount in item["spec"]["hard"].items():
+                        hard[name] += quantities.parse(amount)
+        return hard
+
+    async def run_pod(self, project: str, pod: str, *, cpu: str, memory: str) -> str:
+        """Run a pod in a project; return why the cluster refuses it, empty if it does not."""
+        size = {"cpu": cpu, "memory": memory}
+        container = {
+            "name": "main",
+            "image": "registry.example/app:1",
+            "resources": {"requests": size, "limits": size},
+        }
+        body = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": pod},
+            "spec": {"containers": [container]},
+        }
+        namespace = f"{self._organization}-{project}"
+        try:
+            await self._api.call("POST", f"/api/v1/namespaces/{namespace}/pods", body)
+        except KubeApiError as refusal:
+            return str(refusal)
+        return ""
+
+    async def dissolve(self) -> None:
+        """Delete all of it from a cluster that stays."""
+        for namespace in (*self._projects, self._organization):
+            await self._api.call("DELETE", f"/api/v1/namespaces/{namespace}")
+
+    async def _apply(
+        self, collection: str, body: dict[str, Any], name: str, namespace: str = ""
+    ) -> None:
+        metadata = {**body.get("metadata", {}), "name": name}
+        if namespace:
+            metadata["namespace"] = namespace
+        await self._api.call(
+            "PATCH",
+            f"{collection}/{name}",
+            {**body, "metadata": metadata},
+            content_type=APPLY,
+            query=_MANAGER,
+        )

@@ -8,10 +8,11 @@ from aiohttp import web
 
 from deploy.sandbox.stripe.context import DeliverySettings, World
 from deploy.sandbox.stripe.events import replan
-from deploy.sandbox.stripe.limits import Fault, Limits
+from deploy.sandbox.stripe.limits import HANG_UP, ONLY_SLOW, Fault, Limits
 from deploy.sandbox.stripe.shapes import JsonObject
 
-FAULT_STATUSES = frozenset({429, 500, 502, 503})
+FAULT_STATUSES = frozenset({HANG_UP, ONLY_SLOW, 429, 500, 502, 503})
+FAULT_CODES = frozenset({"rate_limit", "lock_timeout"})
 MOST_COPIES = 50
 
 
@@ -61,6 +62,7 @@ class Admin:
         _require(_whole(wanted["copies"], 0, MOST_COPIES), f"copies: 0 to {MOST_COPIES}")
         _require(isinstance(wanted["shuffle"], bool), "shuffle: true or false")
         _require(_share(wanted["loss"]), "loss: 0 to 1")
+        _require(_whole(wanted["same_second"], 1, 3600), "same_second: 1 to 3600 seconds")
         delay = wanted["delay"]
         pair = isinstance(delay, list | tuple) and len(delay) == 2 and all(map(_seconds, delay))
         _require(pair and delay[0] <= delay[1], "delay: two numbers of seconds, least first")
@@ -116,6 +118,10 @@ class Admin:
         _require(isinstance(fault.applied, bool), "applied: true or false")
         words = isinstance(fault.method, str) and isinstance(fault.path, str)
         _require(words, "method and path: text")
+        _require(_seconds(fault.slow), "slow: seconds, at most an hour")
+        idle = fault.status == ONLY_SLOW and fault.slow == 0
+        _require(not idle, "slow: more than 0 where status is 200")
+        _require(fault.code in FAULT_CODES, f"code: one of {sorted(FAULT_CODES)}")
         self._limits.faults.append(fault)
         return self._faults()
 

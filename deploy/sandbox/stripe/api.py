@@ -1,5 +1,6 @@
 """The way of every API call: key, limits, faults, parameters, idempotency, handler, answer."""
 
+import asyncio
 import base64
 import binascii
 import hmac
@@ -11,7 +12,7 @@ from typing import NoReturn
 import orjson
 from aiohttp import web
 
-from deploy.sandbox.stripe import errors, forms, params
+from deploy.sandbox.stripe import errors, forms, params, timing
 from deploy.sandbox.stripe.context import Call, Context, World
 from deploy.sandbox.stripe.expand import expand
 from deploy.sandbox.stripe.idempotency import Answer, fingerprint, remember, replay
@@ -69,13 +70,22 @@ class Api:
             headers=request.headers,
             encoded="&".join(part for part in (query, body) if part),
         )
+        fault: Fault | None = None
         try:
-            answer = self._answer(incoming, route)
+            known, fault = self._admit(incoming, route)
+            if fault is not None and fault.hangs_up and not fault.applied:
+                return _hang_up(request)
+            answer = self._once(incoming, known, forms.decode(incoming.encoded), fault)
         except errors.StripeError as refusal:
             answer = _refusal(refusal, incoming.request_id)
+        if fault is not None:
+            await asyncio.sleep(fault.slow)
+            if fault.hangs_up:
+                return _hang_up(request)
         return self._response(incoming, answer)
 
-    def _answer(self, incoming: Incoming, route: Route | None) -> Answer:
+    def _admit(self, incoming: Incoming, route: Route | None) -> tuple[Route, Fault | None]:
+        """The call that a request is for, and the fault that it meets."""
         self._authenticate(incoming)
         if route is None:
             raise errors.unrecognized_url(incoming.method, incoming.path)
@@ -84,9 +94,8 @@ class Api:
             raise errors.rate_limited()
         fault = self._limits.fault(incoming.method, incoming.path)
         if fault is not None and fault.status == 429:
-            raise errors.rate_limited()
-        raw = forms.decode(incoming.encoded)
-        return self._once(incoming, route, raw, fault)
+            raise errors.lock_timeout() if fault.code == "lock_timeout" else errors.rate_limited()
+        return route, fault
 
     def _authenticate(self, incoming: Incoming) -> None:
         account = self._world.account
@@ -149,7 +158,10 @@ class Api:
         try:
             _stop(fault, after=False)
             values = params.read(raw, {**route.fields, **params.EXPAND})
-            result = copy_of(route.handler(Call(context, values, incoming.url_ids)))
+            timed = timing.of_call(
+                context, values, incoming.url_ids, changes=incoming.method != "GET"
+            )
+            result = copy_of(route.handler(Call(timed, values, incoming.url_ids)))
             expand(context.tx, result, values.get("expand", []))
             _stop(fault, after=True)
         except errors.StripeError as refusal:
@@ -178,6 +190,13 @@ class Api:
         return web.Response(status=answer.status, body=answer.body, headers=headers)
 
 
+def _hang_up(request: web.Request) -> web.Response:
+    """Close the connection; the response that is returned reaches nobody."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
+
+
 def _refusal(refusal: errors.StripeError, request_id: str) -> Answer:
     return Answer(refusal.status, _encoded(refusal.body(request_id)), request_id)
 
@@ -188,7 +207,7 @@ def _encoded(value: JsonObject) -> bytes:
 
 def _stop(fault: Fault | None, *, after: bool) -> None:
     """Fail as the fault says: before the call had an effect, or after it with the effect kept."""
-    if fault is not None and fault.applied == after:
+    if fault is not None and fault.fails and fault.applied == after:
         _fail(fault, keeps_effects=after)
 
 

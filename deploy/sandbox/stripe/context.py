@@ -1,13 +1,16 @@
 """What a call works with: the transaction, the account and the request that it came in."""
 
+import asyncio
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from deploy.sandbox.stripe.agenda import Agenda
 from deploy.sandbox.stripe.clock import Clock, SystemClock
 from deploy.sandbox.stripe.shapes import JsonObject
 from deploy.sandbox.stripe.state import Store, Transaction
 
 API_VERSION = "2026-10-28.endive"
+MOVED = "moved_clock"  # kind and id of how far the sandbox's time is from the machine's
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +27,15 @@ class DeliverySettings:
 
     `copies`: how often each event is sent. `shuffle`: whether order is mixed. `delay`: seconds
     before the first attempt, drawn evenly between both. `loss`: share of deliveries that are never
-    sent at all, from 0 to 1.
+    sent at all, from 0 to 1. `same_second`: the `created` of events is rounded down to a multiple
+    of so many seconds, so that changes that lie apart tell of one and the same second.
     """
 
     copies: int = 1
     shuffle: bool = False
     delay: tuple[float, float] = (0.0, 0.0)
     loss: float = 0.0
+    same_second: int = 1
 
 
 @dataclass(slots=True)
@@ -52,10 +57,19 @@ class World:
     clock: Clock = field(default_factory=SystemClock)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     rng: random.Random = field(default_factory=random.Random)
+    agenda: Agenda = field(default_factory=Agenda)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)  # something may have fallen due
 
     def begin(self, request_id: str | None = None, key: str | None = None) -> "Context":
         """A context with a transaction of its own; ids are those that events will show."""
-        return Context(self, Transaction(self.store, self.clock.time()), request_id, key)
+        return Context(
+            self, Transaction(self.store, self.clock.time()), int(self.time()), request_id, key
+        )
+
+    def time(self) -> float:
+        """The sandbox's time: the machine's, and how far it was moved (`/sandbox/clock`)."""
+        moved = self.store.shelf(MOVED).objects.get(MOVED)
+        return self.clock.time() + (moved["seconds"] if moved else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +78,13 @@ class Context:
 
     world: World
     tx: Transaction
+    now: int  # seconds since the epoch, the same throughout
     request_id: str | None = None
     idempotency_key: str | None = None
 
-    @property
-    def now(self) -> int:
-        """Seconds since the epoch, the same throughout."""
-        return self.tx.now
+    def at(self, moment: int) -> "Context":
+        """The same unit of work at another time, e.g. that of a test clock."""
+        return replace(self, now=moment)
 
     @property
     def url(self) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import aiohttp
 
 from deploy.sandbox.stripe.context import World
+from deploy.sandbox.stripe.events import shown
 from deploy.sandbox.stripe.journal import Change
 from deploy.sandbox.stripe.shapes import JsonObject, copy_of
 from deploy.sandbox.stripe.signing import sign_all
@@ -29,7 +30,7 @@ HEADERS = {
 
 def body_of(event: JsonObject, api_version: str) -> bytes:
     """The bytes that are sent, the same at each attempt."""
-    return json.dumps({**event, "api_version": api_version}, indent=2).encode()
+    return json.dumps({**shown(event), "api_version": api_version}, indent=2).encode()
 
 
 class Deliverer:

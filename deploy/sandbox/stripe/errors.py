@@ -119,6 +119,18 @@ def server_error(status: int = 500) -> StripeError:
     return StripeError(status, message, kind="api_error")
 
 
+def lock_timeout() -> StripeError:
+    """Another call holds the object."""
+    message = (
+        "This object cannot be accessed right now because another API request or Stripe process is "
+        "currently accessing it. If you see this error intermittently, retry the request. If you "
+        "see this error frequently and are making multiple concurrent requests to a single object, "
+        "make your requests serially or at a lower rate. For more details, see "
+        "https://stripe.com/docs/rate-limits#object-lock-timeouts."
+    )
+    return StripeError(429, message, code="lock_timeout")
+
+
 def idempotency_mismatch(key: str) -> StripeError:
     """A key that was used before, for another call."""
     message = (
@@ -127,3 +139,23 @@ def idempotency_mismatch(key: str) -> StripeError:
         "request."
     )
     return StripeError(400, message, kind="idempotency_error")
+
+
+def card_error(
+    message: str,
+    code: str,
+    decline_code: str | None = None,
+    *,
+    extra: JsonObject | None = None,
+    keeps_effects: bool = False,
+) -> StripeError:
+    """A 402: a bank said no."""
+    more = {"decline_code": decline_code} if decline_code else {}
+    return StripeError(
+        402,
+        message,
+        kind="card_error",
+        code=code,
+        extra={**more, **(extra or {})},
+        keeps_effects=keeps_effects,
+    )

@@ -6,6 +6,8 @@ from deploy.sandbox.stripe.context import Context
 from deploy.sandbox.stripe.ids import new_id
 from deploy.sandbox.stripe.shapes import JsonObject, copy_of
 
+# When an event was written by the sandbox's own time; `created` is that of a test clock. Not shown.
+RECORDED = "recorded"
 SHUFFLE_WINDOW = 0.05  # seconds over which shuffled events are spread, so that calls mix too
 
 
@@ -21,9 +23,10 @@ def emit(
         "id": new_id("event"),
         "object": "event",
         "api_version": context.world.account.api_version,
-        "created": context.now,
+        "created": context.now - context.now % context.world.delivery.same_second,
         "data": data,
         "livemode": False,
+        RECORDED: int(context.world.time()),
         "pending_webhooks": len({plan["endpoint"] for plan in plans}),
         "request": {"id": context.request_id, "idempotency_key": context.idempotency_key},
         "type": kind,
@@ -48,6 +51,11 @@ def takes(endpoint: JsonObject, kind: str) -> bool:
     """Whether an endpoint is on and asked for events of this type."""
     wanted = endpoint["enabled_events"]
     return endpoint["status"] == "enabled" and ("*" in wanted or kind in wanted)
+
+
+def shown(event: JsonObject) -> JsonObject:
+    """An event as everybody may see it."""
+    return {name: value for name, value in event.items() if name != RECORDED}
 
 
 def pending(group: JsonObject | None) -> int:

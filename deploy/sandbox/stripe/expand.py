@@ -1,8 +1,11 @@
 """`expand[]`: ids in an answer replaced by the objects they name, up to four levels deep."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from deploy.sandbox.stripe.clock import TEST_CLOCK
 from deploy.sandbox.stripe.errors import invalid
+from deploy.sandbox.stripe.resources import price_details
 from deploy.sandbox.stripe.shapes import JsonObject, copy_of, listing
 from deploy.sandbox.stripe.state import Transaction
 
@@ -10,53 +13,88 @@ DEEPEST = 4
 EMBEDDED_LIMIT = 10
 # Object type → path of an id in it → kind of the object that it names.
 REFERENCES: dict[str, dict[str, str]] = {
-    "charge": {"customer": "customer", "payment_intent": "payment_intent"},
+    "balance_transaction": {"source": "charge"},
+    "billing_portal.session": {"configuration": "billing_portal.configuration"},
+    "charge": {
+        "balance_transaction": "balance_transaction",
+        "customer": "customer",
+        "payment_intent": "payment_intent",
+        "review": "review",
+    },
     "checkout.session": {
         "customer": "customer",
         "invoice": "invoice",
         "payment_intent": "payment_intent",
+        "setup_intent": "setup_intent",
         "subscription": "subscription",
     },
-    "customer": {"invoice_settings.default_payment_method": "payment_method"},
+    "customer": {
+        "invoice_settings.default_payment_method": "payment_method",
+        "test_clock": TEST_CLOCK,
+    },
+    "discount": {
+        "customer": "customer",
+        "promotion_code": "promotion_code",
+        "source.coupon": "coupon",
+    },
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "invoice": {
         "customer": "customer",
         "default_payment_method": "payment_method",
+        "discounts": "discount",
         "parent.subscription_details.subscription": "subscription",
+        "test_clock": TEST_CLOCK,
     },
+    "invoiceitem": {"customer": "customer", "discounts": "discount", "invoice": "invoice"},
     "invoice_payment": {"invoice": "invoice", "payment.payment_intent": "payment_intent"},
-    "line_item": {"pricing.price_details.price": "price", "subscription": "subscription"},
+    "line_item": {
+        "discounts": "discount",
+        "pricing.price_details.price": "price",
+        "subscription": "subscription",
+    },
     "payment_intent": {
         "customer": "customer",
         "latest_charge": "charge",
         "payment_method": "payment_method",
+        "review": "review",
     },
     "payment_method": {"customer": "customer"},
     "price": {"product": "product"},
     "product": {"default_price": "price"},
+    "promotion_code": {"customer": "customer", "promotion.coupon": "coupon"},
+    "radar.early_fraud_warning": {"charge": "charge", "payment_intent": "payment_intent"},
     "refund": {
+        "balance_transaction": "balance_transaction",
+        "failure_balance_transaction": "balance_transaction",
         "charge": "charge",
         "customer": "customer",
         "payment_intent": "payment_intent",
         "payment_method": "payment_method",
     },
+    "review": {"charge": "charge", "payment_intent": "payment_intent"},
+    "setup_intent": {"customer": "customer", "payment_method": "payment_method"},
     "subscription": {
         "customer": "customer",
         "default_payment_method": "payment_method",
+        "discounts": "discount",
         "latest_invoice": "invoice",
+        "pending_setup_intent": "setup_intent",
+        "test_clock": TEST_CLOCK,
     },
+    "subscription_item": {"discounts": "discount"},
 }
 # References that the sandbox never fills: expanding null gives null.
 ALWAYS_NULL = frozenset(
     {
         "application",
-        "balance_transaction",
+        "confirmation_secret",
         "default_source",
+        "latest_attempt",
+        "mandate",
         "on_behalf_of",
         "pending_setup_intent",
-        "review",
         "schedule",
-        "setup_intent",
-        "test_clock",
+        "tiers",
     }
 )
 
@@ -87,12 +125,31 @@ def _list(items: list[JsonObject], url: str) -> JsonObject:
     return listing(data, url, len(items) > EMBEDDED_LIMIT)
 
 
+def _confirmation_secret(tx: Transaction, invoice: JsonObject) -> JsonObject | None:
+    for payment in tx.where("invoice_payment", "invoice", invoice["id"]):
+        intent = tx.get("payment_intent", payment["payment"]["payment_intent"])
+        if intent is not None and payment["status"] == "open":
+            return {"client_secret": intent["client_secret"], "type": "payment_intent"}
+    return None
+
+
+def _tiers(tx: Transaction, price: JsonObject) -> list[JsonObject] | None:
+    return price_details.tiers(tx, price)
+
+
+def _currency_options(tx: Transaction, price: JsonObject) -> JsonObject:
+    return price_details.options(tx, price)
+
+
 # Lists that an object has, and shows only when asked to.
-INCLUDED: dict[tuple[str, str], Callable[[Transaction, JsonObject], JsonObject]] = {
+INCLUDED: dict[tuple[str, str], Callable[[Transaction, JsonObject], Any]] = {
     ("charge", "refunds"): _refunds,
     ("checkout.session", "line_items"): _line_items,
     ("customer", "subscriptions"): _subscriptions,
+    ("invoice", "confirmation_secret"): _confirmation_secret,
     ("invoice", "payments"): _payments,
+    ("price", "currency_options"): _currency_options,
+    ("price", "tiers"): _tiers,
 }
 
 
@@ -143,8 +200,14 @@ def _fill(tx: Transaction, owner: JsonObject, node: JsonObject, here: tuple[str,
     if include is not None and len(here) == 1 and step not in node:
         node[step] = include(tx, owner)
     target = REFERENCES.get(kind, {}).get(".".join(here))
-    if target is not None and isinstance(node.get(step), str):
+    if target is None:
+        return
+    if isinstance(node.get(step), str):
         node[step] = tx.get(target, node[step]) or node[step]
+    elif isinstance(node.get(step), list):
+        node[step] = [
+            (tx.get(target, at) or at) if isinstance(at, str) else at for at in node[step]
+        ]
 
 
 def _may_be_null(owner: JsonObject, node: JsonObject, here: tuple[str, ...]) -> bool:

@@ -1,34 +1,28 @@
-"""The hosted payment page: a form that pays a checkout session with a test card."""
+"""The hosted payment page: a form that completes a checkout session with a test card."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 from aiohttp import web
 
-from deploy.sandbox.stripe import cards, pages
-from deploy.sandbox.stripe.cards import Decline
+from deploy.sandbox.stripe import card_form, discounts, pages, timing
+from deploy.sandbox.stripe.card_form import FormProblemError, html
 from deploy.sandbox.stripe.completion import Entered, Outcome, Step, authenticate, pay
 from deploy.sandbox.stripe.context import Context, World
+from deploy.sandbox.stripe.errors import StripeError
 from deploy.sandbox.stripe.money import shown
-from deploy.sandbox.stripe.resources.checkout_sessions import KIND, close
+from deploy.sandbox.stripe.resources import promotion_codes
+from deploy.sandbox.stripe.resources.checkout_sessions import KIND, add_up, close
 from deploy.sandbox.stripe.shapes import JsonObject
 
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-}
 NO_SESSION = "There is no such checkout session."
 EXPIRED = "This checkout session has expired. Nothing was charged; please start again."
 ALREADY_PAID = "This checkout session was already paid. You have not been charged again."
 GONE = "The customer of this checkout session no longer exists. Nothing was charged."
 NOTHING_ASKED = "There is no payment to confirm here."
+NO_CODE = "This code is invalid."
 
 
 Act = Callable[[], Outcome | None]
-
-
-class FormProblemError(Exception):
-    """The form cannot be used; the text says why."""
 
 
 class HostedPage:
@@ -49,33 +43,30 @@ class HostedPage:
 
     async def show(self, request: web.Request) -> web.Response:
         """The form."""
-        context = self._world.begin()
-        session = _current(context, request.match_info["id"])
+        context, session = self._open(request)
         if session is None or session["status"] != "open":
             return _closed(session, 200)
-        return _html(200, pages.checkout(session, _items(context, session)))
+        return html(200, _form(context, session))
 
     async def submit(self, request: web.Request) -> web.Response:
         """The form, filled in: one attempt to pay."""
-        form = await request.post()
-        entered = {name: value for name, value in form.items() if isinstance(value, str)}
-        context = self._world.begin()
-        session = _current(context, request.match_info["id"])
+        entered = await card_form.fields(request)
+        context, session = self._open(request)
         refusal = _refusal(context, session)
         if session is None or refusal is not None:
             return refusal or _closed(session, 404)
         try:
+            _change(context, session, entered)
             details = _read(session, entered, context.now)
         except FormProblemError as problem:
-            return _html(400, pages.checkout(session, _items(context, session), str(problem)))
+            context.tx.rollback()
+            return html(400, _form(context, session, str(problem)))
         return _attempt(context, session, lambda: pay(context, session, details))
 
     async def answer(self, request: web.Request) -> web.Response:
         """The card owner's answer to 3-D Secure."""
-        form = await request.post()
-        confirmed = form.get("outcome") == "complete"
-        context = self._world.begin()
-        session = _current(context, request.match_info["id"])
+        confirmed = (await card_form.fields(request)).get("outcome") == "complete"
+        context, session = self._open(request)
         refusal = _refusal(context, session)
         if session is None or refusal is not None:
             return refusal or _closed(session, 404)
@@ -83,48 +74,50 @@ class HostedPage:
             context, session, lambda: authenticate(context, session, confirmed=confirmed)
         )
 
+    def _open(self, request: web.Request) -> tuple[Context, JsonObject | None]:
+        """The session at the time of its customer, expired first if its time is over."""
+        context = self._world.begin()
+        session = context.tx.get(KIND, request.match_info["id"])
+        if session is None:
+            return context, None
+        context = timing.on_clock_of(context, session["customer"])
+        if session["status"] == "open" and session["expires_at"] <= context.now:
+            close(context, session)
+            context.tx.commit()
+        return context, session
+
     async def receipt(self, request: web.Request) -> web.Response:
         """What a charge's `receipt_url` leads to."""
         charge = self._world.begin().tx.get("charge", request.match_info["id"])
         if charge is None or not charge["paid"]:
-            return _html(404, pages.message("Not found", "There is no such receipt."))
+            return html(404, pages.message("Not found", "There is no such receipt."))
         amount = shown(charge["amount"], charge["currency"])
-        return _html(200, pages.message("Receipt", f"Paid: {amount} ({charge['id']})."))
+        return html(200, pages.message("Receipt", f"Paid: {amount} ({charge['id']})."))
 
     async def invoice(self, request: web.Request) -> web.Response:
         """What an invoice's `hosted_invoice_url` leads to."""
         invoice = self._world.begin().tx.get("invoice", request.match_info["id"])
         if invoice is None or invoice["number"] is None:
-            return _html(404, pages.message("Not found", "There is no such invoice."))
+            return html(404, pages.message("Not found", "There is no such invoice."))
         amount = shown(invoice["total"], invoice["currency"])
         sentence = f"Total: {amount}. Status: {invoice['status']}."
-        return _html(200, pages.message(f"Invoice {invoice['number']}", sentence))
+        return html(200, pages.message(f"Invoice {invoice['number']}", sentence))
 
 
-def _html(status: int, text: str) -> web.Response:
-    return web.Response(status=status, text=text, content_type="text/html", headers=HEADERS)
+def _order(context: Context, session: JsonObject) -> JsonObject:
+    return context.tx.need("order", session["id"], "session")
 
 
-def _current(context: Context, session_id: str) -> JsonObject | None:
-    """The session, expired first if its time is over."""
-    session = context.tx.get(KIND, session_id)
-    if session is not None and session["status"] == "open" and session["expires_at"] <= context.now:
-        close(context, session)
-        context.tx.commit()
-    return session
-
-
-def _items(context: Context, session: JsonObject) -> list[JsonObject]:
-    items: list[JsonObject] = context.tx.need("order", session["id"], "session")["items"]
-    return items
+def _form(context: Context, session: JsonObject, problem: str = "") -> str:
+    return pages.checkout(session, _order(context, session)["items"], problem)
 
 
 def _closed(session: JsonObject | None, paid_status: int) -> web.Response:
     if session is None:
-        return _html(404, pages.message("Not found", NO_SESSION))
+        return html(404, pages.message("Not found", NO_SESSION))
     if session["status"] == "expired":
-        return _html(410, pages.message("Expired", EXPIRED))
-    return _html(paid_status, pages.message("Already paid", ALREADY_PAID))
+        return html(410, pages.message("Expired", EXPIRED))
+    return html(paid_status, pages.message("Already paid", ALREADY_PAID))
 
 
 def _refusal(context: Context, session: JsonObject | None) -> web.Response | None:
@@ -134,33 +127,66 @@ def _refusal(context: Context, session: JsonObject | None) -> web.Response | Non
     if session["customer"] is not None:
         customer = context.tx.get("customer", session["customer"])
         if customer is None or customer.get("deleted"):
-            return _html(409, pages.message("Not possible", GONE))
+            return html(409, pages.message("Not possible", GONE))
     return None
 
 
+def _change(context: Context, session: JsonObject, form: Mapping[str, str]) -> None:
+    """Take the quantities and the promotion code of the form, where the session allows them."""
+    order = _order(context, session)
+    changed = _adjust(order, form)
+    code = form.get("promotion_code", "").strip()
+    if code and session["allow_promotion_codes"]:
+        order["offer"] = _offer(context, session, code)
+        changed = True
+    if changed:
+        add_up(context, session, order)
+        context.tx.save("order", order)
+        context.tx.save(KIND, session)
+
+
+def _adjust(order: JsonObject, form: Mapping[str, str]) -> bool:
+    changed = False
+    for at, item in enumerate(order["items"]):
+        allowed = item["adjustable_quantity"]
+        if not allowed or not allowed["enabled"] or f"quantity_{at}" not in form:
+            continue
+        wanted = card_form.whole(form, f"quantity_{at}")
+        if not max(allowed["minimum"], 1) <= wanted <= allowed["maximum"]:
+            raise FormProblemError(f"Quantity: at most {allowed['maximum']}.")
+        changed = changed or wanted != item["quantity"]
+        item["quantity"] = wanted
+    return changed
+
+
+def _offer(context: Context, session: JsonObject, word: str) -> JsonObject:
+    code = promotion_codes.by_code(context, word)
+    if code is None:
+        raise FormProblemError(NO_CODE)
+    try:
+        (offer,) = discounts.offers(
+            context,
+            [{"promotion_code": code["id"]}],
+            customer=session["customer"],
+            currency=session["currency"],
+            amount=session["amount_subtotal"],
+        )
+    except StripeError as refused:
+        raise FormProblemError(refused.message) from refused
+    return {"coupon": offer.coupon, "code": offer.code}
+
+
 def _read(session: JsonObject, form: Mapping[str, str], now: int) -> Entered:
-    number = form.get("number", "").replace(" ", "").replace("-", "")
-    if not cards.valid_number(number):
-        raise FormProblemError("Your card number is incorrect (incorrect_number).")
-    month, year = _number(form, "exp_month"), _number(form, "exp_year")
-    year += 2000 if year < 100 else 0
-    today = datetime.fromtimestamp(now, tz=UTC)
-    if not 1 <= month <= 12:
-        raise FormProblemError("Your card's expiry month is invalid (invalid_expiry_month).")
-    if (year, month) < (today.year, today.month) or year > today.year + 50:
-        raise FormProblemError("Your card's expiry year is invalid (invalid_expiry_year).")
-    if len(form.get("cvc", "").strip()) not in (3, 4) or _number(form, "cvc") < 0:
-        raise FormProblemError("Your card's security code is invalid (invalid_cvc).")
+    wanted = bool(session["amount_total"]) or session["payment_method_collection"] == "always"
+    if wanted or form.get("number"):
+        card, month, year = card_form.read(form, now)
+    else:
+        card, month, year = None, 0, 0
     known = (session["customer_details"] or {}).get("email") or ""
     email = form.get("email", "").strip() or known
     if "@" not in email.strip("@"):
         raise FormProblemError("Please enter your e-mail address.")
-    return Entered(cards.find(number), month, year, email)
-
-
-def _number(form: Mapping[str, str], name: str) -> int:
-    value = form.get(name, "").strip()
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 5 else -1
+    return Entered(card, month, year, email)
 
 
 def _attempt(context: Context, session: JsonObject, act: Act) -> web.Response:
@@ -172,23 +198,17 @@ def _attempt(context: Context, session: JsonObject, act: Act) -> web.Response:
         raise
     context.tx.commit()
     if outcome is None:
-        return _html(409, pages.message("Nothing to confirm", NOTHING_ASKED))
+        return html(409, pages.message("Nothing to confirm", NOTHING_ASKED))
     return _shown(context, session, outcome)
 
 
 def _shown(context: Context, session: JsonObject, outcome: Outcome) -> web.Response:
     if outcome.step is Step.AUTHENTICATE:
-        amount = shown(session["amount_total"], session["currency"])
         action = f"/c/pay/{session['id']}/authenticate"
-        return _html(200, pages.authentication(action, amount))
+        return html(200, pages.authentication(action, pages.asked(session)))
     if outcome.decline is not None:
-        problem = f"{outcome.decline.message} ({_codes(outcome.decline)})"
-        return _html(402, pages.checkout(session, _items(context, session), problem))
+        return html(402, _form(context, session, card_form.declined(outcome.decline)))
     if session["success_url"] is None:
-        return _html(200, pages.message("Payment succeeded", "Thank you for your payment."))
+        return html(200, pages.message("Payment succeeded", "Thank you for your payment."))
     target = session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"])
-    return web.Response(status=303, headers={"Location": target, "Cache-Control": "no-store"})
-
-
-def _codes(decline: Decline) -> str:
-    return ", ".join(code for code in (decline.code, decline.decline_code) if code)
+    return card_form.redirect(target)

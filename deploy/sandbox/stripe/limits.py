@@ -4,21 +4,35 @@ from collections import deque
 from dataclasses import dataclass, field
 
 WINDOW = 1.0  # seconds
+HANG_UP, ONLY_SLOW = 0, 200  # statuses of faults that are no failures in themselves
 
 
 @dataclass(slots=True)
 class Fault:
-    """The next `count` matching calls fail with `status`.
+    """The next `count` matching calls fail with `status`; 0 hangs up without an answer.
 
     `applied`: whether a failing call has had its effect all the same. `method` and `path` narrow
-    it; empty matches all.
+    it; empty matches all. `slow`: seconds until the answer, also of calls that do not fail, for
+    which `status` is 200. `code`: of a 429, `rate_limit` or `lock_timeout`.
     """
 
     status: int
     count: int
+    slow: float = 0.0
+    code: str = "rate_limit"
     method: str = ""
     path: str = ""
     applied: bool = False
+
+    @property
+    def hangs_up(self) -> bool:
+        """Whether the caller gets no answer at all."""
+        return self.status == HANG_UP
+
+    @property
+    def fails(self) -> bool:
+        """Whether the caller is told of a failure of the provider's."""
+        return self.status >= 500
 
     def matches(self, method: str, path: str) -> bool:
         """Whether this fault is for that call."""

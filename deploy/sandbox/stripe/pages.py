@@ -11,6 +11,7 @@ STYLE = (
     "button{font:inherit;padding:.5rem 1rem;margin:1rem .5rem 0 0}"
     "[role=alert]{border:2px solid #b00020;padding:.75rem;margin:1rem 0}"
 )
+HINT = "<p>Sandbox: use a test card such as 4242 4242 4242 4242.</p>"
 FIELDS = (
     ("number", "Card number", "cc-number"),
     ("exp_month", "Expiry month", "cc-exp-month"),
@@ -35,18 +36,34 @@ def message(title: str, sentence: str) -> str:
 
 
 def checkout(session: JsonObject, items: list[JsonObject], problem: str = "") -> str:
-    """The form that pays a session, with what went wrong the last time."""
-    amount = shown(session["amount_total"], session["currency"])
+    """The form that completes a session, with what went wrong the last time."""
+    back = link(session["cancel_url"], "Cancel and go back") if session["cancel_url"] else ""
+    saves = session["amount_total"] is None
+    word = "Save card" if saves else f"Pay {_amount(session)}"
     rows = "".join(_row(item) for item in items)
-    alert = f'<p role="alert">{escape(problem)}</p>' if problem else ""
-    back = _link(session["cancel_url"], "Cancel and go back") if session["cancel_url"] else ""
+    total = "" if saves else f"<p>Total: <strong>{escape(_amount(session))}</strong></p>"
     body = (
-        f"<ul>{rows}</ul><p>Total: <strong>{escape(amount)}</strong></p>{alert}"
-        f'<form method="post">{_email(session)}{_card_fields()}'
-        f'<button type="submit">Pay {escape(amount)}</button></form>{back}'
-        "<p>Sandbox: use a test card such as 4242 4242 4242 4242.</p>"
+        f"<ul>{rows}</ul>{total}{alert(problem)}"
+        f'<form method="post">{_quantities(items)}{_code(session)}{_email(session)}{card_fields()}'
+        f'<button type="submit">{escape(word)}</button></form>{back}{HINT}'
     )
-    return page("Pay", body)
+    return page("Save your card" if saves else "Pay", body)
+
+
+def alert(problem: str) -> str:
+    """What went wrong, so that it is read out."""
+    return f'<p role="alert">{escape(problem)}</p>' if problem else ""
+
+
+def _amount(session: JsonObject) -> str:
+    return shown(session["amount_total"], session["currency"])
+
+
+def asked(session: JsonObject) -> str:
+    """What a session asks the card's owner to confirm."""
+    if not session["amount_total"]:
+        return "that your card is saved"
+    return f"a payment of {_amount(session)}"
 
 
 def _row(item: JsonObject) -> str:
@@ -55,6 +72,26 @@ def _row(item: JsonObject) -> str:
     often = f" / {every['interval']}" if every else ""
     text = f"{item['quantity']} × {item['description']}: {amount}{often}"
     return f"<li>{escape(text)}</li>"
+
+
+def _quantities(items: list[JsonObject]) -> str:
+    return "".join(
+        text_field(f"quantity_{at}", f"Quantity of {item['description']}", str(item["quantity"]))
+        for at, item in enumerate(items)
+        if (item["adjustable_quantity"] or {}).get("enabled")
+    )
+
+
+def _code(session: JsonObject) -> str:
+    return text_field("promotion_code", "Code", "") if session["allow_promotion_codes"] else ""
+
+
+def text_field(name: str, label: str, value: str) -> str:
+    """A labelled field with what is known already."""
+    return (
+        f'<label for="{name}">{escape(label)}</label>'
+        f'<input id="{name}" name="{name}" value="{escape(value)}">'
+    )
 
 
 def _email(session: JsonObject) -> str:
@@ -66,7 +103,8 @@ def _email(session: JsonObject) -> str:
     )
 
 
-def _card_fields() -> str:
+def card_fields() -> str:
+    """The fields of a card."""
     return "".join(
         f'<label for="{name}">{label}</label>'
         f'<input id="{name}" name="{name}" inputmode="numeric" autocomplete="{hint}" required>'
@@ -74,14 +112,15 @@ def _card_fields() -> str:
     )
 
 
-def _link(url: str, text: str) -> str:
+def link(url: str, text: str) -> str:
+    """A link in a paragraph of its own."""
     return f'<p><a href="{escape(url)}">{escape(text)}</a></p>'
 
 
-def authentication(action: str, amount: str) -> str:
-    """The page on which the card's owner confirms a payment, or does not (3-D Secure)."""
+def authentication(action: str, asked_for: str) -> str:
+    """The page on which the card's owner confirms something, or does not (3-D Secure)."""
     body = (
-        f"<p>Your bank asks you to confirm a payment of {escape(amount)}.</p>"
+        f"<p>Your bank asks you to confirm {escape(asked_for)}.</p>"
         f'<form method="post" action="{escape(action)}">'
         '<button name="outcome" value="complete">Complete authentication</button>'
         '<button name="outcome" value="fail">Fail authentication</button></form>'

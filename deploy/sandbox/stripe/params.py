@@ -173,6 +173,17 @@ def nested(fields: Fields, *, required: bool = False, clearable: bool = False) -
     return Param(check, required, clearable)
 
 
+def keyed(item: Param, *, longest: int = 40) -> Param:
+    """A map from names, each at most `longest` characters, to values of one type."""
+
+    def check(raw: object, path: str) -> JsonObject:
+        if not isinstance(raw, dict) or any(len(key) > longest for key in raw):
+            raise invalid("Invalid hash", path)
+        return {key: _value(value, item, f"{path}[{key}]") for key, value in raw.items()}
+
+    return Param(check)
+
+
 def metadata() -> Param:
     """Up to 50 keys of 40 characters with values of 500; empty clears."""
 

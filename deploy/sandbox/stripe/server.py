@@ -15,11 +15,16 @@ from deploy.sandbox.stripe.context import API_VERSION, Account, Context, Webhook
 from deploy.sandbox.stripe.delivery import RETRY_SCHEDULE, Deliverer
 from deploy.sandbox.stripe.idempotency import KEPT_SECONDS
 from deploy.sandbox.stripe.journal import Journal
-from deploy.sandbox.stripe.resources import checkout_sessions, events, webhook_endpoints
+from deploy.sandbox.stripe.resources import (
+    checkout_sessions,
+    events,
+    portal_sessions,
+    webhook_endpoints,
+)
+from deploy.sandbox.stripe.scheduler import Scheduler
 from deploy.sandbox.stripe.shapes import JsonObject
 from deploy.sandbox.stripe.state import Store
 
-SWEEP_SECONDS = 1.0
 SHUTDOWN_SECONDS = 1.0
 DEFAULT_ACCOUNT = "acct_1TollgateSandbox"
 DEFAULT_KEY = "sk_test_tollgateSandboxKey"
@@ -115,7 +120,7 @@ class SandboxStripe:
             async with asyncio.TaskGroup() as tasks:
                 work = [
                     tasks.create_task(self._deliverer.run()),
-                    tasks.create_task(_sweep(world)),
+                    tasks.create_task(Scheduler(world).run()),
                 ]
                 ready.set_result(None)
                 await self._stop.wait()
@@ -144,6 +149,7 @@ class SandboxStripe:
         catalog.seed(context, self._catalogs)
         webhook_endpoints.configure(context, self._webhooks)
         _forget(context)
+        _upgrade(context)
         _rebase(context)
         context.tx.commit()
 
@@ -154,13 +160,26 @@ def _forget(context: Context) -> None:
     for item in [at["id"] for at in context.tx.newest("idempotency") if at["created"] <= old]:
         context.tx.discard("idempotency", item)
     old = context.now - events.KEPT_SECONDS
-    for item in [at["id"] for at in context.tx.newest("event") if at["created"] <= old]:
+    for item in [at["id"] for at in context.tx.newest("event") if events.recorded(at) <= old]:
         context.tx.discard("event", item)
         context.tx.discard("delivery", item)
 
 
+def _upgrade(context: Context) -> None:
+    """Give orders of a journal from before there were trials and coupons what they lack."""
+    for order in list(context.tx.newest("order")):
+        if "intent" not in order:
+            kept = {name: value for name, value in order.items() if name != "payment_intent"}
+            fresh = {"intent": order["payment_intent"], "offer": None, "trial_end": None}
+            context.tx.save("order", {**kept, **fresh})
+
+
 def _rebase(context: Context) -> None:
-    """Point open sessions to the address of this start."""
+    """Point open sessions, of checkout and of the portal, to the address of this start."""
+    for session in list(context.tx.newest(portal_sessions.KIND)):
+        url = f"{context.url}/p/session/{session['url'].rpartition('/')[2]}"
+        if session["url"] != url:
+            context.tx.save(portal_sessions.KIND, {**session, "url": url})
     for session in _open_sessions(context):
         url = f"{context.url}/c/pay/{session['id']}"
         if session["url"] != url:
@@ -170,14 +189,3 @@ def _rebase(context: Context) -> None:
 def _open_sessions(context: Context) -> list[JsonObject]:
     sessions = context.tx.newest(checkout_sessions.KIND)
     return [session for session in sessions if session["status"] == "open"]
-
-
-async def _sweep(world: World) -> None:
-    """Expire sessions whose time is over, once a second."""
-    while True:
-        await asyncio.sleep(SWEEP_SECONDS)
-        context = world.begin()
-        for session in _open_sessions(context):
-            if session["expires_at"] <= context.now:
-                checkout_sessions.close(context, dict(session))
-        context.tx.commit()

@@ -15,12 +15,18 @@ from deploy.sandbox.stripe.shapes import JsonObject, copy_of
 INDEXED = {
     "charge": ("payment_intent", "customer"),
     "checkout.session": ("customer", "payment_intent", "subscription"),
-    "customer": ("email",),
+    "customer": ("email", "test_clock"),
+    "dispute": ("charge", "payment_intent"),
     "invoice": ("customer",),
+    "invoiceitem": ("customer", "invoice"),
     "invoice_payment": ("invoice",),
+    "later": ("customer",),
     "payment_intent": ("customer",),
+    "payment_method": ("customer",),
     "price": ("product", "lookup_key"),
+    "radar.early_fraud_warning": ("charge", "payment_intent"),
     "refund": ("charge", "payment_intent"),
+    "setup_intent": ("customer", "payment_method"),
     "subscription": ("customer",),
 }
 COMPACT_BEYOND = 1000  # lines in a journal that are worth rewriting
@@ -33,6 +39,7 @@ class Shelf:
     objects: dict[str, JsonObject] = field(default_factory=dict)
     order: dict[str, int] = field(default_factory=dict)
     index: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)  # what changed since `Agenda` last looked
 
 
 class Store:
@@ -74,6 +81,7 @@ class Store:
     def put(self, kind: str, object_id: str, value: JsonObject | None) -> JsonObject | None:
         """Set or drop an object outside the journal; answers the value that was there."""
         shelf = self.shelf(kind)
+        shelf.touched.add(object_id)
         before = shelf.objects.get(object_id)
         _reindex(shelf, kind, object_id, before, value)
         if value is None:
@@ -112,13 +120,12 @@ def _reindex(
 
 
 class Transaction:
-    """Reads and writes of one call. `now` is its time in seconds since the epoch."""
+    """Reads and writes of one call. `moment`: when it began, by the machine's clock."""
 
     def __init__(self, store: Store, moment: float) -> None:
         self._store = store
         self._before: dict[tuple[str, str], JsonObject | None] = {}
         self.moment = moment
-        self.now = int(moment)
 
     def get(self, kind: str, object_id: str) -> JsonObject | None:
         """A copy of an object, or None."""

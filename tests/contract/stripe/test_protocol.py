@@ -220,5 +220,7 @@ async def test_faults_hit_the_next_calls_only(
 
 async def test_what_is_not_covered_is_said_aloud(client: stripe.StripeClient) -> None:
     with pytest.raises(stripe.APIError, match="does not cover") as refused:
-        await client.v1.checkout.sessions.create_async({"mode": "setup"})
+        await client.v1.checkout.sessions.create_async(
+            {"mode": "setup", "currency": "usd", "automatic_tax": {"enabled": True}}
+        )
     assert refused.value.http_status == 501

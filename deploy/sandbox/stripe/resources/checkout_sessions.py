@@ -4,54 +4,31 @@ What a session sells and passes on is kept beside it as its `order`; the page an
 it from there.
 """
 
-from deploy.sandbox.stripe import money, paging, params
+from deploy.sandbox.stripe import (
+    authorizations,
+    checkout_totals,
+    discounts,
+    money,
+    paging,
+    params,
+    setting_up,
+)
 from deploy.sandbox.stripe.api import Route
 from deploy.sandbox.stripe.context import Call, Context
-from deploy.sandbox.stripe.errors import invalid, missing_param, not_covered
+from deploy.sandbox.stripe.errors import invalid, missing_param
 from deploy.sandbox.stripe.events import emit
 from deploy.sandbox.stripe.ids import new_id
-from deploy.sandbox.stripe.resources import customers, line_items
+from deploy.sandbox.stripe.resources import checkout_fields, customers, line_items
+from deploy.sandbox.stripe.resources.checkout_fields import CREATE_FIELDS, LIST_FIELDS
 from deploy.sandbox.stripe.shapes import JsonObject, merge_metadata
 
 KIND = "checkout.session"
 SHORTEST = 30 * 60  # seconds
 LONGEST = 24 * 3600
-CREATE_FIELDS: params.Fields = {
-    "allow_promotion_codes": params.boolean(),
-    "automatic_tax": params.nested({"enabled": params.boolean(required=True)}),
-    "billing_address_collection": params.one_of("auto", "required"),
-    "cancel_url": params.text(),
-    "client_reference_id": params.text(longest=200),
-    "customer": params.text(),
-    "customer_creation": params.one_of("always", "if_required"),
-    "customer_email": params.text(longest=800),
-    "expires_at": params.integer(),
-    "line_items": params.array(params.nested(line_items.FIELDS)),
-    "locale": params.text(),
-    "metadata": params.metadata(),
-    "mode": params.one_of("payment", "setup", "subscription", required=True),
-    "payment_intent_data": params.nested(
-        {"description": params.text(), "metadata": params.metadata()}
-    ),
-    "payment_method_types": params.array(params.one_of("card")),
-    "submit_type": params.one_of("auto", "book", "donate", "pay", "subscribe"),
-    "subscription_data": params.nested(
-        {"description": params.text(longest=500), "metadata": params.metadata()}
-    ),
-    "success_url": params.text(),
-    "ui_mode": params.one_of("hosted_page"),
-}
-LIST_FIELDS: params.Fields = {
-    **params.PAGING,
-    "created": params.time_range(),
-    "customer": params.text(),
-    "customer_details": params.nested({"email": params.text(required=True)}),
-    "payment_intent": params.text(),
-    "status": params.one_of("complete", "expired", "open"),
-    "subscription": params.text(),
-}
+DAY = 86400
 COPIED = (
     "allow_promotion_codes",
+    "allowed_payment_method_types",
     "billing_address_collection",
     "cancel_url",
     "client_reference_id",
@@ -64,45 +41,92 @@ COPIED = (
 
 
 def create(call: Call) -> JsonObject:
-    """POST /v1/checkout/sessions, in payment or subscription mode."""
+    """POST /v1/checkout/sessions, in payment, setup or subscription mode."""
     mode = call.params["mode"]
-    _check(call, mode)
-    items = line_items.make_all(call, mode)
+    checkout_fields.check(call.params, mode)
+    if "customer" in call.params:
+        customers.find(call, call.params["customer"], "customer")
+    _check_expiry(call)
+    items = [] if mode == "setup" else line_items.make_all(call, mode)
     session = _shape(call, mode, items)
-    if mode == "payment" and session["amount_total"]:
-        _check_total(session)
-    order = {
+    order: JsonObject = {
         "id": session["id"],
+        "intent": None,
         "items": items,
-        "payment_intent": None,
+        "offer": None,
         "payment_intent_data": call.params.get("payment_intent_data", {}),
         "subscription_data": call.params.get("subscription_data", {}),
+        "trial_end": _trial_end(call),
     }
+    if mode == "setup":
+        order["intent"] = session["setup_intent"] = _setup_intent(call)
+    else:
+        _price(call, session, order)
     call.tx.save("order", order)
     return call.tx.save(KIND, session)
 
 
-def _check(call: Call, mode: str) -> None:
-    values = call.params
-    if mode == "setup":
-        raise not_covered("checkout sessions in setup mode")
-    if values.get("automatic_tax", {}).get("enabled"):
-        raise not_covered("automatic tax")
-    if "customer" in values and "customer_email" in values:
-        raise invalid("You may only specify one of these parameters: customer, customer_email.")
-    if "customer" in values:
-        customers.find(call, values["customer"], "customer")
-    for name, only in (("subscription_data", "subscription"), ("payment_intent_data", "payment")):
-        if name in values and mode != only:
-            raise invalid(f"You can not pass `{name}` in `{mode}` mode.", name)
-    if "customer_creation" in values and mode != "payment":
-        raise invalid(
-            "`customer_creation` can only be used in `payment` mode.", "customer_creation"
+def _setup_intent(call: Call) -> str:
+    given = call.params.get("setup_intent_data", {})
+    made = setting_up.make(
+        call.context,
+        {
+            "customer": call.params.get("customer"),
+            "description": given.get("description"),
+            "metadata": merge_metadata({}, given.get("metadata", {})),
+        },
+    )
+    return str(made["id"])
+
+
+def _trial_end(call: Call) -> int | None:
+    """When the trial of a session's subscription ends, as if it were paid now."""
+    data = call.params.get("subscription_data", {})
+    days = data.get("trial_period_days")
+    if "trial_end" not in data:
+        return call.now + days * DAY if days else None
+    if days is not None:
+        message = (
+            "You may only specify one of these parameters: subscription_data[trial_end], "
+            "subscription_data[trial_period_days]."
         )
-    for name in ("success_url", "cancel_url"):
-        if not values.get(name, "https:").startswith(("http:", "https:")):
-            raise invalid("Not a valid URL", name, "url_invalid")
-    _check_expiry(call)
+        raise invalid(message)
+    if data["trial_end"] < call.now + 2 * DAY:
+        message = "The `trial_end` date has to be at least 2 days in the future."
+        raise invalid(message, "subscription_data[trial_end]")
+    return int(data["trial_end"])
+
+
+def _price(call: Call, session: JsonObject, order: JsonObject) -> None:
+    """Add a new session up, with its discount, and refuse what is too little to be charged."""
+    wanted = call.params.get("discounts") or []
+    full = sum(checkout_totals.full_price(call.context, item) for item in order["items"])
+    offers = discounts.offers(
+        call.context,
+        wanted,
+        customer=session["customer"],
+        currency=session["currency"],
+        amount=full,
+    )
+    offer = offers[0] if offers else None
+    if offer is not None:
+        order["offer"] = {"coupon": offer.coupon, "code": offer.code}
+    add_up(call.context, session, order)
+    if session["mode"] == "payment" and session["amount_total"]:
+        _check_total(session)
+
+
+def add_up(context: Context, session: JsonObject, order: JsonObject) -> None:
+    """Set a session's amounts from its order; both change in place."""
+    trial = order["trial_end"] is not None
+    offer = offer_of(order)
+    checkout_totals.add_up(context, session, order["items"], offer, trial=trial)
+
+
+def offer_of(order: JsonObject) -> discounts.Offer | None:
+    """The coupon that an order comes with."""
+    kept = order["offer"]
+    return discounts.Offer(kept["coupon"], kept["code"]) if kept else None
 
 
 def _check_expiry(call: Call) -> None:
@@ -134,16 +158,16 @@ def _check_total(session: JsonObject) -> None:
 def _shape(call: Call, mode: str, items: list[JsonObject]) -> JsonObject:
     values = call.params
     session_id = new_id(KIND)
-    total = sum(item["amount_total"] for item in items)
     email = _known_email(call)
     creation = "if_required" if mode == "payment" else None
+    collection = "if_required" if mode == "payment" else "always"
     return {
         "id": session_id,
         "object": KIND,
         "adaptive_pricing": {"enabled": False},
         "after_expiration": None,
-        "amount_subtotal": total,
-        "amount_total": total,
+        "amount_subtotal": None,
+        "amount_total": None,
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         **{name: values.get(name) for name in COPIED},
         "client_secret": None,
@@ -151,7 +175,7 @@ def _shape(call: Call, mode: str, items: list[JsonObject]) -> JsonObject:
         "consent": None,
         "consent_collection": None,
         "created": call.now,
-        "currency": items[0]["currency"],
+        "currency": items[0]["currency"] if items else values.get("currency"),
         "currency_conversion": None,
         "custom_fields": [],
         "custom_text": {
@@ -177,11 +201,11 @@ def _shape(call: Call, mode: str, items: list[JsonObject]) -> JsonObject:
         "origin_context": None,
         "payment_intent": None,
         "payment_link": None,
-        "payment_method_collection": "if_required" if mode == "payment" else "always",
+        "payment_method_collection": values.get("payment_method_collection", collection),
         "payment_method_configuration_details": None,
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
         "payment_method_types": ["card"],
-        "payment_status": "unpaid",
+        "payment_status": "no_payment_required" if mode == "setup" else "unpaid",
         "permissions": None,
         "phone_number_collection": {"enabled": False},
         "recovered_from": None,
@@ -192,7 +216,7 @@ def _shape(call: Call, mode: str, items: list[JsonObject]) -> JsonObject:
         "shipping_options": [],
         "status": "open",
         "subscription": None,
-        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        "total_details": None,
         "ui_mode": "hosted_page",
         "url": f"{call.context.url}/c/pay/{session_id}",
         "wallet_options": None,
@@ -273,9 +297,13 @@ def expire(call: Call) -> JsonObject:
 
 
 def close(context: Context, session: JsonObject) -> JsonObject:
-    """Expire an open session, with its event."""
+    """Expire an open session, with its event; nobody can pay its intent any more."""
     session |= {"status": "expired", "url": None}
     context.tx.save(KIND, session)
+    name = session["payment_intent"]
+    intent = context.tx.get("payment_intent", name) if name else None
+    if intent is not None and intent["status"].startswith("requires_"):
+        authorizations.cancel(context, intent, "automatic")
     emit(context, "checkout.session.expired", session)
     return session
 

@@ -1,37 +1,55 @@
 """Customers."""
 
-from deploy.sandbox.stripe import paging, params
+from deploy.sandbox.stripe import cards, paging, params
 from deploy.sandbox.stripe.api import Route
+from deploy.sandbox.stripe.clock import TEST_CLOCK
 from deploy.sandbox.stripe.context import Call, Context
-from deploy.sandbox.stripe.errors import invalid, no_such
+from deploy.sandbox.stripe.errors import StripeError, invalid, no_such
 from deploy.sandbox.stripe.events import emit
 from deploy.sandbox.stripe.ids import new_id, token
-from deploy.sandbox.stripe.resources.subscriptions import end
+from deploy.sandbox.stripe.lifecycle import ENDED, end
+from deploy.sandbox.stripe.resources import payment_methods
 from deploy.sandbox.stripe.shapes import JsonObject, difference, merge_metadata
 
 ADDRESS: params.Fields = {
     name: params.text(clearable=True)
     for name in ("city", "country", "line1", "line2", "postal_code", "state")
 }
+SHIPPING: params.Fields = {
+    "address": params.nested(ADDRESS, required=True),
+    "name": params.text(required=True),
+    "phone": params.text(),
+}
 FIELDS: params.Fields = {
     "address": params.nested(ADDRESS, clearable=True),
+    "balance": params.integer(least=-(10**12)),
     "description": params.text(clearable=True),
     "email": params.text(clearable=True, longest=512),
+    "invoice_prefix": params.text(longest=12),
+    "invoice_settings": params.nested({"default_payment_method": params.text(clearable=True)}),
     "metadata": params.metadata(),
     "name": params.text(clearable=True),
     "phone": params.text(clearable=True),
+    "next_invoice_sequence": params.integer(least=1),
     "preferred_locales": params.array(params.text()),
+    "shipping": params.nested(SHIPPING, clearable=True),
     "tax_exempt": params.one_of("none", "exempt", "reverse", clearable=True),
+}
+CREATE_FIELDS: params.Fields = {
+    **FIELDS,
+    "payment_method": params.text(),
+    "test_clock": params.text(),
 }
 LIST_FIELDS: params.Fields = {
     **params.PAGING,
     "created": params.time_range(),
     "email": params.text(longest=512),
+    "test_clock": params.text(),
 }
 
 
-def make(context: Context, values: JsonObject) -> JsonObject:
-    """A new customer with its event."""
+def make(context: Context, values: JsonObject, *, default: str | None = None) -> JsonObject:
+    """A new customer with its event; `default`: the card that invoices are charged to."""
     customer: JsonObject = {
         "id": new_id("customer"),
         "object": "customer",
@@ -48,7 +66,7 @@ def make(context: Context, values: JsonObject) -> JsonObject:
         "invoice_prefix": token(8).upper(),
         "invoice_settings": {
             "custom_fields": None,
-            "default_payment_method": None,
+            "default_payment_method": default,
             "footer": None,
             "rendering_options": None,
         },
@@ -76,7 +94,11 @@ def _apply(customer: JsonObject, values: JsonObject) -> None:
         given["address"] = {**dict.fromkeys(ADDRESS), **given["address"]}
     if given.get("tax_exempt", "") is None:
         given["tax_exempt"] = "none"
-    given.pop("expand", None)
+    if given.get("shipping") is not None:
+        known = {"carrier": None, "phone": None, "tracking_number": None, **given["shipping"]}
+        given["shipping"] = {**known, "address": {**dict.fromkeys(ADDRESS), **known["address"]}}
+    for name in ("expand", "invoice_settings", "payment_method"):
+        given.pop(name, None)
     customer |= given
 
 
@@ -91,7 +113,54 @@ def find(call: Call, customer_id: str, param: str, status: int = 400) -> JsonObj
 def create(call: Call) -> JsonObject:
     """POST /v1/customers."""
     _check_email(call.params.get("email"))
-    return make(call.context, call.params)
+    if "test_clock" in call.params:
+        call.tx.need(TEST_CLOCK, call.params["test_clock"], "test_clock", status=400)
+    fresh = _new_method(call)
+    customer = make(call.context, call.params, default=_first_default(call, fresh))
+    if fresh is not None:
+        payment_methods.attach(call.context, fresh, customer["id"])
+    return customer
+
+
+def _new_method(call: Call) -> JsonObject | None:
+    """The card that a new customer comes with; refused if its bank refuses it."""
+    if "payment_method" not in call.params:
+        return None
+    method = payment_methods.of_customer(call.context, call.params["payment_method"], None)
+    payment_methods.check_attachable(cards.of_method(method))
+    return method
+
+
+def _first_default(call: Call, fresh: JsonObject | None) -> str | None:
+    """The default card of a new customer, which can only be the one that it comes with."""
+    name = call.params.get("invoice_settings", {}).get("default_payment_method")
+    if name is None:
+        return None
+    if fresh is None or name not in (call.params["payment_method"], fresh["id"]):
+        raise _not_theirs(name)
+    return str(fresh["id"])
+
+
+def _choose_default(call: Call, customer: JsonObject) -> None:
+    """Set the card that invoices are charged to, which must be the customer's own."""
+    settings = call.params.get("invoice_settings", {})
+    if "default_payment_method" not in settings:
+        return
+    name = settings["default_payment_method"]
+    method = call.tx.get("payment_method", name) if name else None
+    if name is not None and (method is None or method["customer"] != customer["id"]):
+        raise _not_theirs(name)
+    changed = {**customer["invoice_settings"], "default_payment_method": name}
+    customer["invoice_settings"] = changed
+
+
+def _not_theirs(name: str) -> StripeError:
+    message = (
+        f"The customer does not have a payment method with the ID {name}. The payment method must "
+        "be attached to the customer."
+    )
+    where = "invoice_settings[default_payment_method]"
+    return invalid(message, where, "resource_missing")
 
 
 def _check_email(email: str | None) -> None:
@@ -110,6 +179,7 @@ def update(call: Call) -> JsonObject:
     _check_email(call.params.get("email"))
     before = dict(customer)
     _apply(customer, call.params)
+    _choose_default(call, customer)
     save_changed(call.context, before, customer)
     return customer
 
@@ -126,8 +196,10 @@ def delete(call: Call) -> JsonObject:
     """DELETE /v1/customers/:id: ends its subscriptions and leaves a stub."""
     customer = find(call, call.path["id"], "id", 404)
     for subscription in call.tx.where("subscription", "customer", customer["id"]):
-        if subscription["status"] != "canceled":
+        if subscription["status"] not in ENDED:
             end(call.context, call.tx.need("subscription", subscription["id"], "id"), None)
+    for method in call.tx.where("payment_method", "customer", customer["id"]):
+        call.tx.save("payment_method", {**method, "customer": None})
     stub = {"id": customer["id"], "object": "customer", "deleted": True}
     call.tx.save("customer", stub)
     emit(call.context, "customer.deleted", customer)
@@ -140,13 +212,15 @@ def list_all(call: Call) -> JsonObject:
         call,
         "customer",
         "/v1/customers",
-        keep=lambda item: "deleted" not in item,
-        by=("email",),
+        keep=lambda item: (
+            "deleted" not in item and item["test_clock"] == call.params.get("test_clock")
+        ),
+        by=("email", "test_clock"),
     )
 
 
 ROUTES = (
-    Route("POST", "/v1/customers", create, FIELDS),
+    Route("POST", "/v1/customers", create, CREATE_FIELDS),
     Route("GET", "/v1/customers", list_all, LIST_FIELDS),
     Route("GET", "/v1/customers/{id}", retrieve, {}),
     Route("POST", "/v1/customers/{id}", update, FIELDS),

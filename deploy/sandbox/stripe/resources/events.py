@@ -44,7 +44,12 @@ def list_all(call: Call) -> JsonObject:
 
 
 def _kept(call: Call, event: JsonObject) -> bool:
-    return bool(event["created"] > call.now - KEPT_SECONDS)
+    return bool(recorded(event) > int(call.context.world.time()) - KEPT_SECONDS)
+
+
+def recorded(event: JsonObject) -> int:
+    """When an event was written, in seconds of the sandbox's own time."""
+    return int(event[events.RECORDED] if events.RECORDED in event else event["created"])
 
 
 def _waiting(call: Call, event: JsonObject) -> int:
@@ -52,7 +57,7 @@ def _waiting(call: Call, event: JsonObject) -> int:
 
 
 def _current(call: Call, event: JsonObject) -> JsonObject:
-    return {**event, "pending_webhooks": _waiting(call, event)}
+    return {**events.shown(event), "pending_webhooks": _waiting(call, event)}
 
 
 ROUTES = (

@@ -20,12 +20,56 @@ LIST_FIELDS: params.Fields = {
 }
 
 
+LINK = "invoice_of_intent"  # kind: the invoice that an intent is to pay, by the intent's id
+
+
+def open_for(context: Context, invoice: JsonObject, intent: JsonObject) -> JsonObject:
+    """The open payment of an invoice by an intent that is still to succeed."""
+    payment = _shape(context, invoice, intent)
+    context.tx.save(LINK, {"id": intent["id"], "invoice": invoice["id"]})
+    return context.tx.save("invoice_payment", payment)
+
+
 def make(context: Context, invoice: JsonObject, intent: JsonObject) -> JsonObject:
     """The payment of an invoice by an intent that succeeded."""
-    payment: JsonObject = {
+    payment = open_of(context, invoice, intent["id"]) or _shape(context, invoice, intent)
+    payment |= {
+        "amount_paid": intent["amount_received"],
+        "status": "paid",
+        "status_transitions": {"canceled_at": None, "paid_at": context.now},
+    }
+    return context.tx.save("invoice_payment", payment)
+
+
+def open_of(
+    context: Context, invoice: JsonObject, intent_id: str | None = None
+) -> JsonObject | None:
+    """The open payment of an invoice, if it has one (by that intent)."""
+    for found in context.tx.where("invoice_payment", "invoice", invoice["id"]):
+        if found["status"] == "open" and intent_id in (None, found["payment"]["payment_intent"]):
+            return dict(found)
+    return None
+
+
+def invoice_of(context: Context, intent: JsonObject) -> JsonObject | None:
+    """The open invoice that an intent is to pay."""
+    link = context.tx.get(LINK, intent["id"])
+    invoice = context.tx.get("invoice", link["invoice"]) if link else None
+    return invoice if invoice and invoice["status"] == "open" else None
+
+
+def cancel(context: Context, payment: JsonObject) -> None:
+    """Cancel an open payment: its invoice was closed otherwise."""
+    transitions = {**payment["status_transitions"], "canceled_at": context.now}
+    changed = {"status": "canceled", "status_transitions": transitions}
+    context.tx.save("invoice_payment", {**payment, **changed})
+
+
+def _shape(context: Context, invoice: JsonObject, intent: JsonObject) -> JsonObject:
+    return {
         "id": new_id("invoice_payment"),
         "object": "invoice_payment",
-        "amount_paid": intent["amount_received"],
+        "amount_paid": None,
         "amount_requested": invoice["amount_due"],
         "created": context.now,
         "currency": invoice["currency"],
@@ -33,10 +77,9 @@ def make(context: Context, invoice: JsonObject, intent: JsonObject) -> JsonObjec
         "is_default": True,
         "livemode": False,
         "payment": {"payment_intent": intent["id"], "type": "payment_intent"},
-        "status": "paid",
-        "status_transitions": {"canceled_at": None, "paid_at": context.now},
+        "status": "open",
+        "status_transitions": {"canceled_at": None, "paid_at": None},
     }
-    return context.tx.save("invoice_payment", payment)
 
 
 def retrieve(call: Call) -> JsonObject:

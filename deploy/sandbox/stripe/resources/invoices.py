@@ -1,14 +1,49 @@
-"""Invoices: made and paid together with the subscription of a checkout."""
+"""Invoices: those of subscriptions, and those made by hand of what waits for a customer."""
 
-from deploy.sandbox.stripe import paging, params
+from deploy.sandbox.stripe import collection, discounts, lifecycle, paging, params
 from deploy.sandbox.stripe.api import Route
-from deploy.sandbox.stripe.context import Call, Context
+from deploy.sandbox.stripe.changing import unpaid
+from deploy.sandbox.stripe.context import Call
+from deploy.sandbox.stripe.errors import StripeError, invalid, no_such
 from deploy.sandbox.stripe.events import emit
-from deploy.sandbox.stripe.ids import new_id
-from deploy.sandbox.stripe.money import shown
-from deploy.sandbox.stripe.resources import invoice_payments
-from deploy.sandbox.stripe.shapes import JsonObject, difference, listing
+from deploy.sandbox.stripe.invoicing import (
+    DRAFT_SECONDS,
+    draft,
+    finalize,
+    give_up,
+    manual,
+    pay,
+    void,
+    wrong_state,
+)
+from deploy.sandbox.stripe.resources import invoice_items
+from deploy.sandbox.stripe.shapes import JsonObject, difference, merge_metadata
 
+__all__ = ["ROUTES", "draft", "finalize", "pay"]
+
+KIND = "invoice"
+URL = "/v1/invoices"
+CREATE_FIELDS: params.Fields = {
+    "auto_advance": params.boolean(),
+    "currency": params.text(longest=3),
+    "customer": params.text(required=True),
+    "default_payment_method": params.text(),
+    "description": params.text(clearable=True),
+    "discounts": discounts.FIELDS,
+    "metadata": params.metadata(),
+    "pending_invoice_items_behavior": params.one_of("exclude", "include"),
+}
+UPDATE_FIELDS: params.Fields = {
+    "auto_advance": params.boolean(),
+    "default_payment_method": params.text(clearable=True),
+    "description": params.text(clearable=True),
+    "metadata": params.metadata(),
+}
+PAY_FIELDS: params.Fields = {
+    "off_session": params.boolean(),
+    "paid_out_of_band": params.boolean(),
+    "payment_method": params.text(),
+}
 LIST_FIELDS: params.Fields = {
     **params.PAGING,
     "collection_method": params.one_of("charge_automatically", "send_invoice"),
@@ -19,211 +54,145 @@ LIST_FIELDS: params.Fields = {
 }
 
 
-def draft(
-    context: Context, customer: JsonObject, subscription: JsonObject, reason: str
-) -> JsonObject:
-    """A draft for the current period of a subscription's items, with its event."""
-    invoice_id = new_id("invoice")
-    lines = [_line(context, invoice_id, item) for item in subscription["items"]["data"]]
-    total = sum(line["amount"] for line in lines)
-    invoice = _shape(context, invoice_id, customer, subscription)
-    invoice |= {
-        "amount_due": total,
-        "amount_remaining": total,
-        "billing_reason": reason,
-        "lines": listing(lines, f"/v1/invoices/{invoice_id}/lines"),
-        "subtotal": total,
-        "subtotal_excluding_tax": total,
-        "total": total,
-        "total_excluding_tax": total,
-    }
-    context.tx.save("invoice", invoice)
-    emit(context, "invoice.created", invoice)
-    return invoice
+def _find(call: Call) -> JsonObject:
+    return call.tx.need(KIND, call.path["id"], "invoice")
 
 
-def finalize(context: Context, invoice: JsonObject, customer: JsonObject) -> None:
-    """Give a draft its number and open it; both change in place."""
-    sequence = customer["next_invoice_sequence"]
-    customer["next_invoice_sequence"] = sequence + 1
-    context.tx.save("customer", customer)
-    invoice |= {
-        "auto_advance": False,
-        "effective_at": context.now,
-        "ending_balance": 0,
-        "hosted_invoice_url": f"{context.url}/invoices/{invoice['id']}",
-        "number": f"{customer['invoice_prefix']}-{sequence:04d}",
-        "status": "open",
-    }
-    invoice["status_transitions"]["finalized_at"] = context.now
-    context.tx.save("invoice", invoice)
-    emit(context, "invoice.finalized", invoice)
+def create(call: Call) -> JsonObject:
+    """POST /v1/invoices: a draft of what waits for the customer's next invoice."""
+    values, context = call.params, call.context
+    customer = call.tx.need("customer", values["customer"], "customer", status=400)
+    currency = str(values.get("currency") or customer["currency"] or "usd").lower()
+    wanted = values.get("pending_invoice_items_behavior", "exclude") == "include"
+    found = discounts.offers(
+        context,
+        values.get("discounts") or [],
+        customer=customer["id"],
+        currency=currency,
+        amount=0,
+    )
+    names = [discounts.give(context, offer, customer["id"])["id"] for offer in found]
+    invoice = manual(context, customer, currency, names, waiting=wanted)
+    _apply(invoice, values)
+    return call.tx.save(KIND, invoice)
 
 
-def pay(context: Context, invoice: JsonObject, intent: JsonObject | None) -> None:
-    """Close an open invoice as paid; `intent` is None where nothing was due."""
-    before = dict(invoice)
-    invoice |= {
-        "amount_paid": invoice["amount_due"],
-        "amount_remaining": 0,
-        "attempt_count": 1 if intent else 0,
-        "attempted": True,
-        "status": "paid",
-    }
-    invoice["status_transitions"] = {**before["status_transitions"], "paid_at": context.now}
-    context.tx.save("invoice", invoice)
-    payment = invoice_payments.make(context, invoice, intent) if intent else None
-    emit(context, "invoice.updated", invoice, difference(before, invoice))
-    emit(context, "invoice.paid", invoice)
-    emit(context, "invoice.payment_succeeded", invoice)
-    if payment is not None:
-        emit(context, "invoice_payment.paid", payment)
-
-
-def _line(context: Context, invoice_id: str, item: JsonObject) -> JsonObject:
-    price, quantity = item["price"], item["quantity"]
-    product = context.tx.get("product", price["product"]) or {"name": price["product"]}
-    unit = price["unit_amount"]
-    every = price["recurring"]["interval"]
-    return {
-        "id": new_id("line_item"),
-        "object": "line_item",
-        "amount": unit * quantity,
-        "currency": price["currency"],
-        "description": f"{quantity} × {product['name']} "
-        f"(at {shown(unit, price['currency'])} / {every})",
-        "discount_amounts": [],
-        "discountable": True,
-        "discounts": [],
-        "invoice": invoice_id,
-        "livemode": False,
-        "metadata": dict(item["metadata"]),
-        "parent": {
-            "invoice_item_details": None,
-            "subscription_item_details": {
-                "invoice_item": None,
-                "proration": False,
-                "proration_details": {"credited_items": None},
-                "subscription": item["subscription"],
-                "subscription_item": item["id"],
-            },
-            "type": "subscription_item_details",
-        },
-        "period": {"start": item["current_period_start"], "end": item["current_period_end"]},
-        "pretax_credit_amounts": [],
-        "pricing": {
-            "price_details": {"price": price["id"], "product": price["product"]},
-            "type": "price_details",
-            "unit_amount_decimal": price["unit_amount_decimal"],
-        },
-        "quantity": quantity,
-        "quantity_decimal": str(quantity),
-        "subscription": item["subscription"],
-        "subtotal": unit * quantity,
-        "taxes": [],
-    }
-
-
-def _shape(
-    context: Context, invoice_id: str, customer: JsonObject, subscription: JsonObject
-) -> JsonObject:
-    return {
-        "id": invoice_id,
-        "object": "invoice",
-        "account_country": "US",
-        "account_name": "Tollgate sandbox",
-        "account_tax_ids": None,
-        "amount_overpaid": 0,
-        "amount_paid": 0,
-        "amount_shipping": 0,
-        "application": None,
-        "attempt_count": 0,
-        "attempted": False,
-        "auto_advance": True,
-        "automatic_tax": {
-            "disabled_reason": None,
-            "enabled": False,
-            "liability": None,
-            "provider": None,
-            "status": None,
-        },
-        "automatically_finalizes_at": None,
-        "collection_method": subscription["collection_method"],
-        "created": context.now,
-        "currency": subscription["currency"],
-        "custom_fields": None,
-        "customer": customer["id"],
-        "customer_account": None,
-        "customer_address": customer["address"],
-        "customer_email": customer["email"],
-        "customer_name": customer["name"],
-        "customer_phone": customer["phone"],
-        "customer_shipping": None,
-        "customer_tax_exempt": customer["tax_exempt"],
-        "customer_tax_ids": [],
-        "default_payment_method": None,
-        "default_source": None,
-        "default_tax_rates": [],
-        "description": None,
-        "discounts": [],
-        "due_date": None,
-        "effective_at": None,
-        "ending_balance": None,
-        "footer": None,
-        "from_invoice": None,
-        "hosted_invoice_url": None,
-        "invoice_pdf": None,
-        "issuer": {"type": "self"},
-        "last_finalization_error": None,
-        "latest_revision": None,
-        "livemode": False,
-        "metadata": {},
-        "next_payment_attempt": None,
-        "number": None,
-        "on_behalf_of": None,
-        "parent": {
-            "quote_details": None,
-            "subscription_details": {
-                "metadata": dict(subscription["metadata"]),
-                "subscription": subscription["id"],
-            },
-            "type": "subscription_details",
-        },
-        "payment_settings": {
-            "default_mandate": None,
-            "payment_method_options": None,
-            "payment_method_types": None,
-        },
-        "period_end": context.now,
-        "period_start": context.now,
-        "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0,
-        "receipt_number": None,
-        "rendering": None,
-        "shipping_cost": None,
-        "shipping_details": None,
-        "starting_balance": 0,
-        "statement_descriptor": None,
-        "status": "draft",
-        "status_transitions": dict.fromkeys(
-            ("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")
-        ),
-        "test_clock": None,
-        "total_discount_amounts": [],
-        "total_pretax_credit_amounts": [],
-        "total_taxes": [],
-        "webhooks_delivered_at": context.now,
-    }
+def _apply(invoice: JsonObject, values: JsonObject) -> None:
+    for name in ("auto_advance", "default_payment_method", "description"):
+        if name in values:
+            invoice[name] = values[name]
+    if "metadata" in values:
+        invoice["metadata"] = merge_metadata(invoice["metadata"], values["metadata"])
 
 
 def retrieve(call: Call) -> JsonObject:
     """GET /v1/invoices/:id."""
-    return call.tx.need("invoice", call.path["id"], "invoice")
+    return _find(call)
+
+
+def update(call: Call) -> JsonObject:
+    """POST /v1/invoices/:id: after it was finalised, metadata and what collects it only."""
+    invoice = _find(call)
+    if invoice["status"] != "draft" and "description" in call.params:
+        raise wrong_state(invoice, "be changed")
+    before = dict(invoice)
+    _apply(invoice, call.params)
+    if invoice["status"] == "draft":
+        waits = invoice["auto_advance"] and invoice["automatically_finalizes_at"] is None
+        if waits:
+            invoice["automatically_finalizes_at"] = call.now + DRAFT_SECONDS
+        elif not invoice["auto_advance"]:
+            invoice["automatically_finalizes_at"] = None
+    call.tx.save(KIND, invoice)
+    changed = difference(before, invoice)
+    if changed:
+        emit(call.context, "invoice.updated", invoice, changed)
+    return invoice
+
+
+def delete(call: Call) -> JsonObject:
+    """DELETE /v1/invoices/:id: a draft that was made by hand."""
+    invoice = _find(call)
+    if invoice["status"] != "draft" or invoice["parent"] is not None:
+        message = "You can only delete draft invoices that are not of a subscription."
+        raise invalid(message, code="invoice_not_editable")
+    call.tx.discard(KIND, invoice["id"])
+    for item in call.tx.where(invoice_items.KIND, "invoice", invoice["id"]):
+        call.tx.save(invoice_items.KIND, {**item, "invoice": None})
+    emit(call.context, "invoice.deleted", invoice)
+    return {"id": invoice["id"], "object": KIND, "deleted": True}
+
+
+def finalize_now(call: Call) -> JsonObject:
+    """POST /v1/invoices/:id/finalize; it is not charged by that."""
+    invoice = _find(call)
+    advances = call.params.get("auto_advance", invoice["auto_advance"])
+    customer = call.tx.need("customer", invoice["customer"], "customer")
+    finalize(call.context, invoice, customer)
+    if invoice["amount_due"] == 0:
+        pay(call.context, invoice, None)
+        return _find(call)
+    collection.intent_for(call.context, invoice)
+    if advances:
+        call.tx.save(
+            KIND,
+            {**invoice, "auto_advance": True, "next_payment_attempt": call.now + DRAFT_SECONDS},
+        )
+    return _find(call)
+
+
+def pay_now(call: Call) -> JsonObject:
+    """POST /v1/invoices/:id/pay: charged to a card now, or paid outside of all this."""
+    invoice = _find(call)
+    if invoice["status"] == "draft":
+        customer = call.tx.need("customer", invoice["customer"], "customer")
+        finalize(call.context, invoice, customer)
+    if invoice["status"] == "paid":
+        raise invalid("Invoice is already paid", code="invoice_already_paid")
+    if invoice["status"] == "void":
+        raise wrong_state(invoice, "be paid")
+    if invoice["status"] == "uncollectible":
+        invoice["status"] = "open"
+        call.tx.save(KIND, invoice)
+    if call.params.get("paid_out_of_band"):
+        pay(call.context, invoice, None)
+        return _find(call)
+    decline = collection.collect(call.context, invoice, _method(call, invoice))
+    if decline is None:
+        return _find(call)
+    if decline is collection.NO_METHOD:
+        raise StripeError(400, decline.message, code=decline.code, keeps_effects=True)
+    refusal = unpaid(decline, invoice)
+    refusal.keeps_effects = True
+    raise refusal
+
+
+def _method(call: Call, invoice: JsonObject) -> JsonObject | None:
+    name = call.params.get("payment_method")
+    if name is None:
+        return None
+    method = call.tx.get("payment_method", name)
+    if method is None:
+        raise no_such("PaymentMethod", name, "payment_method", 400)
+    if method["customer"] != invoice["customer"]:
+        message = "The payment method must be attached to the customer of the invoice."
+        raise invalid(message, "payment_method")
+    return method
+
+
+def void_now(call: Call) -> JsonObject:
+    """POST /v1/invoices/:id/void."""
+    return void(call.context, _find(call))
+
+
+def mark_uncollectible(call: Call) -> JsonObject:
+    """POST /v1/invoices/:id/mark_uncollectible."""
+    return give_up(call.context, _find(call))
 
 
 def list_lines(call: Call) -> JsonObject:
     """GET /v1/invoices/:id/lines."""
-    lines = retrieve(call)["lines"]
+    lines = _find(call)["lines"]
     return paging.embedded(call, lines["data"], lines["url"], "line_item")
 
 
@@ -232,15 +201,21 @@ def list_all(call: Call) -> JsonObject:
     wanted = call.params.get("subscription")
 
     def keep(item: JsonObject) -> bool:
-        details = item["parent"]["subscription_details"]
-        return wanted in (None, details["subscription"])
+        return wanted in (None, lifecycle.subscription_of(item))
 
     by = ("customer", "status", "collection_method")
-    return paging.page(call, "invoice", "/v1/invoices", keep=keep, by=by)
+    return paging.page(call, KIND, URL, keep=keep, by=by)
 
 
 ROUTES = (
-    Route("GET", "/v1/invoices", list_all, LIST_FIELDS),
-    Route("GET", "/v1/invoices/{id}", retrieve, {}),
-    Route("GET", "/v1/invoices/{id}/lines", list_lines, params.PAGING),
+    Route("POST", URL, create, CREATE_FIELDS),
+    Route("GET", URL, list_all, LIST_FIELDS),
+    Route("GET", f"{URL}/{{id}}", retrieve, {}),
+    Route("POST", f"{URL}/{{id}}", update, UPDATE_FIELDS),
+    Route("DELETE", f"{URL}/{{id}}", delete, {}),
+    Route("GET", f"{URL}/{{id}}/lines", list_lines, params.PAGING),
+    Route("POST", f"{URL}/{{id}}/finalize", finalize_now, {"auto_advance": params.boolean()}),
+    Route("POST", f"{URL}/{{id}}/pay", pay_now, PAY_FIELDS),
+    Route("POST", f"{URL}/{{id}}/void", void_now, {}),
+    Route("POST", f"{URL}/{{id}}/mark_uncollectible", mark_uncollectible, {}),
 )

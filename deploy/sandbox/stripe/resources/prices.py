@@ -8,13 +8,14 @@ from deploy.sandbox.stripe.context import Call, Context
 from deploy.sandbox.stripe.errors import invalid, missing_param
 from deploy.sandbox.stripe.events import emit
 from deploy.sandbox.stripe.ids import new_id
-from deploy.sandbox.stripe.resources import products
+from deploy.sandbox.stripe.resources import price_details, products
 from deploy.sandbox.stripe.shapes import JsonObject, difference, merge_metadata
 
 INTERVALS = ("day", "week", "month", "year")
 RECURRING: params.Fields = {
     "interval": params.one_of(*INTERVALS, required=True),
     "interval_count": params.integer(least=1, most=156),
+    "trial_period_days": params.integer(most=730),
     "usage_type": params.one_of("licensed"),
 }
 PRODUCT_DATA: params.Fields = {
@@ -33,6 +34,7 @@ AMOUNT: params.Fields = {
 }
 CREATE_FIELDS: params.Fields = {
     **AMOUNT,
+    **price_details.FIELDS,
     "active": params.boolean(),
     "lookup_key": params.text(longest=200),
     "metadata": params.metadata(),
@@ -41,6 +43,7 @@ CREATE_FIELDS: params.Fields = {
 }
 UPDATE_FIELDS: params.Fields = {
     "active": params.boolean(),
+    "currency_options": price_details.FIELDS["currency_options"],
     "lookup_key": params.text(longest=200, clearable=True),
     "metadata": params.metadata(),
     "nickname": params.text(clearable=True),
@@ -102,6 +105,7 @@ def make(context: Context, values: JsonObject, prefix: str = "", *, inline: bool
     price = shape(
         new_id("price"), product_id, values["currency"], _amount(values, prefix), context.now
     )
+    price_details.apply(price, values)
     price["active"] = not inline and values.get("active", True)
     price["tax_behavior"] = values.get("tax_behavior", "unspecified")
     price["nickname"] = values.get("nickname")
@@ -110,9 +114,11 @@ def make(context: Context, values: JsonObject, prefix: str = "", *, inline: bool
     if "recurring" in values:
         often = values["recurring"]
         price["recurring"] = recurring(often["interval"], often.get("interval_count", 1))
+        price["recurring"]["trial_period_days"] = often.get("trial_period_days")
         price["type"] = "recurring"
     _set_lookup_key(context, price, values)
     price["metadata"] = merge_metadata({}, values.get("metadata", {}))
+    price_details.save(context.tx, price, values)
     context.tx.save("price", price)
     emit(context, "price.created", price)
     return price
@@ -130,6 +136,8 @@ def _product(context: Context, values: JsonObject, prefix: str, *, inline: bool)
 
 
 def _amount(values: JsonObject, prefix: str) -> int | None:
+    if values.get("billing_scheme") == "tiered":
+        return None
     if "unit_amount" in values:
         return int(values["unit_amount"])
     if "unit_amount_decimal" not in values:
@@ -176,6 +184,7 @@ def update(call: Call) -> JsonObject:
     _set_lookup_key(call.context, price, call.params)
     if "metadata" in call.params:
         price["metadata"] = merge_metadata(price["metadata"], call.params["metadata"])
+    price_details.save(call.tx, price, call.params)
     call.tx.save("price", price)
     changed = difference(before, price)
     if changed:

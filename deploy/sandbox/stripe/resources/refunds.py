@@ -1,14 +1,19 @@
 """Refunds: money given back from a charge, in part or all."""
 
-from deploy.sandbox.stripe import paging, params
+from deploy.sandbox.stripe import cards, ledger, paging, params
 from deploy.sandbox.stripe.api import Route
-from deploy.sandbox.stripe.context import Call
+from deploy.sandbox.stripe.cards import Refunding
+from deploy.sandbox.stripe.context import Call, Context
 from deploy.sandbox.stripe.errors import invalid
 from deploy.sandbox.stripe.events import emit
 from deploy.sandbox.stripe.ids import new_id
+from deploy.sandbox.stripe.later import plan
 from deploy.sandbox.stripe.money import shown
+from deploy.sandbox.stripe.resources import early_fraud_warnings, reviews
 from deploy.sandbox.stripe.shapes import JsonObject, difference, merge_metadata
 
+KIND = "refund"
+SETTLE = "settle_refund"
 CREATE_FIELDS: params.Fields = {
     "amount": params.integer(least=1),
     "charge": params.text(),
@@ -27,7 +32,7 @@ LIST_FIELDS: params.Fields = {
 def create(call: Call) -> JsonObject:
     """POST /v1/refunds, by charge or payment intent; without an amount all that is left."""
     charge = _charge(call)
-    left = charge["amount_captured"] - charge["amount_refunded"]
+    left = charge["amount"] - charge["amount_refunded"]
     if left == 0:
         message = f"Charge {charge['id']} has already been refunded."
         raise invalid(message, code="charge_already_refunded")
@@ -39,14 +44,66 @@ def create(call: Call) -> JsonObject:
             f"charge ({shown(left, currency)})"
         )
         raise invalid(message, "amount")
-    refund = call.tx.save("refund", _shape(call, charge, amount))
+    card = cards.of_method(charge["payment_method_details"])
+    refund = _shape(call, charge, amount)
+    refund["balance_transaction"] = ledger.book(
+        call.context, refund, "refund", -amount, description="REFUND FOR CHARGE"
+    )["id"]
+    if card.refunding is Refunding.LATER:
+        refund |= {"status": "pending", "pending_reason": "processing"}
+    call.tx.save(KIND, refund)
+    emit(call.context, "refund.created", refund)
+    _count(call.context, charge, amount)
+    if card.refunding is not Refunding.AT_ONCE:
+        plan(call.context, SETTLE, refund["id"], charge["customer"])
+    return refund
+
+
+def _count(context: Context, charge: JsonObject, amount: int) -> None:
+    """Add a refund to what its charge has given back, and say so."""
     before = dict(charge)
     charge["amount_refunded"] += amount
-    charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
-    call.tx.save("charge", charge)
-    emit(call.context, "refund.created", refund)
-    emit(call.context, "charge.refunded", charge, difference(before, charge))
-    return refund
+    charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+    context.tx.save("charge", charge)
+    emit(context, "charge.refunded", charge, difference(before, charge))
+    if charge["refunded"]:
+        early_fraud_warnings.settle(context, charge)
+        reviews.settle(context, charge, "refunded")
+
+
+def settle(context: Context, refund_id: str) -> None:
+    """What the card's bank says some time after a refund: it arrived, or it could not."""
+    refund = context.tx.need(KIND, refund_id, KIND)
+    charge = context.tx.need("charge", refund["charge"], "charge")
+    if cards.of_method(charge["payment_method_details"]).refunding is Refunding.FAILS:
+        _fail(context, refund, charge)
+    elif refund["status"] == "pending":
+        before = dict(refund)
+        refund["status"] = "succeeded"
+        refund.pop("pending_reason")
+        context.tx.save(KIND, refund)
+        emit(context, "refund.updated", refund, difference(before, refund))
+
+
+def _fail(context: Context, refund: JsonObject, charge: JsonObject) -> None:
+    """Give a refund back to the balance; the charge counts as not refunded again."""
+    before = dict(refund)
+    returned = ledger.book(
+        context, refund, "refund_failure", refund["amount"], description="REFUND FAILURE"
+    )
+    refund |= {
+        "status": "failed",
+        "failure_balance_transaction": returned["id"],
+        "failure_reason": "expired_or_canceled_card",
+    }
+    context.tx.save(KIND, refund)
+    charge["amount_refunded"] -= refund["amount"]
+    charge["refunded"] = False
+    context.tx.save("charge", charge)
+    changed = difference(before, refund)
+    for name in ("refund.updated", "charge.refund.updated"):
+        emit(context, name, refund, changed)
+    emit(context, "refund.failed", refund)
 
 
 def _charge(call: Call) -> JsonObject:
@@ -63,6 +120,12 @@ def _charge(call: Call) -> JsonObject:
         raise invalid("One of the following params should be provided: payment_intent or charge.")
     if not charge["paid"]:
         raise invalid(f"Charge {charge['id']} was not successful and cannot be refunded.", "charge")
+    if not charge["captured"]:
+        message = f"Charge {charge['id']} was not captured; cancel its PaymentIntent instead."
+        raise invalid(message, "charge")
+    if charge["disputed"]:
+        message = f"Charge {charge['id']} has been charged back; cannot issue a refund."
+        raise invalid(message, code="charge_disputed")
     return charge
 
 
@@ -109,9 +172,16 @@ def update(call: Call) -> JsonObject:
         refund["metadata"] = merge_metadata(refund["metadata"], call.params["metadata"])
     changed = difference(before, refund)
     if changed:
-        call.tx.save("refund", refund)
+        call.tx.save(KIND, refund)
         emit(call.context, "refund.updated", refund, changed)
     return refund
+
+
+def cancel(call: Call) -> JsonObject:
+    """POST /v1/refunds/:id/cancel: only refunds that wait for the customer can be, so none here."""
+    refund = retrieve(call)
+    message = f"Refund {refund['id']} has a status of {refund['status']} and cannot be canceled."
+    raise invalid(message)
 
 
 def list_all(call: Call) -> JsonObject:
@@ -124,4 +194,5 @@ ROUTES = (
     Route("GET", "/v1/refunds", list_all, LIST_FIELDS),
     Route("GET", "/v1/refunds/{id}", retrieve, {}),
     Route("POST", "/v1/refunds/{id}", update, {"metadata": params.metadata()}),
+    Route("POST", "/v1/refunds/{id}/cancel", cancel, {}),
 )

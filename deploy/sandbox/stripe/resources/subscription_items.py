@@ -1,36 +1,42 @@
 """Subscription items: a price and a quantity, and the period that is paid."""
 
-from deploy.sandbox.stripe import paging, params
-from deploy.sandbox.stripe.api import Route
-from deploy.sandbox.stripe.context import Call, Context
-from deploy.sandbox.stripe.errors import invalid, missing_param, no_such, not_covered
+from deploy.sandbox.stripe import params
+from deploy.sandbox.stripe.context import Context
+from deploy.sandbox.stripe.errors import invalid, missing_param, no_such
 from deploy.sandbox.stripe.ids import new_id
 from deploy.sandbox.stripe.periods import period_end
+from deploy.sandbox.stripe.resources import price_details
 from deploy.sandbox.stripe.shapes import JsonObject, merge_metadata
 
-FIELDS: params.Fields = {
-    "id": params.text(),
-    "deleted": params.boolean(),
+NEW: params.Fields = {
     "metadata": params.metadata(),
     "price": params.text(),
     "quantity": params.integer(),
 }
-
-
-LIST_FIELDS: params.Fields = {**params.PAGING, "subscription": params.text(required=True)}
+FIELDS: params.Fields = {
+    **NEW,
+    "id": params.text(),
+    "deleted": params.boolean(),
+}
 
 
 def make(
-    context: Context, subscription_id: str, price: JsonObject, quantity: int, start: int
+    context: Context,
+    subscription_id: str,
+    price: JsonObject,
+    quantity: int,
+    start: int,
+    *,
+    end: int | None = None,
 ) -> JsonObject:
-    """A new item whose first period begins at `start`."""
+    """A new item whose first period begins at `start`, and ends at `end` or a period later."""
     every = price["recurring"]
     return {
         "id": new_id("subscription_item"),
         "object": "subscription_item",
         "billing_thresholds": None,
         "created": context.now,
-        "current_period_end": period_end(start, every["interval"], every["interval_count"]),
+        "current_period_end": end or period_end(start, every["interval"], every["interval_count"]),
         "current_period_start": start,
         "discounts": [],
         "metadata": {},
@@ -61,20 +67,20 @@ def plan(price: JsonObject) -> JsonObject:
         "meter": None,
         "nickname": price["nickname"],
         "product": price["product"],
-        "tiers_mode": None,
-        "transform_usage": None,
-        "trial_period_days": None,
+        "tiers_mode": price["tiers_mode"],
+        "transform_usage": price["transform_quantity"],
+        "trial_period_days": every["trial_period_days"],
         "usage_type": "licensed",
     }
 
 
-def change(call: Call, subscription: JsonObject, wanted: list[JsonObject]) -> None:
-    """Apply the `items` of an update: change by id, remove by id, add by price."""
+def change(context: Context, subscription: JsonObject, wanted: list[JsonObject]) -> None:
+    """Apply the `items` of an update in place: change by id, remove by id, add by price."""
     items = subscription["items"]["data"]
     for at, values in enumerate(wanted):
         param = f"items[{at}]"
         if "id" not in values:
-            _add(call, subscription, values, param)
+            _add(context, subscription, values, param)
             continue
         item = next((item for item in items if item["id"] == values["id"]), None)
         if item is None:
@@ -82,33 +88,41 @@ def change(call: Call, subscription: JsonObject, wanted: list[JsonObject]) -> No
         if values.get("deleted"):
             items.remove(item)
         else:
-            _alter(call, subscription, item, values, param)
+            _alter(context, subscription, item, values, param)
     if not items:
         raise invalid("A subscription must have at least one active plan.", "items")
 
 
-def _add(call: Call, subscription: JsonObject, values: JsonObject, param: str) -> None:
+def _add(context: Context, subscription: JsonObject, values: JsonObject, param: str) -> None:
     if "price" not in values:
         raise missing_param(f"{param}[price]")
     items = subscription["items"]["data"]
-    price = _price(call, subscription, values["price"], f"{param}[price]")
+    currency = subscription["currency"]
+    price = recurring_price(context, values["price"], currency, f"{param}[price]")
     if any(item["price"]["id"] == price["id"] for item in items):
         message = (
             f"Cannot add multiple subscription items with the same plan: {price['id']}. Perhaps "
             "you meant to update the quantity of an existing item."
         )
         raise invalid(message, f"{param}[price]")
-    start = subscription["items"]["data"][0]["current_period_start"]
-    added = make(call.context, subscription["id"], price, values.get("quantity", 1), start)
+    first = subscription["items"]["data"][0]
+    start, end = first["current_period_start"], first["current_period_end"]
+    quantity = values.get("quantity", 1)
+    added = make(context, subscription["id"], price, quantity, start, end=end)
     added["metadata"] = merge_metadata({}, values.get("metadata", {}))
     items.append(added)
 
 
 def _alter(
-    call: Call, subscription: JsonObject, item: JsonObject, values: JsonObject, param: str
+    context: Context,
+    subscription: JsonObject,
+    item: JsonObject,
+    values: JsonObject,
+    param: str,
 ) -> None:
     if "price" in values:
-        price = _price(call, subscription, values["price"], f"{param}[price]")
+        currency = subscription["currency"]
+        price = recurring_price(context, values["price"], currency, f"{param}[price]")
         item |= {"price": price, "plan": plan(price)}
     if "quantity" in values:
         item["quantity"] = values["quantity"]
@@ -116,33 +130,26 @@ def _alter(
         item["metadata"] = merge_metadata(item["metadata"], values["metadata"])
 
 
-def _price(call: Call, subscription: JsonObject, price_id: str, param: str) -> JsonObject:
-    price = call.tx.need("price", price_id, param, status=400)
+def recurring_price(
+    context: Context, price_id: str, currency: str | None, param: str
+) -> JsonObject:
+    """A recurring price that is offered in a currency (None: in whichever it is)."""
+    price = context.tx.need("price", price_id, param, status=400)
     if price["recurring"] is None:
         message = (
             f"The price specified is set to `type=one_time` but this field only accepts prices "
             f"with `type=recurring`: {price_id}"
         )
         raise invalid(message, param)
-    if price["currency"] != subscription["currency"]:
+    if currency and price_details.in_currency(context.tx, price, currency) is None:
         message = (
-            f"Price `{price_id}` is in {price['currency']}, but the subscription is in "
-            f"{subscription['currency']}."
+            f"Price `{price_id}` is in {price['currency']}, but the subscription is in {currency}."
         )
         raise invalid(message, param)
-    running = subscription["items"]["data"][0]["price"]["recurring"]
-    names = ("interval", "interval_count")
-    if any(price["recurring"][name] != running[name] for name in names):
-        raise not_covered("a subscription's change to another billing interval")
     return price
 
 
-def list_all(call: Call) -> JsonObject:
-    """GET /v1/subscription_items, of one subscription."""
-    name = call.params["subscription"]
-    subscription = call.tx.need("subscription", name, "subscription", status=400)
-    items = subscription["items"]["data"]
-    return paging.embedded(call, items, "/v1/subscription_items", "subscription_item")
-
-
-ROUTES = (Route("GET", "/v1/subscription_items", list_all, LIST_FIELDS),)
+def interval(item: JsonObject) -> tuple[str, int]:
+    """How often an item is charged."""
+    every = item["price"]["recurring"]
+    return every["interval"], every["interval_count"]

@@ -6,11 +6,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from deploy.sandbox.stack.kubeapi import APPLY, KubeApi, KubeApiError
+from deploy.sandbox.stack.kubeapi import KubeApi, KubeApiError
 from services.chassis import quantities
 
 PROJECT = "kube-dc.com/project"
-_MANAGER = {"fieldManager": "kube-dc-manager", "force": "true"}
 _GROUP = "/apis/kube-dc.com/v1"
 
 
@@ -29,18 +28,18 @@ class KubeDc:
     async def found(self) -> None:
         """Make the organization with its namespace and the namespaces of its projects."""
         name = self._organization
-        await self._apply("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace"}, name)
+        await self._make("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace"}, name)
         organization = {
             "apiVersion": "kube-dc.com/v1",
             "kind": "Organization",
             "spec": {"email": f"billing@{name}.example", "description": "The demo's"},
         }
-        await self._apply(f"{_GROUP}/namespaces/{name}/organizations", organization, name, name)
+        await self._make(f"{_GROUP}/namespaces/{name}/organizations", organization, name, name)
         for project in self._projects:
             short = project.removeprefix(f"{name}-")
             metadata = {"labels": {PROJECT: ""}, "annotations": {PROJECT: f"{name}/{short}"}}
             body = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
-            await self._apply("/api/v1/namespaces", body, project)
+            await self._make("/api/v1/namespaces", body, project)
 
     async def annotations(self) -> dict[str, str]:
         """Return what the Organization says."""
@@ -52,7 +51,7 @@ class KubeDc:
     async def plan_quota(self) -> dict[str, Decimal]:
         """Return what the organization's quota objects allow together."""
         hard: dict[str, Decimal] = defaultdict(Decimal)
-        for namespace in (self._organization, *self._projects):
+        for namespace in self.namespaces:
             path = f"/api/v1/namespaces/{namespace}/resourcequotas"
             for item in (await self._api.call("GET", path))["items"]:
                 if item["metadata"]["name"] == "plan-quota":
@@ -81,21 +80,16 @@ class KubeDc:
             return str(refusal)
         return ""
 
-    async def dissolve(self) -> None:
-        """Delete all of it from a cluster that stays."""
-        for namespace in (*self._projects, self._organization):
-            await self._api.call("DELETE", f"/api/v1/namespaces/{namespace}")
+    @property
+    def namespaces(self) -> list[str]:
+        """The namespaces of the projects, and then the organization's own."""
+        return [*self._projects, self._organization]
 
-    async def _apply(
+    async def _make(
         self, collection: str, body: dict[str, Any], name: str, namespace: str = ""
     ) -> None:
+        """Create it: what stands already is somebody's, and not the demo's to change."""
         metadata = {**body.get("metadata", {}), "name": name}
         if namespace:
             metadata["namespace"] = namespace
-        await self._api.call(
-            "PATCH",
-            f"{collection}/{name}",
-            {**body, "metadata": metadata},
-            content_type=APPLY,
-            query=_MANAGER,
-        )
+        await self._api.call("POST", collection, {**body, "metadata": metadata})

@@ -11,6 +11,7 @@ from deploy.sandbox.demo.shop import DECLINED_CARD, GOOD_CARD, Shop, is_paid
 from deploy.sandbox.demo.tollgate import until
 from services.chassis import quantities
 
+PROJECTS = ("web", "shop")
 _PATIENCE = 30.0
 _PREFIX = "billing.kube-dc.com/"
 

@@ -2,12 +2,16 @@
 
 import shutil
 import signal
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 
 from deploy.sandbox.demo.cluster import Cluster
+from deploy.sandbox.demo.console import Console
+from deploy.sandbox.demo.kube_dc import KubeDc
+from deploy.sandbox.demo.organization import PROJECTS, OrganizationStory
 from deploy.sandbox.demo.screen import Screen
 from deploy.sandbox.demo.sessions import Story, provider_account
 from deploy.sandbox.demo.shop import Shop
@@ -57,10 +61,13 @@ async def demo(settings: StackSettings) -> int:
 
 
 async def _made(stack: Stack) -> list[str]:
-    """The namespaces of this demo's tenants."""
+    """The namespaces of this demo's tenants, and those of its organization."""
     tollgate = Tollgate(stack.endpoints)
+    organization = stack.endpoints["organization"]
     try:
-        return [tenant.namespace for tenant in await tollgate.tenants("")]
+        tenants = [tenant.namespace for tenant in await tollgate.tenants("") if tenant.namespace]
+        projects = [f"{organization}-{project}" for project in PROJECTS]
+        return [*dict.fromkeys([*tenants, *projects, organization])]
     finally:
         await tollgate.close()
 
@@ -85,27 +92,36 @@ def _beside(settings: StackSettings) -> StackSettings:
         for name, port in settings.ports.items()
         if (name, port) != ("gateway", DEFAULT_GATEWAY_PORT)
     }
-    return replace(settings, home=settings.home / "demo", ports=ports)
+    home = settings.home / "demo"
+    return replace(settings, home=home, ports=ports, defines_kube_dc=True)
 
 
 async def _play(stack: Stack, screen: Screen) -> Story:
-    stripe = stack.endpoints["stripe"]
-    tollgate = Tollgate(stack.endpoints)
-    cluster = Cluster(stack.layout.admin_kubeconfig)
-    try:
-        async with aiohttp.ClientSession() as http:
-            story = Story(
-                stack=stack,
-                screen=screen,
-                shop=Shop(http, stripe["api_base"], stripe["secret_key"]),
-                tollgate=tollgate,
-                cluster=cluster,
-                provider_account=await provider_account(
-                    http, stripe["api_base"], stripe["secret_key"]
-                ),
-            )
-            await story.play()
-            return story
-    finally:
-        await cluster.close()
-        await tollgate.close()
+    stripe, kubeconfig = stack.endpoints["stripe"], stack.layout.admin_kubeconfig
+    async with AsyncExitStack() as closing, aiohttp.ClientSession() as http:
+        tollgate, cluster = Tollgate(stack.endpoints), Cluster(kubeconfig)
+        kube_dc = KubeDc(kubeconfig, stack.endpoints["organization"], PROJECTS)
+        for each in (tollgate, cluster, kube_dc):
+            closing.push_async_callback(each.close)
+        shop = Shop(http, stripe["api_base"], stripe["secret_key"])
+        story = Story(
+            stack=stack,
+            screen=screen,
+            shop=shop,
+            tollgate=tollgate,
+            cluster=cluster,
+            provider_account=await provider_account(http, stripe["api_base"], stripe["secret_key"]),
+        )
+        await story.play()
+        await OrganizationStory(
+            screen=screen,
+            shop=shop,
+            admin=_console(http, stack, "org-admin"),
+            user=_console(http, stack, "project-user"),
+            kube_dc=kube_dc,
+        ).play()
+        return story
+
+
+def _console(http: aiohttp.ClientSession, stack: Stack, role: str) -> Console:
+    return Console(http, stack.endpoints["gateway"], stack.endpoints["tokens"][role])

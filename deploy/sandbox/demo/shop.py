@@ -49,7 +49,11 @@ class Shop:
         return Sale(customer, session["id"], session["url"])
 
     async def pay(self, sale: Sale, card: str) -> int:
-        """Fill in the hosted page's form; return the HTTP status that a browser would see."""
+        """Pay a sale on its hosted page; return the HTTP status that a browser would see."""
+        return await self.pay_at(sale.url, card)
+
+    async def pay_at(self, url: str, card: str) -> int:
+        """Fill in the form of a hosted page; return the HTTP status that a browser would see."""
         form = {
             "number": card,
             "exp_month": "12",
@@ -57,7 +61,7 @@ class Shop:
             "cvc": "123",
             "email": "ada@example.com",
         }
-        async with self._http.post(sale.url, data=form, allow_redirects=False) as answer:
+        async with self._http.post(url, data=form, allow_redirects=False) as answer:
             await answer.read()
             return answer.status
 
@@ -71,6 +75,10 @@ class Shop:
         url = f"{self._base}/v1/subscriptions/{subscription}"
         async with self._http.delete(url, headers=self._auth) as answer:
             answer.raise_for_status()
+
+    async def expire(self, session: str) -> None:
+        """Shut a payment page."""
+        await self._post(f"/v1/checkout/sessions/{session}/expire", {})
 
     async def completed_event(self, sale: Sale) -> str:
         """Return the event that told of the payment."""

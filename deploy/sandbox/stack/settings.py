@@ -21,7 +21,8 @@ class StackSettings:
     """An empty text means the embedded part; ``ports`` holds those that were asked for.
 
     ``kubeconfig`` is what the provisioner gets its cluster and its account from; with an
-    ``admin_kubeconfig`` it is used as it is, and people read with the latter.
+    ``admin_kubeconfig`` it is used as it is, and people read with the latter. ``defines_kube_dc``
+    says that a cluster which is not embedded is given the kinds of Kube-DC that it lacks.
     """
 
     home: Path
@@ -34,6 +35,7 @@ class StackSettings:
     stripe_key: str = ""
     stripe_webhook_secret: str = ""
     pgbin: str = ""
+    defines_kube_dc: bool = False
 
 
 def read_settings(env: Mapping[str, str]) -> StackSettings:

@@ -11,6 +11,7 @@ from deploy.sandbox.postgres.server import superuser_dsn
 from deploy.sandbox.stack import endpoints
 from deploy.sandbox.stack.account import take_cluster
 from deploy.sandbox.stack.cluster import PROVISIONER_USER, apply_roles
+from deploy.sandbox.stack.definitions import apply_definitions
 from deploy.sandbox.stack.kubeapi import KubeApi, KubeApiError
 from deploy.sandbox.stack.layout import Layout
 from deploy.sandbox.stack.parts import part_specs
@@ -66,8 +67,12 @@ async def _prepare_cluster(layout: Layout, on_event: Callable[[Event], None]) ->
     if not settings.kubeconfig:
         async with KubeApi(layout.admin_kubeconfig) as api:
             await apply_roles(api)
+            await apply_definitions(api)
         return PROVISIONER_USER
     try:
+        if settings.defines_kube_dc:
+            async with KubeApi(layout.admin_kubeconfig) as api:
+                await apply_definitions(api)
         provisioner, told = await take_cluster(layout)
     except KubeApiError as error:
         raise BadSetting(f"KUBECONFIG: {error}") from error

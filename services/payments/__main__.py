@@ -15,11 +15,12 @@ from services.chassis.queue import Worker
 from services.chassis.server import GrpcServer
 from services.chassis.sink import FactSinkClient
 from services.chassis.wakeups import Wakeups
+from services.chassis.working import Handle
 from services.payments.access import ACCESS
 from services.payments.config import Config, read_config
 from services.payments.convert import DESTINATIONS, to_fact_record
 from services.payments.events import NewEvent
-from services.payments.folding import Folding
+from services.payments.folding import FETCHES_PER_SECOND, Folding
 from services.payments.ingest import (
     BytesInFlight,
     Intake,
@@ -27,19 +28,20 @@ from services.payments.ingest import (
     refuse_events,
     store_batch,
 )
+from services.payments.operations import Selling, shared_pace
 from services.payments.pinning import KeyState, check_key
-from services.payments.providers.opening import open_provider
+from services.payments.providers.opening import open_commerce, open_provider
 from services.payments.sealing import Sealer
 from services.payments.servicer import SERVICE, Ingest, PaymentsServicer, Served
-from services.payments.store import QUEUE, PgStore
+from services.payments.store import OPERATIONS, QUEUE, PgStore
 from services.payments.usecases import drop_old_bodies
-from services.payments.worker import folds, keep_house, verify_key
+from services.payments.worker import folds, keep_house, operations, verify_key
 from tollgate.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
 
 NAME = "payments"
 MIGRATIONS = Path(__file__).parent / "migrations"
-FOLDS_AT_ONCE = 8
-# How long an object waits whose holder was killed; renewed while a fetch lasts.
+AT_ONCE = 8
+# How long an object or operation waits whose holder was killed; renewed while a call lasts.
 LEASE_SECONDS = 10.0
 
 
@@ -55,7 +57,11 @@ async def run(config: Config, process: Process) -> None:
     )
     provider = open_provider(config.stripe, process.clock)
     process.resources.push_async_callback(provider.close)
+    pace = shared_pace(tx, provider.name, process.clock, FETCHES_PER_SECOND)
+    commerce = open_commerce(config.stripe, pace)
+    process.resources.push_async_callback(commerce.close)
     key = KeyState()
+    selling = Selling(tx, provider, commerce, key, config.deployment, process.clock, process.ids)
     drained = asyncio.Event()
     ingest: Ingest = partial(refuse_events, provider)
     if config.stripe is not None:
@@ -70,20 +76,12 @@ async def run(config: Config, process: Process) -> None:
             "1 while the provider's key is seen to belong to the pinned account",
             lambda: float(key.verified),
         )
-        worker = Worker(
-            pool,
-            QUEUE,
-            folds(folding),
-            wakeups=wakeups,
-            clock=process.clock,
-            concurrency=FOLDS_AT_ONCE,
-            lease=LEASE_SECONDS,
-        )
-        process.work.create_task(worker.run(process.stopping))
+        _start_worker(process, pool, wakeups, QUEUE, folds(folding))
+        _start_worker(process, pool, wakeups, OPERATIONS, operations(selling))
     _start_relays(config, process, pool, wakeups)
     chores = partial(_chores, tx, pool, process)
     process.task_group.create_task(keep_house(chores, process.clock, process.stopping))
-    served = Served(tx, provider, key, ingest, process.metrics)
+    served = Served(tx, provider, key, ingest, selling, process.metrics)
     servicer = (add_PaymentsServiceServicer_to_server, PaymentsServicer(served), SERVICE)
     server = GrpcServer.from_config(config.chassis, process, [servicer], ACCESS)
     await server.start()
@@ -104,6 +102,21 @@ async def _open_database(config: Config, process: Process) -> Pool:
     )
     process.resources.push_async_callback(pool.close)
     return pool
+
+
+def _start_worker(
+    process: Process, pool: Pool, wakeups: Wakeups, queue: str, handle: Handle
+) -> None:
+    worker = Worker(
+        pool,
+        queue,
+        handle,
+        wakeups=wakeups,
+        clock=process.clock,
+        concurrency=AT_ONCE,
+        lease=LEASE_SECONDS,
+    )
+    process.work.create_task(worker.run(process.stopping))
 
 
 def _start_intake(

@@ -17,9 +17,17 @@ class RootKind(StrEnum):
     CHECKOUT = "checkout"
     SUBSCRIPTION = "subscription"
     INVOICE = "invoice"
+    REFUND = "refund"
+    DISPUTE = "dispute"
 
 
-_PRIORITIES = {RootKind.CHECKOUT: 9, RootKind.SUBSCRIPTION: 4, RootKind.INVOICE: 4}
+_PRIORITIES = {
+    RootKind.CHECKOUT: 9,
+    RootKind.SUBSCRIPTION: 4,
+    RootKind.INVOICE: 4,
+    RootKind.REFUND: 4,
+    RootKind.DISPUTE: 4,
+}
 
 
 @dataclass(frozen=True, slots=True)

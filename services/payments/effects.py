@@ -5,12 +5,13 @@ each revision. A replay appends them again, since consumers count each by its id
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.payments import binding as b
-from services.payments.binding import Binding, Home, Operation, Verdict
-from services.payments.domain import OperationId
+from services.payments.binding import Binding, Home, Operation, OperationKind, Verdict
+from services.payments.commerce import PlaceState
+from services.payments.domain import OperationId, RootKind
 from services.payments.events import EventState, Judgement, StoredEvent
 from services.payments.facts import (
     CheckoutPaid,
@@ -18,11 +19,19 @@ from services.payments.facts import (
     InvoicePaymentFailed,
     MoneyFact,
     Payer,
+    PaymentReversed,
     SubscriptionState,
 )
 from services.payments.ports import ObjectRow, Store
 from services.payments.snapshots import digest_of, summary_of
-from services.payments.views import InvoiceView, Projection, Proof, View
+from services.payments.views import (
+    InvoiceView,
+    Projection,
+    Proof,
+    ReversalKind,
+    ReversalView,
+    View,
+)
 
 DONE = Judgement(EventState.DONE)
 _REFUSED = {
@@ -57,7 +66,12 @@ async def apply(
     state = await _save(store, home, projection, payers, ticket, replay=replay)
     # The oldest event began the way that the facts go on with.
     traceparent = evidence[0].event.traceparent if evidence else ""
-    for fact in money_facts(projection, payers, bindings, evidence):
+    facts = money_facts(projection, payers, bindings, evidence)
+    facts += await _reversals(store, projection, payers, evidence)
+    for fact in facts:
+        if isinstance(fact, CheckoutPaid) and fact.operation_id:
+            # From here on the account's holdings say that it has bought: it may open another page.
+            await store.leave_place(OperationId(fact.operation_id), PlaceState.COMPLETE)
         if await store.record_fact(fact) or replay:
             await store.append(fact, traceparent)
     if state is not None:
@@ -70,7 +84,9 @@ async def _bind_all(store: Store, home: Home, projection: Projection) -> Mapping
     for view in projection.views:
         operation = await _operation(store, view)
         found[view.id] = b.bind(view, operation, home)
-        made = operation is not None and view.ref.kind == b.MADE_BY[operation.kind]
+        # Of other operations the worker writes down more than the id.
+        made = operation is not None and operation.kind is OperationKind.CHECKOUT
+        made = made and view.ref.kind is RootKind.CHECKOUT
         if operation is not None and made and found[view.id].verdict is Verdict.OURS:
             await store.operation_made(operation.id, view.id)
     return found
@@ -147,6 +163,7 @@ def money_facts(
                 subscription_id=checkout.subscription_id,
                 invoice_id=checkout.invoice_id,
                 operation_id=bindings[checkout.id].operation_id,
+                quote=bindings[checkout.id].quote,
             )
         )
     for invoice in projection.invoices:
@@ -155,6 +172,46 @@ def money_facts(
             facts.append(_invoice_paid(invoice, payer))
         facts += _failures(invoice, payer, evidence)
     return facts
+
+
+async def _reversals(
+    store: Store,
+    projection: Projection,
+    payers: Mapping[str, Payer],
+    evidence: Sequence[Evidence],
+) -> list[MoneyFact]:
+    """Name the movements of a refund or dispute.
+
+    A refund that failed counts back only what was counted: one that was never seen as made needs
+    nothing. A fold holds the lease of its object, so no other fold of it is half way.
+    """
+    view = projection.reversal
+    if view is None or not evidence:
+        return []
+    told = [_reversal(view, payers[view.id], kind, evidence) for kind in view.movements]
+    undone = replace(told[0], kind=ReversalKind.REFUND) if told else None
+    if ReversalKind.REFUND_FAILED in view.movements and undone is not None:
+        return [*told] if await store.fact_recorded(undone.id) else []
+    return [*told]
+
+
+def _reversal(
+    view: ReversalView, payer: Payer, kind: ReversalKind, evidence: Sequence[Evidence]
+) -> PaymentReversed:
+    began = kind in (ReversalKind.REFUND, ReversalKind.DISPUTE)
+    latest = max(seen.event.event.created for seen in evidence)
+    return PaymentReversed(
+        reversal_id=view.id,
+        kind=kind,
+        payer=payer,
+        amount=view.amount,
+        paid=view.paid,
+        reverse_time=(view.time if began else None) or latest,
+        invoice_id=view.invoice_id,
+        subscription_id=view.subscription_id,
+        checkout_id=view.checkout_id,
+        reason=view.reason,
+    )
 
 
 def _earliest_created(evidence: Sequence[Evidence]) -> datetime:

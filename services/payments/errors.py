@@ -1,9 +1,15 @@
 """Refusals of payments, each with the reason that programs rely on."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from services.chassis.errors import (
+    Aborted,
     DataLoss,
     FailedPrecondition,
+    InvalidArgument,
     NotFound,
+    Refusal,
     ResourceExhausted,
     Unavailable,
 )
@@ -31,6 +37,17 @@ class ProviderUnreachable(Unavailable):
     """The provider did not answer, or asked us to come back later."""
 
     reason = "PROVIDER_UNREACHABLE"
+
+
+class ProviderFailed(ProviderUnreachable):
+    """The provider answered that it failed: what was asked may have been done, or not.
+
+    ``replayed``: the answer belongs to the idempotency key and will never be another.
+    """
+
+    def __init__(self, message: str, *, replayed: bool) -> None:
+        super().__init__(message)
+        self.replayed = replayed
 
 
 class KeyRefused(Unavailable):
@@ -67,3 +84,98 @@ class KeyNotVerified(FailedPrecondition):
     """The key was not compared with the pinned account, or belongs to another."""
 
     reason = "PROVIDER_KEY_NOT_VERIFIED"
+
+
+class ProviderRefused(FailedPrecondition):
+    """The provider does not do what it was asked for; metadata: its stable word and the field."""
+
+    reason = "PROVIDER_REFUSED"
+
+
+class PaymentDeclined(FailedPrecondition):
+    """The payment was declined; metadata: code, the provider's stable word."""
+
+    reason = "PAYMENT_DECLINED"
+
+
+class InProgress(Aborted):
+    """The same is under way in another call, or takes longer than this one may."""
+
+    reason = "REQUEST_IN_PROGRESS"
+
+
+class PromotionCodeInvalid(InvalidArgument):
+    """The provider knows no such promotion code, or it is no longer valid."""
+
+    reason = "PROMOTION_CODE_INVALID"
+
+
+class UnknownCheckout(NotFound):
+    """No such page was ever made here, or not for this account."""
+
+    reason = "UNKNOWN_CHECKOUT"
+
+
+class CheckoutCompleted(FailedPrecondition):
+    """The account's page was completed a moment ago."""
+
+    reason = "CHECKOUT_COMPLETED"
+
+
+class CheckoutTooLate(FailedPrecondition):
+    """The page could not be made before the time at which it would have been shut."""
+
+    reason = "CHECKOUT_TOO_LATE"
+
+
+class QuoteMismatch(FailedPrecondition):
+    """What the provider would charge is not what was quoted."""
+
+    reason = "QUOTE_MISMATCH"
+
+
+class NoCustomer(FailedPrecondition):
+    """The account has no customer at the provider."""
+
+    reason = "NO_CUSTOMER"
+
+
+class UnknownSubscription(NotFound):
+    """The provider shows no such subscription, or it is another customer's."""
+
+    reason = "UNKNOWN_SUBSCRIPTION"
+
+
+class SubscriptionOver(FailedPrecondition):
+    """The subscription has ended and cannot be changed any more."""
+
+    reason = "SUBSCRIPTION_OVER"
+
+
+class NothingToRefund(FailedPrecondition):
+    """Nothing was charged, and no subscription stands."""
+
+    reason = "NOTHING_TO_REFUND"
+
+
+FINAL: Mapping[str, type[Refusal]] = MappingProxyType(
+    {
+        kind.reason: kind
+        for kind in (
+            CheckoutCompleted,
+            CheckoutTooLate,
+            NothingToRefund,
+            ObjectForbidden,
+            ObjectOutOfReach,
+            ObjectUnreadable,
+            PaymentDeclined,
+            PromotionCodeInvalid,
+            ProviderRefused,
+            QuoteMismatch,
+            SubscriptionOver,
+            UnknownCheckout,
+            UnknownSubscription,
+        )
+    }
+)
+"""Refusals that end an operation, by reason: a replay is given the same one."""

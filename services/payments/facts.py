@@ -10,7 +10,7 @@ from datetime import datetime
 
 from services.chassis.ids import derived
 from services.chassis.money import Money
-from services.payments.views import Item, SubscriptionView
+from services.payments.views import Item, ReversalKind, SubscriptionView
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class CheckoutPaid:
     subscription_id: str = ""
     invoice_id: str = ""
     operation_id: str = ""
+    quote: str = ""
 
     revision = 0
 
@@ -128,6 +129,39 @@ class InvoicePaymentFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentReversed:
+    """Money that was paid went back, or came back after all: one movement."""
+
+    reversal_id: str
+    kind: ReversalKind
+    payer: Payer
+    amount: Money
+    paid: Money
+    reverse_time: datetime
+    invoice_id: str = ""
+    subscription_id: str = ""
+    checkout_id: str = ""
+    reason: str = ""
+
+    revision = 0
+
+    @property
+    def object_id(self) -> str:
+        """The provider's object that it is about."""
+        return self.reversal_id
+
+    @property
+    def id(self) -> str:
+        """Derived from the refund or dispute, and the way that the money went."""
+        return self.payer.fact_id("reversal", self.reversal_id, self.kind)
+
+    @property
+    def key(self) -> str:
+        """The payer's."""
+        return self.payer.key(f"reversal:{self.reversal_id}")
+
+
+@dataclass(frozen=True, slots=True)
 class SubscriptionState:
     """A subscription as the provider has it; the latest revision wins."""
 
@@ -146,5 +180,5 @@ class SubscriptionState:
         return self.payer.key(f"subscription:{self.view.id}")
 
 
-MoneyFact = CheckoutPaid | InvoicePaid | InvoicePaymentFailed
+MoneyFact = CheckoutPaid | InvoicePaid | InvoicePaymentFailed | PaymentReversed
 Fact = MoneyFact | SubscriptionState

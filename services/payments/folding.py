@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from services.chassis.errors import DeadlineExceeded
 from services.chassis.transactions import Transactions
 from services.payments.binding import Home
-from services.payments.domain import ObjectRef
+from services.payments.domain import ObjectRef, RootKind
 from services.payments.effects import Evidence, apply
 from services.payments.errors import (
     BodyUnreadable,
@@ -28,6 +28,8 @@ from services.payments.views import Projection, Proof
 
 FETCHES_PER_SECOND = 25.0
 """What the provider allows for one endpoint, shared by all replicas."""
+LEFT_FOR_PEOPLE = 5.0
+"""Tokens that renewals leave to purchases, and to whoever waits for an answer."""
 MAX_TRIES = 30
 """After so many tries an object that is out of reach is left to a person."""
 EVENTS_A_FOLD = 200
@@ -115,7 +117,8 @@ async def _begin(provider: Provider, store: Store, root: ObjectRef) -> _Start:
     events = await store.open_events(provider.name, root, EVENTS_A_FOLD)
     if not events:
         return _Start(0.0, 0, (), {})
-    wait = await store.take_token(f"{provider.name}:{root.kind}", FETCHES_PER_SECOND)
+    leave = 0.0 if root.kind is RootKind.CHECKOUT else LEFT_FOR_PEOPLE
+    wait = await store.take_token(f"{provider.name}:{root.kind}", FETCHES_PER_SECOND, leave)
     if wait > 0:
         return _Start(wait, 0, (), {})
     bodies: dict[str, Sealed] = {}

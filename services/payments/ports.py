@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from services.payments.binding import Operation
-from services.payments.domain import Capabilities, Identity, ObjectRef, OperationId
+from services.payments.domain import Capabilities, Identity, ObjectRef
 from services.payments.events import (
     Cursor,
     EventState,
@@ -19,7 +18,20 @@ from services.payments.events import (
     VerifiedEvent,
 )
 from services.payments.facts import Fact, MoneyFact
+from services.payments.ports_commerce import Commerce, CommerceStore, Pace
 from services.payments.views import Projection, Proof
+
+__all__ = [
+    "AuditEntry",
+    "Commerce",
+    "Json",
+    "Lease",
+    "ObjectRow",
+    "OnceKey",
+    "Pace",
+    "Provider",
+    "Store",
+]
 
 Json: TypeAlias = "str | int | bool | Sequence[Json] | Mapping[str, Json] | None"
 
@@ -119,7 +131,7 @@ class OnceKey:
     key: str
 
 
-class Store(Protocol):
+class Store(CommerceStore, Protocol):
     """The state of payments inside one transaction; each method is one statement."""
 
     async def put_events(self, events: Sequence[NewEvent]) -> Sequence[bool]:
@@ -194,20 +206,11 @@ class Store(Protocol):
         """Put a fact into the outbox; one that already waits there is not put twice."""
         ...
 
-    async def put_operation(self, operation: Operation) -> None:
-        """Write an operation down, before its call is sent."""
-        ...
+    async def take_token(self, endpoint: str, per_second: float, leave: float = 0.0) -> float:
+        """Take a token that all replicas share; returns 0, or seconds until there is one.
 
-    async def operation(self, operation_id: OperationId) -> Operation | None:
-        """Return an operation of ours."""
-        ...
-
-    async def operation_made(self, operation_id: OperationId, object_id: str) -> None:
-        """Note what an operation made, if that is not known yet."""
-        ...
-
-    async def take_token(self, endpoint: str, per_second: float) -> float:
-        """Take a token that all replicas share; returns 0, or seconds until there is one."""
+        ``leave`` tokens are kept for who is in a greater hurry.
+        """
         ...
 
     async def pinned(self, provider: str) -> Identity | None:

@@ -12,6 +12,7 @@ from services.chassis.telemetry import current_trace_id, current_traceparent
 from services.chassis.transactions import Transactions
 from services.payments import convert, usecases
 from services.payments.events import Ingested, RawRequest
+from services.payments.operations import Asked, Selling
 from services.payments.pinning import KeyState
 from services.payments.ports import Provider, Store
 from tollgate.payments.v1 import payments_service_pb2 as pb
@@ -30,6 +31,7 @@ class Served:
     provider: Provider
     key: KeyState
     ingest: Ingest
+    selling: Selling
     metrics: Metrics
 
 
@@ -83,3 +85,61 @@ class PaymentsServicer(PaymentsServiceServicer):
             self._served.tx, self._served.provider, self._served.key, asked
         )
         return pb.ReplayEventResponse(event=convert.to_proto_event(event))
+
+    async def CreateCheckout(  # noqa: N802
+        self, request: pb.CreateCheckoutRequest, context: Context
+    ) -> pb.CreateCheckoutResponse:
+        """Make a payment page."""
+        wanted = convert.from_proto_checkout(request)
+        asked = _asked("CreateCheckout", request.account, request.request_id)
+        page = await usecases.create_checkout(self._served.selling, asked, wanted)
+        return pb.CreateCheckoutResponse(checkout=convert.to_proto_checkout(page))
+
+    async def GetCheckout(  # noqa: N802
+        self, request: pb.GetCheckoutRequest, context: Context
+    ) -> pb.GetCheckoutResponse:
+        """Show a payment page."""
+        names = convert.from_proto_page_names(request)
+        page = await usecases.get_checkout(self._served.selling, *names)
+        return pb.GetCheckoutResponse(checkout=convert.to_proto_checkout(page))
+
+    async def CreatePortalSession(  # noqa: N802
+        self, request: pb.CreatePortalSessionRequest, context: Context
+    ) -> pb.CreatePortalSessionResponse:
+        """Open the provider's portal."""
+        wanted = convert.from_proto_portal(request)
+        url = await usecases.create_portal_session(self._served.selling, *wanted)
+        return pb.CreatePortalSessionResponse(url=url)
+
+    async def ChangeSubscription(  # noqa: N802
+        self, request: pb.ChangeSubscriptionRequest, context: Context
+    ) -> pb.ChangeSubscriptionResponse:
+        """Bill for other items."""
+        items = convert.from_proto_change(request)
+        asked = _asked("ChangeSubscription", request.account, request.request_id)
+        name = request.provider_subscription_id
+        state = await usecases.change_subscription(self._served.selling, asked, name, items)
+        return pb.ChangeSubscriptionResponse(subscription=convert.to_proto_subscription(state))
+
+    async def EndSubscription(  # noqa: N802
+        self, request: pb.EndSubscriptionRequest, context: Context
+    ) -> pb.EndSubscriptionResponse:
+        """End a subscription, or take a coming end back."""
+        mode = convert.from_proto_end(request)
+        asked = _asked("EndSubscription", request.account, request.request_id)
+        name = request.provider_subscription_id
+        state = await usecases.end_subscription(self._served.selling, asked, name, mode)
+        return pb.EndSubscriptionResponse(subscription=convert.to_proto_subscription(state))
+
+    async def RefundCheckout(  # noqa: N802
+        self, request: pb.RefundCheckoutRequest, context: Context
+    ) -> pb.RefundCheckoutResponse:
+        """Give a checkout's money back."""
+        checkout_id, reason = convert.from_proto_refund(request)
+        asked = _asked("RefundCheckout", "", request.request_id)
+        refund = await usecases.refund_checkout(self._served.selling, asked, checkout_id, reason)
+        return convert.to_proto_refund(refund)
+
+
+def _asked(rpc: str, account: str, request_id: str) -> Asked:
+    return convert.asked(rpc, account, request_id, current(), current_trace_id())

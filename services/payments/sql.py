@@ -1,4 +1,4 @@
-"""The statements of ``store``."""
+"""The statements of ``store``: events, objects, facts, tokens, the pinned account."""
 
 # In the order of ids, so that two batches that overlap wait for each other in one direction. Who
 # meets a row that another transaction is inserting waits for its commit; a row that was updated
@@ -98,18 +98,6 @@ INSERT INTO money_facts (fact_id, type, object_id) VALUES ($1, $2, $3)
 ON CONFLICT DO NOTHING RETURNING true
 """
 
-PUT_OPERATION = """
-INSERT INTO operations (id, kind, account_id, provider, provider_account, deployment, parameters,
-    parameters_hash, object_id, state)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-"""
-
-OPERATION = "SELECT * FROM operations WHERE id = $1"
-
-OPERATION_MADE = """
-UPDATE operations SET object_id = $2, state = 'MADE' WHERE id = $1 AND object_id = ''
-"""
-
 # A bucket that fills by $2 a second and holds that much; the clock, not now(), which stands still
 # in a transaction.
 _FILLED = """
@@ -121,12 +109,12 @@ TAKE_TOKEN = f"""
 INSERT INTO request_tokens AS bucket (endpoint, tokens, refill_time)
 VALUES ($1, $2::float8 - 1, clock_timestamp())
 ON CONFLICT (endpoint) DO UPDATE SET tokens = {_FILLED} - 1, refill_time = clock_timestamp()
-    WHERE {_FILLED} >= 1
+    WHERE {_FILLED} >= 1 + $3::float8
 RETURNING true
 """  # noqa: S608 - built of constants
 
 TOKEN_WAIT = f"""
-SELECT greatest(0.01, (1 - {_FILLED}) / $2::float8) FROM request_tokens AS bucket
+SELECT greatest(0.01, (1 + $3::float8 - {_FILLED}) / $2::float8) FROM request_tokens AS bucket
 WHERE endpoint = $1
 """  # noqa: S608 - built of constants
 

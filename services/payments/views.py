@@ -123,7 +123,44 @@ class SubscriptionView:
         return ObjectRef(RootKind.SUBSCRIPTION, self.id)
 
 
-View = CheckoutView | InvoiceView | SubscriptionView
+@unique
+class ReversalKind(StrEnum):
+    """Which way money moved after it was paid."""
+
+    REFUND = "REFUND"
+    REFUND_FAILED = "REFUND_FAILED"
+    DISPUTE = "DISPUTE"
+    DISPUTE_WON = "DISPUTE_WON"
+
+
+@dataclass(frozen=True, slots=True)
+class ReversalView:
+    """A refund or dispute, joined to the payment, invoice and checkout that it is about.
+
+    ``movements`` are those that have happened by now, as far as the provider shows; an amount is
+    above 0. ``time`` is when the provider's object was made.
+    """
+
+    kind: RootKind
+    id: str
+    movements: tuple[ReversalKind, ...]
+    amount: Money
+    paid: Money
+    customer: CustomerView
+    time: datetime | None
+    invoice_id: str = ""
+    subscription_id: str = ""
+    checkout_id: str = ""
+    reason: str = ""
+    marker: Marker | None = None
+
+    @property
+    def ref(self) -> ObjectRef:
+        """The object that this is a view of."""
+        return ObjectRef(self.kind, self.id)
+
+
+View = CheckoutView | InvoiceView | SubscriptionView | ReversalView
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +171,7 @@ class Projection:
     checkout: CheckoutView | None = None
     invoices: tuple[InvoiceView, ...] = ()
     subscription: SubscriptionView | None = None
+    reversal: ReversalView | None = None
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -143,6 +181,8 @@ class Projection:
             found.append(self.checkout)
         if self.subscription is not None:
             found.append(self.subscription)
+        if self.reversal is not None:
+            found.append(self.reversal)
         return tuple(found)
 
 

@@ -1,7 +1,8 @@
-"""The loops of payments: comparing the key, folding objects, dropping old bodies."""
+"""The loops of payments: comparing the key, folding, operations, dropping old bodies."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 
 import structlog
 
@@ -9,9 +10,14 @@ from services.chassis.backoff import Backoff
 from services.chassis.clock import Clock
 from services.chassis.errors import Refusal, is_transient
 from services.chassis.queue import Again, Done, Job, Outcome
-from services.payments.domain import ObjectRef
+from services.payments.binding import OperationKind
+from services.payments.changes import change_subscription, end_subscription
+from services.payments.checkouts import make_checkout
+from services.payments.domain import ObjectRef, OperationId
 from services.payments.folding import Folding, Task, fold_object
+from services.payments.operations import Handler, Selling, work_on
 from services.payments.pinning import KeyState
+from services.payments.refunds import refund_checkout
 
 HOUSEKEEPING_SECONDS = 3600.0
 _KEY_RETRY = Backoff(base=0.5, cap=30.0)
@@ -25,6 +31,27 @@ def folds(folding: Folding) -> Callable[[Job], Awaitable[Outcome]]:
     async def handle(job: Job) -> Outcome:
         task = Task(ObjectRef.from_key(job.key), job.attempts, job.lease)
         left = (await fold_object(folding, task)).again_after
+        return Done() if left is None else Again(left)
+
+    return handle
+
+
+HANDLERS: Mapping[OperationKind, Handler] = MappingProxyType(
+    {
+        OperationKind.CHECKOUT: make_checkout,
+        OperationKind.CHANGE: change_subscription,
+        OperationKind.END: end_subscription,
+        OperationKind.REFUND: refund_checkout,
+    }
+)
+"""What is done for each kind of operation; customers are made on the way to a checkout."""
+
+
+def operations(selling: Selling) -> Callable[[Job], Awaitable[Outcome]]:
+    """Return the handler of the operations' queue."""
+
+    async def handle(job: Job) -> Outcome:
+        left = await work_on(selling, OperationId(job.key), HANDLERS)
         return Done() if left is None else Again(left)
 
     return handle

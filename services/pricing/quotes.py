@@ -70,8 +70,8 @@ class DeploymentQuote:
 class Quote:
     """A price that was promised to ``owner``: never changed, taken at most once.
 
-    ``amount`` is what has to be paid now, ``weight`` what it counts towards a threshold: the
-    greater of total and monthly cost.
+    ``amount`` is what has to be paid, before tax, discount and trial; ``weight`` what it counts
+    towards a threshold: the greater of total and monthly cost.
     """
 
     name: str
@@ -173,13 +173,10 @@ def plan_quote(
     )
 
 
-def due_now(quote: PlanQuote) -> Money:
-    """Return what has to be paid at once, before tax and discount: nothing during a trial."""
-    total = sum(
-        (line.unit * line.quantity for line in quote.lines[1:]),
-        quote.lines[0].unit * quote.lines[0].quantity,
-    )
-    return Money.zero(total.currency) if quote.trial_days else total
+def subtotal_of(quote: PlanQuote) -> Money:
+    """Return what a plan costs for its first period, before tax, discount and trial."""
+    nothing = Money.zero(quote.lines[0].unit.currency)
+    return sum((line.unit * line.quantity for line in quote.lines), nothing)
 
 
 def weight_of(cost: Cost) -> Money:

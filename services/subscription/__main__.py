@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -19,13 +20,24 @@ from services.chassis.telemetry import current_traceparent
 from services.chassis.wakeups import Wakeups
 from services.subscription import commands, convert
 from services.subscription.access import ACCESS
-from services.subscription.clients import GrpcPricing
+from services.subscription.clients import GrpcPayments, GrpcPricing, GrpcProvisioner
 from services.subscription.config import SubscriptionConfig, read_config, read_database
 from services.subscription.domain import CapacityOrdered
-from services.subscription.servicer import SERVICE, Alerting, FactIntake, SubscriptionServicer
+from services.subscription.servicer import (
+    CREDITS,
+    SERVICE,
+    Alerting,
+    CreditServicer,
+    FactIntake,
+    SubscriptionServicer,
+)
 from services.subscription.store import PgStore
-from services.subscription.worker import HOUSEKEEPING, PURGE, Chores, every
+from services.subscription.usecases import Desk
+from services.subscription.worker import HOUSEKEEPING, PURGE, Chores, Giver, every
 from tollgate.common.v1.fact_sink_service_pb2_grpc import add_FactSinkServicer_to_server
+from tollgate.subscription.v1.credit_service_pb2_grpc import (
+    add_CreditServiceServicer_to_server,
+)
 from tollgate.subscription.v1.subscription_service_pb2_grpc import (
     add_SubscriptionServiceServicer_to_server,
 )
@@ -53,6 +65,7 @@ async def run(config: SubscriptionConfig, process: Process) -> None:
     wakeups = Wakeups()
     tx = PgTransactions(pool, _store, wakeups=wakeups, clock=process.clock)
     pricing = GrpcPricing(_channel(config, process, "pricing", config.pricing_target))
+    payments = GrpcPayments(_channel(config, process, "payments", config.payments_target))
     provisioner = _channel(config, process, "provisioner", config.provisioner_target)
     alerting = Alerting(process.metrics.counter("alerts", "What needs a person", ("reason",)))
     intake = FactIntake(tx, pricing, process.ids, alerting)
@@ -63,11 +76,15 @@ async def run(config: SubscriptionConfig, process: Process) -> None:
         wakeups=wakeups,
         clock=process.clock,
     )
-    chores = Chores(intake, pool, process.metrics)
+    giver = Giver(payments, timedelta(seconds=config.refund_delay))
+    chores = Chores(intake, pool, process.metrics, giver)
+    desk = Desk(tx, process.ids, config.user_claim, pricing, payments, GrpcProvisioner(provisioner))
     loop = partial(every, clock=process.clock)
     for task in (
         relay.run(),
         loop(config.retention_poll, "The retention timer", chores.sweep),
+        loop(config.refund_poll, "Giving refunds", chores.give_refunds),
+        loop(config.retention_poll, "Giving back holds", chores.release_holds),
         loop(config.price_retry, "Asking for unknown prices", chores.retry_prices),
         loop(config.price_retry, "Giving orders again", chores.resend),
         loop(config.price_retry, "Taking kept facts", chores.take_kept),
@@ -78,9 +95,10 @@ async def run(config: SubscriptionConfig, process: Process) -> None:
     servicers: Servicers = [
         (
             add_SubscriptionServiceServicer_to_server,
-            SubscriptionServicer(tx, process.ids, config.user_claim),
+            SubscriptionServicer(desk),
             SERVICE,
         ),
+        (add_CreditServiceServicer_to_server, CreditServicer(tx, config.user_claim), CREDITS),
         (add_FactSinkServicer_to_server, FactSinkServicer(intake.take, process.work), SINK),
     ]
     server = GrpcServer.from_config(config.chassis, process, servicers, ACCESS)

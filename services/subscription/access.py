@@ -2,12 +2,14 @@
 
 from services.chassis.access import AccessTable, Role, Rule
 from services.chassis.sink import DELIVER
-from services.subscription.servicer import SERVICE
+from services.subscription.servicer import CREDITS, SERVICE
 
 _READERS = frozenset({"gateway", "payments"})
 _SIGNED_IN = Rule(callers=_READERS, roles=frozenset({Role.ANY}))
 # What a person may change is decided in the use case: only the account's own admin does.
 _CUSTOMERS = Rule(callers=frozenset({"gateway"}), roles=frozenset({Role.ANY}))
+# Who may have a session is decided by who spends for it.
+_SPENDERS = Rule(callers=frozenset({"gateway", "provisioner"}))
 _OPERATORS = Rule(callers=frozenset({"gateway"}), roles=frozenset({Role.PLATFORM_ADMIN}))
 
 ACCESS: AccessTable = {
@@ -25,4 +27,11 @@ ACCESS: AccessTable = {
     f"/{SERVICE}/VerifyCheckout": _CUSTOMERS,
     f"/{SERVICE}/CreatePortalSession": _CUSTOMERS,
     f"/{SERVICE}/ValidateSubscription": _CUSTOMERS,
+    f"/{CREDITS}/GetCreditBalance": _SIGNED_IN,
+    f"/{CREDITS}/ListCreditEntries": _SIGNED_IN,
+    f"/{CREDITS}/GrantCredits": _OPERATORS,
+    f"/{CREDITS}/DebitCredits": _SPENDERS,
+    f"/{CREDITS}/HoldCredits": _SPENDERS,
+    f"/{CREDITS}/CaptureHold": _SPENDERS,
+    f"/{CREDITS}/ReleaseHold": _SPENDERS,
 }

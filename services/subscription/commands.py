@@ -2,16 +2,18 @@
 
 python -m services.subscription raise-epoch --reason "restored from the backup of Monday"
 python -m services.subscription sweep-retention --limit 400 --reason "the fair's trial accounts"
+python -m services.subscription sweep-refunds --limit 60 --reason "the shop sold twice on Friday"
 """
 
 import argparse
 from collections.abc import Sequence
+from datetime import timedelta
 
 from services.subscription import usecases
-from services.subscription.domain import Actor
+from services.subscription.auditing import Actor
 from services.subscription.ports import SubscriptionTransactions
 
-NAMES = ("raise-epoch", "sweep-retention")
+NAMES = ("raise-epoch", "sweep-retention", "sweep-refunds")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -21,7 +23,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     epoch = commands.add_parser(NAMES[0], help="after a restore: give every order again")
     sweep = commands.add_parser(NAMES[1], help="act on due retention times, up to a limit")
     sweep.add_argument("--limit", type=int, required=True, help="accounts it may touch")
-    for command in (epoch, sweep):
+    refunds = commands.add_parser(NAMES[2], help="decide on due refunds, up to a limit")
+    refunds.add_argument("--limit", type=int, required=True, help="purchases it may give back")
+    for command in (epoch, sweep, refunds):
         command.add_argument("--reason", required=True, help="why, for the audit record")
         command.add_argument("--actor", default="operator", help="who, for the audit record")
     return parser.parse_args(arguments)
@@ -34,7 +38,18 @@ async def perform(tx: SubscriptionTransactions, asked: argparse.Namespace) -> st
         epoch = await usecases.raise_epoch(tx, actor, asked.reason)
         sent = await usecases.resend_behind(tx, actor)
         return f"The epoch is {epoch}; the orders of {sent} accounts are given again."
+    if asked.command == NAMES[2]:
+        return await _refunds(tx, asked, actor)
     swept = await usecases.sweep_retention(tx, limit=asked.limit, actor=actor, reason=asked.reason)
     if swept.stopped:
         return f"Nothing is done: {swept.due} accounts are due, the limit is {swept.limit}."
     return f"The retention times of {swept.done} accounts are acted on."
+
+
+async def _refunds(tx: SubscriptionTransactions, asked: argparse.Namespace, actor: Actor) -> str:
+    found = await usecases.decide_refunds(
+        tx, delay=timedelta(0), limit=asked.limit, actor=actor, reason=asked.reason
+    )
+    if found.stopped:
+        return f"Nothing is done: {found.due} refunds are due, the limit is {found.limit}."
+    return f"{found.done} refunds are decided; the service gives them."

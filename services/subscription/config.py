@@ -17,16 +17,20 @@ from services.subscription.usecases.sight import CLAIMS, SUBJECT_CLAIM
 class SubscriptionConfig:
     """``user_claim`` is the claim that names a person's own account, and in the cluster its owner.
 
-    Times are in seconds: how often due retention times are looked for, and unknown prices asked
-    for again.
+    Times are in seconds: how often due retention times and refunds are looked for, and unknown
+    prices asked for again; ``refund_delay`` is how long a purchase stands refused before its money
+    is given back.
     """
 
     chassis: ChassisConfig
     pricing_target: str
+    payments_target: str
     provisioner_target: str
     user_claim: str
     retention_poll: float
     price_retry: float
+    refund_poll: float
+    refund_delay: float
 
 
 def read_config(env: Env) -> SubscriptionConfig:
@@ -34,6 +38,7 @@ def read_config(env: Env) -> SubscriptionConfig:
     return SubscriptionConfig(
         chassis=read_chassis(env, "subscription"),
         pricing_target=read_target(env, "pricing"),
+        payments_target=read_target(env, "payments"),
         provisioner_target=read_target(env, "provisioner"),
         user_claim=env.choice(
             "TOLLGATE_KUBE_USER_CLAIM",
@@ -46,6 +51,14 @@ def read_config(env: Env) -> SubscriptionConfig:
         ),
         price_retry=env.seconds(
             "TOLLGATE_PRICE_RETRY_SECONDS", default=60.0, doc="how often unknown prices are asked"
+        ),
+        refund_poll=env.seconds(
+            "TOLLGATE_REFUND_POLL_SECONDS", default=10.0, doc="how often due refunds are looked for"
+        ),
+        refund_delay=env.seconds(
+            "TOLLGATE_REFUND_DELAY_SECONDS",
+            default=60.0,
+            doc="how long a refused purchase stands before its money is given back",
         ),
     )
 

@@ -1,11 +1,12 @@
 """What the subscription service owns: accounts, purchases, subscriptions and capacity orders."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from services.chassis.ids import derived
-from services.subscription.incoming import CheckoutPaid, Customer, ProviderSubscription
+from services.subscription.incoming import CheckoutPaid, ProviderSubscription
+from services.subscription.offers import AddonQuantity, Appraisal, Capacity, Offer
 
 
 class AccountKind(StrEnum):
@@ -38,14 +39,6 @@ class Phase(StrEnum):
     DELETED = "DELETED"
 
 
-class EndPolicy(StrEnum):
-    """What a plan says about capacity that is no longer paid."""
-
-    FREE = "FREE"
-    SUSPEND_THEN_CANCEL = "SUSPEND_THEN_CANCEL"
-    DELETE = "DELETE"
-
-
 class Ending(StrEnum):
     """Which of a plan's two end policies governs a subscription, if one does."""
 
@@ -60,12 +53,15 @@ class PurchaseStatus(StrEnum):
     APPLIED = "APPLIED"
     REFUND_DUE = "REFUND_DUE"
     PARKED = "PARKED"
+    REFUNDED = "REFUNDED"
 
 
 class Reason(StrEnum):
     """Stable reasons of refunds and of parking."""
 
     ACCOUNT_HAS_SUBSCRIPTION = "ACCOUNT_HAS_SUBSCRIPTION"
+    QUOTE_MISMATCH = "QUOTE_MISMATCH"
+    UNKNOWN_QUOTE = "UNKNOWN_QUOTE"
     UNKNOWN_PRICE = "UNKNOWN_PRICE"
     UNKNOWN_CUSTOMER = "UNKNOWN_CUSTOMER"
     UNKNOWN_ACCOUNT = "UNKNOWN_ACCOUNT"
@@ -73,60 +69,6 @@ class Reason(StrEnum):
     NO_PLAN = "NO_PLAN"
     SEVERAL_PLANS = "SEVERAL_PLANS"
     IMPOSSIBLE_COMBINATION = "IMPOSSIBLE_COMBINATION"
-
-
-class CapacityKind(StrEnum):
-    """What kind of thing stands for a capacity."""
-
-    NOTHING = "nothing"
-    NAMESPACE = "namespace"
-    ORGANIZATION = "organization"
-    TENANT = "tenant"
-    RESOURCE = "resource"
-
-
-@dataclass(frozen=True, slots=True)
-class Capacity:
-    """A capacity as pricing expanded it; ``body`` is opaque here and compared byte for byte."""
-
-    kind: CapacityKind
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class AddonQuantity:
-    """An add-on and how many of it, 1 to 1000."""
-
-    addon: str
-    quantity: int
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What bought items stand for, as pricing said before the transaction.
-
-    ``free`` says that every item costs nothing, so that no payment is waited for.
-    ``creates_account`` is the catalog's rule for checkouts that others made.
-    """
-
-    plan: str
-    catalog_version: str
-    addons: tuple[AddonQuantity, ...]
-    capacity: Capacity
-    on_unpaid: EndPolicy
-    on_end: EndPolicy
-    retention: timedelta
-    free: bool = False
-    creates_account: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Appraisal:
-    """What items stand for, or why that cannot be said (``problem``, a Reason)."""
-
-    offer: Offer | None = None
-    problem: str = ""
-    unknown_prices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +87,9 @@ class Account:
 class Purchase:
     """A paid checkout and what became of it. ``account`` is empty while nobody's.
 
-    ``fact_id`` is the fact's that told of it.
+    ``fact_id`` is the fact's that told of it. ``barred`` says why the payment may not begin
+    anything, whatever else is known: QUOTE_MISMATCH, or UNKNOWN_QUOTE while that can still change.
+    ``refunding`` says that giving it back was decided: from then on it is never applied.
     """
 
     name: str
@@ -157,6 +101,14 @@ class Purchase:
     create_time: datetime
     fact_id: str
     subscription: str = ""
+    barred: str = ""
+    refunding: bool = False
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether the payment may begin a subscription, as far as the payment itself goes."""
+        refunded = self.refunding or self.status is PurchaseStatus.REFUNDED
+        return not self.barred and not refunded
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +165,10 @@ class Evidence:
 class Subscription:
     """A plan that an account holds.
 
-    ``begin_time`` is when it came to be in force, None while it never was. ``due`` is when the
-    grace of ``ending`` is over, by the database's clock; ``over_time`` is when the
-    timer found it so.
+    ``begin_time`` is when it came to be in force, None while it never was; ``suspend_time`` since
+    when it is suspended or over, None while it is in force. ``due`` is when the grace of ``ending``
+    is over, by the database's clock; ``over_time`` is when the timer found it so.
+    ``customer_id`` is the provider's customer, empty for a guest.
     """
 
     name: str
@@ -231,6 +184,9 @@ class Subscription:
     ending: Ending = Ending.NONE
     due: datetime | None = None
     over_time: datetime | None = None
+    suspend_time: datetime | None = None
+    trial_end_time: datetime | None = None
+    customer_id: str = ""
 
     @property
     def over(self) -> bool:
@@ -239,8 +195,27 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderedSubscription:
+    """What an order tells of the subscription that governs it, for others to read."""
+
+    subscription: str
+    state: State
+    plan_display_name: str
+    addons: tuple[AddonQuantity, ...]
+    provider: str
+    provider_subscription_id: str
+    provider_customer_id: str
+    begin_time: datetime | None = None
+    suspend_time: datetime | None = None
+    trial_end_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
-    """What the cluster is to hold for one incarnation of an account."""
+    """What the cluster is to hold for one incarnation of an account.
+
+    ``holding`` is None in an order that was given by a version that did not tell it yet.
+    """
 
     account: str
     incarnation: int
@@ -252,6 +227,7 @@ class Order:
     owner_subject: str = ""
     organization: str = ""
     paid_until: datetime | None = None
+    holding: OrderedSubscription | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,81 +266,12 @@ class ParkedFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Actor:
-    """Who changes something, and in which trace; for the audit record."""
+class LastPage:
+    """The last payment page of an account; ``ask_hash`` is a digest of what was asked for."""
 
-    name: str
-    trace_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One line of the audit record."""
-
-    actor: Actor
-    action: str
-    object: str
-    reason: str
-    details: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """Something that a person has to look at; logged at error level."""
-
-    reason: str
-    object: str
-    details: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class OnceScope:
-    """Whose idempotency key it is, and the digest of what was asked under it."""
-
-    actor: str
-    rpc: str
-    key: str
-    request_hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """Which accounts somebody may see: all, or those of these outside names."""
-
-    everything: bool = False
-    names: frozenset[tuple[AccountKind, str]] = frozenset()
-
-    def includes(self, account: Account) -> bool:
-        """Tell whether the account may be seen."""
-        return self.everything or (account.kind, account.external_id) in self.names
-
-
-@dataclass(frozen=True, slots=True)
-class AccountView:
-    """An account with the providers' customers that belong to it."""
-
-    account: Account
-    customers: tuple[Customer, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AccountRequest:
-    """What an account is asked for with. ``request_hash`` is a digest of all but ``request_id``."""
-
-    kind: AccountKind
-    external_id: str
-    email: str
-    customers: tuple[Customer, ...]
-    request_id: str
-    request_hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class PageRequest:
-    """Which page of a list is asked for."""
-
-    size: int = 0
-    token: str = ""
+    ask_hash: bytes
+    quote: str
+    checkout_id: str
 
 
 def purchase_name(checkout: CheckoutPaid) -> str:

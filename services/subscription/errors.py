@@ -1,6 +1,14 @@
 """The refusals of the subscription service."""
 
-from services.chassis.errors import AlreadyExists, NotFound, PermissionDenied
+from collections.abc import Mapping
+
+from services.chassis.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+)
 
 
 class UnknownAccount(NotFound):
@@ -38,3 +46,130 @@ class NotYours(PermissionDenied):
     """Only operators may make accounts for others, or bind customers to them."""
 
     reason = "ACCOUNT_OF_ANOTHER"
+
+
+class NotTheAdmin(PermissionDenied):
+    """A member of the organization who may not change what it has and pays."""
+
+    reason = "ROLE_NOT_ALLOWED"
+
+    def __init__(self) -> None:
+        super().__init__("Organization admin access required")
+
+
+class SomebodyElses(PermissionDenied):
+    """An entitlement is told to its owner only."""
+
+    reason = "ACCOUNT_OF_ANOTHER"
+
+    def __init__(self) -> None:
+        super().__init__("You may only ask for your own account.")
+
+
+class UnknownSubscription(NotFound):
+    """No such subscription, or none that the caller may know of."""
+
+    reason = "UNKNOWN_SUBSCRIPTION"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no subscription {name!r}.", metadata={"subscription": name})
+
+
+class UnknownCheckout(NotFound):
+    """No such payment page, or none of the caller's own account."""
+
+    reason = "UNKNOWN_CHECKOUT"
+
+    def __init__(self, checkout_id: str) -> None:
+        super().__init__(
+            f"There is no payment page {checkout_id!r}.", metadata={"checkout": checkout_id}
+        )
+
+
+class AccountHasSubscription(FailedPrecondition):
+    """What the account holds and what is asked for cannot both be given."""
+
+    reason = "ACCOUNT_HAS_SUBSCRIPTION"
+
+    def __init__(self, subscription: str, plan: str) -> None:
+        super().__init__(
+            f"The account already has the plan {plan}; change that subscription instead.",
+            metadata={"subscription": subscription, "plan": plan},
+        )
+
+
+class SubscriptionOver(FailedPrecondition):
+    """The subscription has ended; a new one can be bought."""
+
+    reason = "SUBSCRIPTION_OVER"
+
+    def __init__(self, subscription: str) -> None:
+        super().__init__(
+            "The subscription is over; buy a new one.", metadata={"subscription": subscription}
+        )
+
+
+class NotBilled(FailedPrecondition):
+    """Nothing at a provider stands behind the subscription: a single payment bought it."""
+
+    reason = "NO_PROVIDER_SUBSCRIPTION"
+
+    def __init__(self, subscription: str) -> None:
+        super().__init__(
+            "No provider bills this subscription, so there is nothing to change there.",
+            metadata={"subscription": subscription},
+        )
+
+
+class UnknownPrice(FailedPrecondition):
+    """A subscription is billed by prices that no catalog knows."""
+
+    reason = "UNKNOWN_PRICE"
+
+    def __init__(self, subscription: str) -> None:
+        super().__init__(
+            "The subscription is billed by a price that no catalog knows.",
+            metadata={"subscription": subscription},
+        )
+
+
+class PlanNotSold(FailedPrecondition):
+    """A plan or an add-on cannot be bought here."""
+
+    reason = "PLAN_NOT_SOLD"
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(f"{subject} is not sold here.", metadata={"subject": subject})
+
+
+class NotSoldInCurrency(InvalidArgument):
+    """No price of this currency and interval."""
+
+    reason = "NOT_SOLD_IN_CURRENCY"
+
+    def __init__(self, subject: str, currency: str, interval: str) -> None:
+        super().__init__(
+            f"{subject} has no price in {currency} for this interval ({interval.lower()}).",
+            metadata={"subject": subject, "currency": currency, "interval": interval.lower()},
+        )
+
+
+class UsageExceedsPlan(FailedPrecondition):
+    """More is in use than would be allowed; ``in_the_way`` says what, as "<used> > <limit>"."""
+
+    reason = "USAGE_EXCEEDS_PLAN"
+
+    def __init__(self, in_the_way: Mapping[str, str]) -> None:
+        listed = ", ".join(f"{name} {text}" for name, text in sorted(in_the_way.items()))
+        super().__init__(
+            f"More is in use than the plan would allow: {listed}.", metadata=in_the_way
+        )
+
+
+class ProviderOff(FailedPrecondition):
+    """Nothing can be paid here."""
+
+    reason = "PROVIDER_OFF"
+
+    def __init__(self) -> None:
+        super().__init__("No payment provider is on, so nothing can be bought here.")

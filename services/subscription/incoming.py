@@ -61,7 +61,8 @@ class Item:
 class CheckoutPaid:
     """A checkout session was completed and its money is there, or none was asked for.
 
-    ``total`` is None where the provider names none.
+    ``total`` is None where the provider names none. ``quote`` is what the operation of ours that
+    made the session was for, empty for none.
     """
 
     checkout_id: str
@@ -74,6 +75,7 @@ class CheckoutPaid:
     operation_id: str = ""
     invoice_id: str = ""
     receive_time: datetime | None = None
+    quote: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,4 +119,31 @@ class ProviderSubscription:
     collection_paused: bool = False
 
 
-PaymentFact = CheckoutPaid | InvoicePaid | InvoicePaymentFailed | ProviderSubscription
+class ReversalKind(StrEnum):
+    """What moved: money that went back, or came back after all."""
+
+    REFUND = "REFUND"
+    REFUND_FAILED = "REFUND_FAILED"
+    DISPUTE = "DISPUTE"
+    DISPUTE_WON = "DISPUTE_WON"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentReversed:
+    """Money of a payment went back, or came back; each movement once. Amounts are above 0."""
+
+    reversal_id: str
+    kind: ReversalKind
+    payer: Payer
+    amount: Money
+    paid: Money
+    reverse_time: datetime
+    invoice_id: str = ""
+    provider_subscription_id: str = ""
+    checkout_id: str = ""
+    reason: str = ""
+
+
+PaymentFact = (
+    CheckoutPaid | InvoicePaid | InvoicePaymentFailed | PaymentReversed | ProviderSubscription
+)

@@ -9,15 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from services.subscription.domain import (
-    Ending,
-    EndPolicy,
-    Offer,
-    Phase,
-    State,
-    Subscription,
-)
+from services.subscription.domain import Ending, Phase, State, Subscription
 from services.subscription.incoming import ProviderStatus, ProviderSubscription
+from services.subscription.offers import EndPolicy, Offer
 
 
 class Flag(StrEnum):

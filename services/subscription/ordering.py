@@ -6,12 +6,13 @@ from dataclasses import replace
 from services.subscription.domain import (
     Account,
     AccountKind,
-    CapacityKind,
     Order,
+    OrderedSubscription,
     Phase,
     Subscription,
 )
 from services.subscription.lifecycle import phase_of
+from services.subscription.offers import CapacityKind
 
 
 def next_order(
@@ -39,10 +40,26 @@ def next_order(
         capacity=governing.offer.capacity,
         owner_subject=account.external_id if account.kind is AccountKind.USER else "",
         organization=account.external_id if account.kind is AccountKind.ORGANIZATION else "",
+        holding=_told(governing),
     )
     if wanted == current:
         return None
     return replace(wanted, generation=account.generation + 1)
+
+
+def _told(subscription: Subscription) -> OrderedSubscription:
+    return OrderedSubscription(
+        subscription=subscription.name,
+        state=subscription.state,
+        plan_display_name=subscription.offer.terms.display_name,
+        addons=subscription.offer.addons,
+        provider=subscription.key.provider,
+        provider_subscription_id=subscription.key.provider_subscription_id,
+        provider_customer_id=subscription.customer_id,
+        begin_time=subscription.begin_time,
+        suspend_time=subscription.suspend_time,
+        trial_end_time=subscription.trial_end_time,
+    )
 
 
 def _rank(subscription: Subscription) -> tuple[bool, bool, bool, float, str]:

@@ -1,10 +1,11 @@
-"""The loops of subscription: retention timer, unknown prices, epochs, housekeeping.
+"""The loops of subscription: retention timer, refunds, unknown prices, epochs, housekeeping.
 
 The relay to the provisioner is the chassis's; `__main__` starts it beside these.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 
@@ -15,7 +16,8 @@ from services.chassis.errors import is_transient
 from services.chassis.metrics import Metrics
 from services.chassis.outbox import backlog
 from services.subscription import convert, usecases
-from services.subscription.domain import Actor
+from services.subscription.auditing import Actor
+from services.subscription.ports import Payments
 from services.subscription.servicer import FactIntake
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("subscription.worker")
@@ -50,6 +52,14 @@ async def every(
         await clock.sleep(seconds * (0.9 + 0.2 * jitter()))
 
 
+@dataclass(frozen=True, slots=True)
+class Giver:
+    """Who gives money back, and how long a purchase stands refused before that."""
+
+    payments: Payments
+    delay: timedelta
+
+
 @dataclass(slots=True)
 class Chores:
     """What is done from time to time; every method is one step of a loop."""
@@ -57,7 +67,9 @@ class Chores:
     intake: FactIntake
     pool: Pool
     metrics: Metrics
+    giver: Giver
     _stopped: bool = field(default=False, init=False)
+    _refunds_stopped: bool = field(default=False, init=False)
 
     async def sweep(self) -> None:
         """Act on graces that are over; stops, and says so, before it touches too many accounts."""
@@ -75,11 +87,37 @@ class Chores:
             _log.info("Retention times were over.", accounts=swept.done)
         self.intake.alerting.tell(swept.alerts)
 
+    async def give_refunds(self) -> None:
+        """Give back what is due; decides on nothing more, and says so, before it is too much."""
+        tx, giver = self.intake.tx, self.giver
+        found = await usecases.decide_refunds(tx, delay=giver.delay)
+        gauge = self.metrics.gauge("refunds_stopped", "1 while the refund worker is stopped")
+        gauge.set(1 if found.stopped else 0)
+        if found.stopped and not self._refunds_stopped:
+            _log.error(
+                "The refund worker is stopped: it would give back too many purchases.",
+                due=found.due,
+                limit=found.limit,
+            )
+        self._refunds_stopped = found.stopped
+        # What was decided before is given back even while nothing more is decided.
+        given, alerts = await usecases.give_refunds(tx, giver.payments)
+        if given:
+            _log.info("Purchases were given back.", purchases=given)
+        self.intake.alerting.tell(alerts)
+
+    async def release_holds(self) -> None:
+        """Give back credits that were set aside for longer than they may be."""
+        released = await usecases.release_expired(self.intake.tx, SYSTEM.name)
+        if released:
+            _log.info("Holds were given back.", holds=released)
+
     async def retry_prices(self) -> None:
-        """Apply what waited for prices that a catalog knows by now."""
+        """Apply what waited for prices that a catalog knows by now, and for quotes."""
         intake = self.intake
         alerts = await usecases.retry_unknown_prices(intake.tx, intake.pricing, intake.ids)
         intake.alerting.tell(alerts)
+        intake.alerting.tell(await usecases.retry_unknown_quotes(intake.tx, intake.pricing))
 
     async def resend(self) -> None:
         """Give orders of an older epoch again."""

@@ -6,8 +6,7 @@ from datetime import datetime
 
 from services.chassis.errors import Refusal
 from services.chassis.idempotency import IdempotencyConflict
-from services.payments.binding import Operation, OperationState
-from services.payments.domain import Capabilities, Identity, ObjectRef, OperationId, RootKind
+from services.payments.domain import Capabilities, Identity, ObjectRef, RootKind
 from services.payments.errors import ObjectOutOfReach
 from services.payments.events import (
     Cursor,
@@ -25,12 +24,13 @@ from services.payments.ports import AuditEntry, Json, Lease, ObjectRow, OnceKey
 from services.payments.store import QUEUE, Codec
 from services.payments.views import Projection, Proof
 from tests.fakes.chassis import MemoryTx, Table, memory_outbox, memory_queue
+from tests.fakes.payments_rows import FACTS, OPERATIONS, MemoryCommerceRows
+
+__all__ = ["FACTS", "OPERATIONS"]
 
 EVENTS: Table[tuple[str, str], StoredEvent] = Table("events")
 BODIES: Table[tuple[str, str], tuple[datetime, Sealed]] = Table("event_bodies")
 OBJECTS: Table[tuple[str, str, ObjectRef], ObjectRow] = Table("provider_objects")
-FACTS: Table[str, MoneyFact] = Table("money_facts")
-OPERATIONS: Table[OperationId, Operation] = Table("operations")
 TOKENS: Table[str, tuple[float, float]] = Table("request_tokens")
 ACCOUNTS: Table[str, Identity] = Table("provider_accounts")
 ANSWERS: Table[OnceKey, tuple[bytes, str]] = Table("idempotency")
@@ -40,7 +40,7 @@ PINNED = Identity("acct_memory", livemode=False)
 _CAN = Capabilities(checkout=True, webhooks=True)
 
 
-class MemoryStore:
+class MemoryStore(MemoryCommerceRows):
     """The in-memory twin of ``PgStore``."""
 
     def __init__(self, tx: MemoryTx, codec: Codec) -> None:
@@ -151,26 +151,12 @@ class MemoryStore:
     async def append(self, fact: Fact, traceparent: str) -> None:
         await memory_outbox.append(self._tx, [self._codec(fact, traceparent)])
 
-    async def put_operation(self, operation: Operation) -> None:
-        if not await self._tx.insert(OPERATIONS, operation.id, operation):
-            raise ValueError(f"{operation.id} is taken")
-
-    async def operation(self, operation_id: OperationId) -> Operation | None:
-        await self._tx.db.step()
-        return self._tx.get(OPERATIONS, operation_id)
-
-    async def operation_made(self, operation_id: OperationId, object_id: str) -> None:
-        known = await self._tx.lock(OPERATIONS, operation_id)
-        if known is not None and not known.object_id:
-            made = replace(known, object_id=object_id, state=OperationState.MADE)
-            await self._tx.put(OPERATIONS, operation_id, made)
-
-    async def take_token(self, endpoint: str, per_second: float) -> float:
+    async def take_token(self, endpoint: str, per_second: float, leave: float = 0.0) -> float:
         now = self._tx.db.now()
         tokens, refilled = await self._tx.lock(TOKENS, endpoint) or (per_second, now)
         filled = min(per_second, tokens + per_second * (now - refilled))
-        if filled < 1:
-            return max(0.01, (1 - filled) / per_second)
+        if filled < 1 + leave:
+            return max(0.01, (1 + leave - filled) / per_second)
         await self._tx.put(TOKENS, endpoint, (filled - 1, now))
         return 0.0
 

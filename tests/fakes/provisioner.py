@@ -22,6 +22,8 @@ from services.provisioner.errors import (
     ObjectGone,
 )
 from services.provisioner.objects import Live, Ref, ref_of
+from services.provisioner.organization.manifests import hierarchical_ref, organization_ref
+from services.provisioner.organization.seen import Seen, is_public, project_of
 from services.provisioner.ports import TENANTS, Audited
 from services.provisioner.store import QUEUE, Codec
 from tests.fakes import memory_inbox, memory_outbox, memory_queue
@@ -93,6 +95,11 @@ class MemoryStore:
             if tenant.id > after and not _gone(tenant)
         )[:limit]
 
+    async def of_organizations(self, names: Sequence[str]) -> Sequence[Tenant]:
+        found = [tenant for _, tenant in self._tx.rows(TENANT_ROWS) if not _gone(tenant)]
+        mine = [one for one in found if one.order.organization in names and one.order.organization]
+        return sorted(mine, key=lambda tenant: tenant.number)
+
     async def enqueue(self, tenant_ids: Sequence[str]) -> None:
         await memory_queue.enqueue(self._tx, QUEUE, tenant_ids)
 
@@ -132,7 +139,7 @@ class MemoryCluster:
     stored: dict[Ref, dict[str, Any]] = field(default_factory=dict)
     _version: int = 0
 
-    async def get(self, ref: Ref, *, timeout: float) -> Live | None:
+    async def get(self, ref: Ref, *, timeout: float, since: str = "") -> Live | None:
         self.calls.append(("get", ref))
         return self.read(ref)
 
@@ -170,6 +177,15 @@ class MemoryCluster:
         _merge(content, wanted)
         self._default(content)
         content["metadata"]["managedFields"] = [_entry("Apply", fields), *others]
+        return self._put(live.ref, content)
+
+    async def strip(self, live: Live, annotations: Sequence[str], *, timeout: float) -> Live:
+        self.calls.append(("strip", live.ref))
+        content = self._pinned(live)
+        for name in annotations:
+            if name not in content["metadata"].get("annotations", {}):
+                raise ObjectChanged(f"{live.ref.name} has no annotation {name}")
+            del content["metadata"]["annotations"][name]
         return self._put(live.ref, content)
 
     async def delete(self, live: Live, *, timeout: float) -> None:
@@ -285,6 +301,40 @@ class MemoryView:
 
 
 @dataclass
+class MemoryOrganizations:
+    """What was heard of the organizations of a MemoryCluster: all of it, at once."""
+
+    cluster: MemoryCluster
+    ready: bool = True
+    served: bool = True
+    hierarchical_served: bool = False
+
+    def look(self, name: str) -> Seen:
+        told = [project_of(live) for live in self.cluster.of_kind("Namespace")]
+        projects = sorted(one[1] for one in told if one is not None and one[0] == name)
+        places = {name, *(project.namespace for project in projects)}
+        limits = self.cluster.of_kind("LimitRange")
+        return Seen(
+            served=self.served,
+            hierarchical_served=self.hierarchical_served,
+            organization=self.cluster.read(organization_ref(name)) if self.served else None,
+            projects=projects,
+            public_ips=sum(
+                is_public(live) and live.ref.namespace in places
+                for live in self.cluster.of_kind("EIp")
+            ),
+            limits={
+                live.ref.namespace: live
+                for live in limits
+                if live.ref.namespace in places and live.ref.name == naming.DEFAULT_LIMITS
+            },
+            hierarchical=self.cluster.read(hierarchical_ref(name))
+            if self.hierarchical_served
+            else None,
+        )
+
+
+@dataclass
 class FaultyCluster:
     """A cluster at which something happens at the n-th call (from 0), before it or after it.
 
@@ -298,8 +348,10 @@ class FaultyCluster:
     made: int = 0
     struck: tuple[str, str] | None = None
 
-    async def get(self, ref: Ref, *, timeout: float) -> Live | None:
-        return await self._at("get", ref, lambda: self.cluster.get(ref, timeout=timeout))
+    async def get(self, ref: Ref, *, timeout: float, since: str = "") -> Live | None:
+        return await self._at(
+            "get", ref, lambda: self.cluster.get(ref, timeout=timeout, since=since)
+        )
 
     async def create(self, wanted: JsonObject, *, timeout: float) -> Live:
         ref = ref_of(wanted)
@@ -317,6 +369,11 @@ class FaultyCluster:
     async def apply(self, wanted: JsonObject, live: Live, *, timeout: float) -> Live:
         return await self._at(
             "apply", live.ref, lambda: self.cluster.apply(wanted, live, timeout=timeout)
+        )
+
+    async def strip(self, live: Live, annotations: Sequence[str], *, timeout: float) -> Live:
+        return await self._at(
+            "strip", live.ref, lambda: self.cluster.strip(live, annotations, timeout=timeout)
         )
 
     async def delete(self, live: Live, *, timeout: float) -> None:

@@ -8,25 +8,25 @@ from functools import partial
 from services.chassis.facts import FactRecord
 from services.chassis.idempotency import IdempotencyConflict
 from services.chassis.wakeups import Wakeups
+from services.subscription.asking import Sight
+from services.subscription.auditing import Change, OnceScope
 from services.subscription.domain import (
     Account,
     AccountKind,
     CapacityOrdered,
-    Change,
     Evidence,
+    LastPage,
     Observation,
-    Offer,
-    OnceScope,
     Order,
     ParkedFact,
     Purchase,
     PurchaseStatus,
-    Sight,
     Subscription,
     UnitKey,
 )
 from services.subscription.incoming import Customer
-from services.subscription.reckoning import Holdings
+from services.subscription.offers import Offer
+from services.subscription.units import Holdings
 from tests.fakes import memory_inbox, memory_outbox
 from tests.fakes.memory_db import MemoryDatabase, MemoryTransactions, MemoryTx
 from tests.fakes.subscription_facts import (
@@ -40,6 +40,7 @@ from tests.fakes.subscription_facts import (
     OBSERVATIONS,
     ORDERS,
     OUTSIDE_NAMES,
+    PAGES,
     PURCHASES,
     SNAPSHOTS,
     SUBSCRIPTIONS,
@@ -47,6 +48,8 @@ from tests.fakes.subscription_facts import (
     InvoiceRow,
     MemoryFacts,
 )
+from tests.fakes.subscription_ledger import MemoryLedger
+from tests.fakes.subscription_refunds import MemoryRefunds
 
 __all__ = ["AUDIT", "FAILURES", "MemoryStore", "memory_transactions"]
 
@@ -102,6 +105,13 @@ class MemoryAccounts:
         row = self._tx.get(CUSTOMERS, customer)
         return row.account if row else ""
 
+    async def last_page(self, account: str) -> LastPage | None:
+        await self._tx.db.step()
+        return self._tx.get(PAGES, account)
+
+    async def save_page(self, account: str, page: LastPage) -> None:
+        await self._tx.put(PAGES, account, page)
+
 
 class MemoryBooks:
     """What accounts hold and what is ordered for them, in memory."""
@@ -129,6 +139,10 @@ class MemoryBooks:
         await self._tx.db.step()
         known = self._tx.get(SUBSCRIPTIONS, subscription)
         return known.offer if known else None
+
+    async def subscription(self, name: str) -> Subscription | None:
+        await self._tx.db.step()
+        return self._tx.get(SUBSCRIPTIONS, name)
 
     async def save_subscription(self, subscription: Subscription) -> None:
         await self._tx.put(SUBSCRIPTIONS, subscription.name, subscription)
@@ -258,7 +272,9 @@ class MemoryReadings:
         return max(rows, key=lambda row: (row.epoch, row.generation, row.revision), default=None)
 
 
-class MemoryStore(MemoryFacts, MemoryAccounts, MemoryBooks, MemoryReadings):
+class MemoryStore(
+    MemoryFacts, MemoryAccounts, MemoryBooks, MemoryRefunds, MemoryReadings, MemoryLedger
+):
     """The service's store in memory, within one transaction."""
 
     def __init__(self, tx: MemoryTx, encode: Encode) -> None:
@@ -274,7 +290,7 @@ class MemoryStore(MemoryFacts, MemoryAccounts, MemoryBooks, MemoryReadings):
     async def once(self, scope: OnceScope, produce: Callable[[], Awaitable[str]]) -> str:
         if not scope.key:
             return await produce()
-        key = (scope.actor, scope.rpc, scope.key)
+        key = (scope.account, scope.actor, scope.rpc, scope.key)
         first = await self._tx.lock(ANSWERS, key)
         if first is None:
             answer = await produce()

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 from services.chassis.facts import FactRecord
 from services.chassis.inbox import unknown_type
+from services.subscription.auditing import Change
 from services.subscription.domain import (
     Account,
     AccountKind,
-    Change,
+    LastPage,
     Observation,
     Order,
     Purchase,
@@ -46,9 +47,10 @@ SNAPSHOTS: Table[UnitKey, Snapshot] = Table("snapshots")
 SUBSCRIPTIONS: Table[str, Subscription] = Table("subscriptions")
 ORDERS: Table[tuple[str, int], Order] = Table("orders")
 OBSERVATIONS: Table[str, Observation] = Table("observations")
+PAGES: Table[str, LastPage] = Table("pages")
 EPOCH: Table[str, int] = Table("epoch")
 AUDIT: Table[int, Change] = Table("audit")
-ANSWERS: Table[tuple[str, str, str], tuple[bytes, str]] = Table("idempotency")
+ANSWERS: Table[tuple[str, str, str, str], tuple[bytes, str]] = Table("idempotency")
 
 
 class MemoryFacts:
@@ -172,4 +174,4 @@ class MemoryFacts:
 
 
 def _plain(purchase: Purchase) -> Purchase:
-    return replace(purchase, reason=str(purchase.reason))
+    return replace(purchase, reason=str(purchase.reason), barred=str(purchase.barred))

@@ -3,29 +3,16 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from services.chassis.errors import NotFound
 from services.chassis.facts import FactRecord
 from services.chassis.identity import Principal
 from services.chassis.ids import Ids, RandomIds, derived
-from services.chassis.money import Money
 from services.subscription import convert, usecases
-from services.subscription.domain import (
-    AccountKind,
-    AccountRequest,
-    AccountView,
-    AddonQuantity,
-    Alert,
-    Capacity,
-    CapacityKind,
-    EndPolicy,
-    Order,
-    PageRequest,
-    Purchase,
-    Subscription,
-)
+from services.subscription.asking import AccountRequest, AccountView, PageRequest
+from services.subscription.auditing import Alert
+from services.subscription.domain import AccountKind, Order, Purchase, Subscription
 from services.subscription.incoming import (
     CheckoutPaid,
     Customer,
@@ -35,16 +22,43 @@ from services.subscription.incoming import (
     ProviderStatus,
     ProviderSubscription,
 )
-from services.subscription.ports import Expansion, ResolvedPrice, Store, SubscriptionTransactions
-from services.subscription.usecases import Envelope
+from services.subscription.ports import Store, SubscriptionTransactions
+from services.subscription.usecases import Desk, Envelope
 from tests.fakes.memory_db import MemoryDatabase
 from tests.fakes.subscription import memory_transactions
-from tollgate.common.v1 import capacity_pb2
+from tests.fakes.subscription_payments import Cluster, Shop
+from tests.fakes.subscription_pricing import (
+    PROVIDER,
+    START,
+    USD,
+    Catalog,
+    Sold,
+    catalog,
+    namespace,
+    nothing,
+)
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
+__all__ = [
+    "ADMIN",
+    "START",
+    "USD",
+    "Catalog",
+    "Sold",
+    "SteadyClock",
+    "World",
+    "catalog",
+    "checkout",
+    "customer",
+    "envelope",
+    "invoice",
+    "memory_world",
+    "namespace",
+    "nothing",
+    "seen",
+]
+
 ADMIN = Principal("root", "user", issuer="http://idp/realms/master", groups=("platform-admin",))
-PROVIDER, SHOP = "stripe", "acct_1"
-USD = Money("usd", 4900)
+SHOP = "acct_1"
 
 
 class SteadyClock:
@@ -65,72 +79,6 @@ class SteadyClock:
     def advance(self, by: timedelta) -> None:
         """Let time pass."""
         self._now += by
-
-
-def namespace(pods: int) -> Capacity:
-    """Return a namespace of so many pods."""
-    message = capacity_pb2.Capacity()
-    message.namespace.quota["pods"] = str(pods)
-    return Capacity(CapacityKind.NAMESPACE, message.SerializeToString(deterministic=True))
-
-
-def nothing() -> Capacity:
-    """Return the capacity of a plan that is an entitlement only."""
-    message = capacity_pb2.Capacity()
-    message.nothing.SetInParent()
-    return Capacity(CapacityKind.NOTHING, message.SerializeToString(deterministic=True))
-
-
-@dataclass(frozen=True)
-class Sold:
-    """What one price of the pretended catalog stands for."""
-
-    plan: str = "shop/basic"
-    capacity: Capacity = field(default_factory=lambda: namespace(10))
-    on_unpaid: EndPolicy = EndPolicy.SUSPEND_THEN_CANCEL
-    on_end: EndPolicy = EndPolicy.DELETE
-    retention: timedelta = timedelta(days=7)
-    amount: Money = USD
-    creates_account: bool = True
-    addon: str = ""
-
-
-class Catalog:
-    """Pricing in memory: prices that are known, and what was asked for."""
-
-    def __init__(self, **sold: Sold) -> None:
-        self.sold = sold
-        self.version = "v1"
-
-    async def resolve_prices(self, provider: str, prices: Sequence[str]) -> Sequence[ResolvedPrice]:
-        """Say what prices stand for."""
-        await asyncio.sleep(0)
-        return [self._resolved(price) for price in prices]
-
-    def _resolved(self, price: str) -> ResolvedPrice:
-        sold = self.sold.get(price)
-        if sold is None:
-            return ResolvedPrice(price)
-        plan = "" if sold.addon else sold.plan
-        return ResolvedPrice(
-            price, plan, sold.addon, self.version, sold.amount, sold.creates_account
-        )
-
-    async def expand_capacity(
-        self, plan: str, addons: Sequence[AddonQuantity], catalog_version: str
-    ) -> Expansion:
-        """Expand a plan; each unit of an add-on is a pod."""
-        await asyncio.sleep(0)
-        for sold in self.sold.values():
-            if sold.plan == plan and not sold.addon:
-                capacity = sold.capacity
-                extra = sum(addon.quantity for addon in addons)
-                if extra:
-                    message = capacity_pb2.Capacity.FromString(capacity.body)
-                    pods = int(message.namespace.quota["pods"])
-                    capacity = namespace(pods + extra)
-                return Expansion(capacity, sold.on_unpaid, sold.on_end, sold.retention)
-        raise NotFound(f"there is no plan {plan}", reason="UNKNOWN_PLAN")
 
 
 def customer(name: str) -> Customer:
@@ -199,6 +147,13 @@ class World:
     pricing: Catalog
     ids: Ids = field(default_factory=RandomIds)
     alerts: list[Alert] = field(default_factory=list)
+    shop: Shop = field(default_factory=Shop)
+    cluster: Cluster = field(default_factory=Cluster)
+
+    @property
+    def desk(self) -> Desk:
+        """What buying and changing need."""
+        return Desk(self.tx, self.ids, "sub", self.pricing, self.shop, self.cluster)
 
     async def give(self, fact: object, revision: int = 0) -> tuple[Alert, ...]:
         """Deliver a fact, as often as one likes."""
@@ -270,22 +225,6 @@ class World:
     async def look(self, fn: Callable[[Store], Awaitable[object]]) -> object:
         """Run anything on the store."""
         return await self.tx.run(fn)
-
-
-def catalog() -> Catalog:
-    """Return a catalog with two plans of one kind, an entitlement, an add-on and other policies."""
-    basic = Sold()
-    return Catalog(
-        price_a=basic,
-        price_b=Sold("shop/large", namespace(50)),
-        price_hold=Sold("hold/tier", nothing()),
-        price_more=Sold(addon="shop/more"),
-        price_closed=Sold("shop/closed", creates_account=False),
-        price_keep=replace(basic, plan="shop/keep", on_end=EndPolicy.SUSPEND_THEN_CANCEL),
-        price_free=replace(basic, plan="shop/free", on_end=EndPolicy.FREE, amount=Money("usd", 0)),
-        price_now=replace(basic, plan="shop/now", retention=timedelta(0)),
-        price_unpaid=replace(basic, plan="shop/unpaid", retention=timedelta(0)),
-    )
 
 
 def memory_world(db: MemoryDatabase | None = None, pricing: Catalog | None = None) -> World:

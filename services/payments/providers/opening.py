@@ -2,7 +2,8 @@
 
 from services.chassis.clock import Clock
 from services.chassis.env import StartError
-from services.payments.ports import Provider
+from services.payments.ports import Commerce, Pace, Provider
+from services.payments.providers.none.commerce import NoCommerce
 from services.payments.providers.none.provider import NoProvider
 from services.payments.providers.stripe.settings import StripeSettings
 
@@ -17,8 +18,23 @@ def open_provider(stripe: StripeSettings | None, clock: Clock) -> Provider:
     try:
         from services.payments.providers.stripe.provider import StripeProvider
     except ModuleNotFoundError as error:
-        raise StartError(
-            f"BILLING_PROVIDER=stripe needs the library {error.name!r}, which is not installed: "
-            "pip install 'tollgate[stripe]'."
-        ) from error
+        raise _missing(error) from error
     return StripeProvider(stripe, clock)
+
+
+def open_commerce(stripe: StripeSettings | None, pace: Pace) -> Commerce:
+    """Return what these settings sell through, at a pace that is shared; raises StartError."""
+    if stripe is None:
+        return NoCommerce()
+    try:
+        from services.payments.providers.stripe.commerce import StripeCommerce
+    except ModuleNotFoundError as error:
+        raise _missing(error) from error
+    return StripeCommerce(stripe, pace)
+
+
+def _missing(error: ModuleNotFoundError) -> StartError:
+    return StartError(
+        f"BILLING_PROVIDER=stripe needs the library {error.name!r}, which is not installed: "
+        "pip install 'tollgate[stripe]'."
+    )

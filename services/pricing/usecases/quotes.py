@@ -27,8 +27,8 @@ from services.pricing.quotes import (
     QuoteState,
     Shown,
     above,
-    due_now,
     plan_quote,
+    subtotal_of,
     weight_of,
 )
 from services.pricing.rates import RateCard
@@ -175,7 +175,7 @@ async def _priced(store: Store, name: str, owner: str, asker: Asker, asked: Quot
     subject: DeploymentQuote | PlanQuote
     if isinstance(asked.subject, PlanSelection):
         subject = await _priced_plan(store, asker, asked.subject)
-        amount = weight = due_now(subject)
+        amount = weight = subtotal_of(subject)
         required = amount > Money.zero(amount.currency)
     else:
         deployment = checked(card, asked.subject)

@@ -14,10 +14,12 @@ from services.subscription.convert.values import (
     from_proto_money,
     money_of,
     time_of,
+    to_proto_addons,
     to_proto_capacity,
+    to_proto_state,
     to_timestamp,
 )
-from services.subscription.domain import CapacityOrdered, Observation, Phase
+from services.subscription.domain import CapacityOrdered, Observation, OrderedSubscription, Phase
 from services.subscription.incoming import (
     CheckoutPaid,
     Customer,
@@ -26,8 +28,10 @@ from services.subscription.incoming import (
     Item,
     Payer,
     PaymentFact,
+    PaymentReversed,
     ProviderStatus,
     ProviderSubscription,
+    ReversalKind,
 )
 from tollgate.payments.v1 import events_pb2 as payments_pb
 from tollgate.provisioner.v1 import events_pb2 as provisioner_pb
@@ -119,6 +123,7 @@ def _checkout(record: FactRecord) -> CheckoutPaid:
         operation_id=message.operation_id,
         invoice_id=message.invoice_id,
         receive_time=time_of(message, "receive_time"),
+        quote=message.quote,
     )
 
 
@@ -146,6 +151,26 @@ def _failure(record: FactRecord) -> InvoicePaymentFailed:
         payer=_payer(message.customer),
         provider_subscription_id=message.provider_subscription_id,
         failure_code=message.failure_code,
+    )
+
+
+def _reversal(record: FactRecord) -> PaymentReversed:
+    message = payments_pb.PaymentReversed.FromString(record.payload)
+    word = payments_pb.PaymentReversed.Kind.Name(message.kind)
+    amount, paid = money_of(message, "amount"), money_of(message, "paid")
+    if amount is None or paid is None or amount.minor_units <= 0 or paid.minor_units <= 0:
+        raise ValueError("amount and paid: expected more than nothing")
+    return PaymentReversed(
+        reversal_id=_required(message.reversal_id, "reversal_id"),
+        kind=ReversalKind(word.removeprefix("KIND_")),
+        payer=_payer(message.customer),
+        amount=amount,
+        paid=paid,
+        reverse_time=_required_time(time_of(message, "reverse_time"), "reverse_time"),
+        invoice_id=message.invoice_id,
+        provider_subscription_id=message.provider_subscription_id,
+        checkout_id=message.checkout_id,
+        reason=message.reason,
     )
 
 
@@ -201,11 +226,27 @@ _PARSERS: Mapping[str, Callable[[FactRecord], Incoming]] = MappingProxyType(
         payments_pb.CheckoutPaid.DESCRIPTOR.full_name: _checkout,
         payments_pb.InvoicePaid.DESCRIPTOR.full_name: _invoice,
         payments_pb.InvoicePaymentFailed.DESCRIPTOR.full_name: _failure,
+        payments_pb.PaymentReversed.DESCRIPTOR.full_name: _reversal,
         payments_pb.ProviderSubscription.DESCRIPTOR.full_name: _provider_subscription,
         provisioner_pb.CapacityObserved.DESCRIPTOR.full_name: _observation,
     }
 )
 KNOWN_TYPES: Final = tuple(_PARSERS)
+
+
+def _told(holding: OrderedSubscription) -> events_pb2.OrderedSubscription:
+    return events_pb2.OrderedSubscription(
+        subscription=holding.subscription,
+        state=to_proto_state(holding.state),
+        plan_display_name=holding.plan_display_name,
+        addons=to_proto_addons(holding.addons),
+        provider=holding.provider,
+        provider_subscription_id=holding.provider_subscription_id,
+        provider_customer_id=holding.provider_customer_id,
+        begin_time=to_timestamp(holding.begin_time),
+        suspend_time=to_timestamp(holding.suspend_time),
+        trial_end_time=to_timestamp(holding.trial_end_time),
+    )
 
 
 def to_record(fact: CapacityOrdered, traceparent: str) -> FactRecord:
@@ -223,6 +264,7 @@ def to_record(fact: CapacityOrdered, traceparent: str) -> FactRecord:
         organization=order.organization,
         paid_until=to_timestamp(order.paid_until),
         receive_time=to_timestamp(fact.receive_time),
+        subscription=_told(order.holding) if order.holding else None,
     )
     numbers = (str(order.incarnation), str(order.epoch), str(order.generation))
     return FactRecord(

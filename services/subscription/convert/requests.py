@@ -3,7 +3,8 @@
 import hashlib
 
 from services.chassis.errors import Violations
-from services.subscription.domain import AccountKind, AccountRequest, PurchaseStatus
+from services.subscription.asking import AccountRequest
+from services.subscription.domain import AccountKind, PurchaseStatus
 from services.subscription.incoming import Customer
 from tollgate.subscription.v1 import subscription_pb2 as pb
 from tollgate.subscription.v1 import subscription_service_pb2 as service_pb
@@ -18,6 +19,7 @@ _STATUSES = {
     pb.Purchase.STATUS_APPLIED: PurchaseStatus.APPLIED,
     pb.Purchase.STATUS_REFUND_DUE: PurchaseStatus.REFUND_DUE,
     pb.Purchase.STATUS_PARKED: PurchaseStatus.PARKED,
+    pb.Purchase.STATUS_REFUNDED: PurchaseStatus.REFUNDED,
 }
 
 

@@ -1,20 +1,24 @@
 """Resources, as people read them."""
 
+from services.subscription.asking import AccountView
 from services.subscription.convert.facts import PHASES
-from services.subscription.convert.values import to_proto_capacity, to_proto_money, to_timestamp
+from services.subscription.convert.values import (
+    to_proto_addons,
+    to_proto_capacity,
+    to_proto_money,
+    to_proto_state,
+    to_timestamp,
+)
 from services.subscription.domain import (
     AccountKind,
-    AccountView,
     Observation,
     Order,
     ParkedFact,
     Purchase,
     PurchaseStatus,
-    State,
     Subscription,
 )
 from services.subscription.incoming import Customer
-from tollgate.pricing.v1 import pricing_pb2
 from tollgate.subscription.v1 import subscription_pb2 as pb
 
 _KINDS = {
@@ -22,21 +26,11 @@ _KINDS = {
     AccountKind.ORGANIZATION: pb.Account.KIND_ORGANIZATION,
     AccountKind.DID: pb.Account.KIND_DID,
 }
-_STATES = {
-    State.INCOMPLETE: pb.STATE_INCOMPLETE,
-    State.TRIALING: pb.STATE_TRIALING,
-    State.ACTIVE: pb.STATE_ACTIVE,
-    State.PAST_DUE: pb.STATE_PAST_DUE,
-    State.SUSPENDED: pb.STATE_SUSPENDED,
-    State.PAUSED: pb.STATE_PAUSED,
-    State.CANCELING: pb.STATE_CANCELING,
-    State.CANCELED: pb.STATE_CANCELED,
-    State.EXPIRED: pb.STATE_EXPIRED,
-}
 _STATUSES = {
     PurchaseStatus.APPLIED: pb.Purchase.STATUS_APPLIED,
     PurchaseStatus.REFUND_DUE: pb.Purchase.STATUS_REFUND_DUE,
     PurchaseStatus.PARKED: pb.Purchase.STATUS_PARKED,
+    PurchaseStatus.REFUNDED: pb.Purchase.STATUS_REFUNDED,
 }
 
 
@@ -69,17 +63,19 @@ def to_proto_subscription(subscription: Subscription) -> pb.Subscription:
         account=subscription.account,
         plan=offer.plan,
         catalog_version=offer.catalog_version,
-        state=_STATES[subscription.state],
-        addons=[
-            pricing_pb2.AddonQuantity(addon=addon.addon, quantity=addon.quantity)
-            for addon in offer.addons
-        ],
+        state=to_proto_state(subscription.state),
+        addons=to_proto_addons(offer.addons),
         provider=subscription.key.provider,
         provider_subscription_id=subscription.key.provider_subscription_id,
         period_start=to_timestamp(subscription.period_start),
         period_end=to_timestamp(subscription.period_end),
         create_time=to_timestamp(subscription.create_time),
         update_time=to_timestamp(subscription.update_time),
+        begin_time=to_timestamp(subscription.begin_time),
+        suspend_time=to_timestamp(subscription.suspend_time),
+        trial_end_time=to_timestamp(subscription.trial_end_time),
+        provider_customer_id=subscription.customer_id,
+        plan_display_name=offer.terms.display_name,
     )
 
 

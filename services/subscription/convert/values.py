@@ -1,13 +1,30 @@
-"""Times, money and capacity, both ways."""
+"""Times, money, states, add-ons and capacity, both ways."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.chassis.money import Money
-from services.subscription.domain import Capacity, CapacityKind
+from services.subscription.domain import State
+from services.subscription.offers import AddonQuantity, Capacity, CapacityKind
 from tollgate.common.v1 import capacity_pb2, money_pb2
+from tollgate.pricing.v1 import pricing_pb2
+from tollgate.subscription.v1 import subscription_pb2
+
+_STATES: Final = {
+    State.INCOMPLETE: subscription_pb2.STATE_INCOMPLETE,
+    State.TRIALING: subscription_pb2.STATE_TRIALING,
+    State.ACTIVE: subscription_pb2.STATE_ACTIVE,
+    State.PAST_DUE: subscription_pb2.STATE_PAST_DUE,
+    State.SUSPENDED: subscription_pb2.STATE_SUSPENDED,
+    State.PAUSED: subscription_pb2.STATE_PAUSED,
+    State.CANCELING: subscription_pb2.STATE_CANCELING,
+    State.CANCELED: subscription_pb2.STATE_CANCELED,
+    State.EXPIRED: subscription_pb2.STATE_EXPIRED,
+}
 
 
 def time_of(message: Message, field: str) -> datetime | None:
@@ -60,3 +77,15 @@ def from_proto_capacity(message: capacity_pb2.Capacity) -> Capacity:
 def to_proto_capacity(capacity: Capacity) -> capacity_pb2.Capacity:
     """Write a capacity."""
     return capacity_pb2.Capacity.FromString(capacity.body)
+
+
+def to_proto_state(state: State) -> subscription_pb2.State.ValueType:
+    """Write where a subscription stands."""
+    return _STATES[state]
+
+
+def to_proto_addons(addons: Sequence[AddonQuantity]) -> list[pricing_pb2.AddonQuantity]:
+    """Write what is added to a plan."""
+    return [
+        pricing_pb2.AddonQuantity(addon=addon.addon, quantity=addon.quantity) for addon in addons
+    ]

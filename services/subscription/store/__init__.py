@@ -5,14 +5,17 @@ from datetime import datetime
 
 from services.chassis import audit, idempotency
 from services.chassis.db import Connection
-from services.subscription.domain import Change, OnceScope
+from services.subscription.auditing import Change, OnceScope
 from services.subscription.store.accounts import AccountSql
 from services.subscription.store.books import BookSql, Encode
 from services.subscription.store.facts import FactSql
+from services.subscription.store.grants import GrantSql
+from services.subscription.store.ledger import LedgerSql
 from services.subscription.store.readings import ReadingSql
+from services.subscription.store.refunds import RefundSql
 
 
-class PgStore(FactSql, AccountSql, BookSql, ReadingSql):
+class PgStore(FactSql, AccountSql, BookSql, RefundSql, ReadingSql, LedgerSql, GrantSql):
     """The service's store on PostgreSQL, within one transaction."""
 
     def __init__(self, connection: Connection, encode: Encode) -> None:
@@ -42,7 +45,7 @@ class PgStore(FactSql, AccountSql, BookSql, ReadingSql):
         async def encoded() -> bytes:
             return (await produce()).encode()
 
-        key = idempotency.Scope("", scope.actor, scope.rpc, scope.key)
+        key = idempotency.Scope(scope.account, scope.actor, scope.rpc, scope.key)
         return (await idempotency.once(self._connection, key, scope.request_hash, encoded)).decode()
 
     async def forget_answers(self) -> int:

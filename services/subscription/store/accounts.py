@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import astuple
 
 from services.chassis.db import Connection
-from services.subscription.domain import Account, AccountKind
+from services.subscription.domain import Account, AccountKind, LastPage
 from services.subscription.incoming import Customer
 from services.subscription.store.rows import to_account
 
@@ -37,6 +37,14 @@ _LOCK = "SELECT * FROM accounts WHERE name = $1 FOR NO KEY UPDATE"
 _NAMED = "SELECT * FROM accounts WHERE kind = $1 AND external_id = $2 AND external_id <> ''"
 _CUSTOMERS = """
 SELECT provider, provider_account, customer_id FROM customers WHERE account = $1 ORDER BY 1, 2, 3
+"""
+
+
+_PAGE = "SELECT ask_hash, quote, checkout_id FROM pages WHERE account = $1"
+_SAVE_PAGE = """
+INSERT INTO pages (account, ask_hash, quote, checkout_id) VALUES ($1, $2, $3, $4)
+ON CONFLICT (account) DO UPDATE SET ask_hash = excluded.ask_hash, quote = excluded.quote,
+    checkout_id = excluded.checkout_id, update_time = now()
 """
 
 
@@ -89,3 +97,12 @@ class AccountSql:
     async def owner_of(self, customer: Customer) -> str:
         """Return whose customer it is, without a lock."""
         return await self._connection.fetchval(_OWNER, *astuple(customer)) or ""
+
+    async def last_page(self, account: str) -> LastPage | None:
+        """Return the last page that was made for an account."""
+        row = await self._connection.fetchrow(_PAGE, account)
+        return LastPage(*row) if row else None
+
+    async def save_page(self, account: str, page: LastPage) -> None:
+        """Note a page as the account's last."""
+        await self._connection.execute(_SAVE_PAGE, account, *astuple(page))

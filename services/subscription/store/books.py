@@ -10,20 +10,14 @@ from services.subscription.domain import (
     Account,
     CapacityOrdered,
     Evidence,
-    Offer,
     Order,
     Subscription,
     UnitKey,
 )
-from services.subscription.reckoning import Holdings
-from services.subscription.store.rows import (
-    from_offer,
-    to_offer,
-    to_order,
-    to_purchase,
-    to_snapshot,
-    to_subscription,
-)
+from services.subscription.offers import Offer
+from services.subscription.store.forms import from_holding, from_offer, to_offer
+from services.subscription.store.rows import to_order, to_purchase, to_snapshot, to_subscription
+from services.subscription.units import Holdings
 
 Encode = Callable[[CapacityOrdered, str], FactRecord]
 """Makes the fact of an order, in a trace; the contract's bytes are no business of SQL."""
@@ -36,27 +30,30 @@ FROM invoices WHERE account = $1 AND provider_subscription_id <> '' GROUP BY 1, 
 """
 _SUBSCRIPTIONS = "SELECT * FROM subscriptions WHERE account = $1 ORDER BY create_time, name"
 _SOLD = "SELECT offer FROM subscriptions WHERE name = $1"
+_SUBSCRIPTION = "SELECT * FROM subscriptions WHERE name = $1"
 _ORDERS = "SELECT * FROM orders WHERE account = $1 ORDER BY incarnation"
 _NEWEST_ORDER = "SELECT * FROM orders WHERE account = $1 ORDER BY incarnation DESC LIMIT 1"
 _SAVE_SUBSCRIPTION = """
 INSERT INTO subscriptions (name, account, provider, provider_account, provider_subscription_id,
     checkout_id, offer, state, period_start, period_end, begin_time, ending, due, over_time,
-    create_time, update_time)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+    create_time, update_time, suspend_time, trial_end_time, customer_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 ON CONFLICT (name) DO UPDATE SET
     offer = excluded.offer, state = excluded.state, period_start = excluded.period_start,
     period_end = excluded.period_end, begin_time = excluded.begin_time, ending = excluded.ending,
-    due = excluded.due, over_time = excluded.over_time, update_time = excluded.update_time
+    due = excluded.due, over_time = excluded.over_time, update_time = excluded.update_time,
+    suspend_time = excluded.suspend_time, trial_end_time = excluded.trial_end_time,
+    customer_id = excluded.customer_id
 """
 _SAVE_ORDER = """
 INSERT INTO orders AS known (account, incarnation, epoch, generation, phase, plan, capacity_kind,
-    capacity, owner_subject, organization, paid_until)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    capacity, owner_subject, organization, paid_until, holding)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (account, incarnation) DO UPDATE SET
     epoch = excluded.epoch, generation = excluded.generation, phase = excluded.phase,
     plan = excluded.plan, capacity_kind = excluded.capacity_kind, capacity = excluded.capacity,
     owner_subject = excluded.owner_subject, organization = excluded.organization,
-    paid_until = excluded.paid_until, update_time = now()
+    paid_until = excluded.paid_until, holding = excluded.holding, update_time = now()
 """
 _SAVE_GENERATION = "UPDATE accounts SET generation = $2 WHERE name = $1 AND generation < $2"
 _EPOCH = "SELECT epoch FROM epoch"
@@ -106,6 +103,11 @@ class BookSql:
         offer = await self._connection.fetchval(_SOLD, subscription)
         return to_offer(offer) if offer else None
 
+    async def subscription(self, name: str) -> Subscription | None:
+        """Return a subscription, without a lock."""
+        row = await self._connection.fetchrow(_SUBSCRIPTION, name)
+        return to_subscription(row) if row else None
+
     async def save_subscription(self, subscription: Subscription) -> None:
         """Write a subscription."""
         key = subscription.key
@@ -127,6 +129,9 @@ class BookSql:
             subscription.over_time,
             subscription.create_time,
             subscription.update_time,
+            subscription.suspend_time,
+            subscription.trial_end_time,
+            subscription.customer_id,
         )
 
     async def save_order(self, order: Order) -> None:
@@ -144,6 +149,7 @@ class BookSql:
             order.owner_subject,
             order.organization,
             order.paid_until,
+            from_holding(order),
         )
         await self._connection.execute(_SAVE_GENERATION, order.account, order.generation)
 

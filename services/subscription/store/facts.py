@@ -6,16 +6,10 @@ from dataclasses import astuple
 from services.chassis import inbox
 from services.chassis.db import Connection
 from services.chassis.facts import FactRecord
-from services.subscription.domain import Observation, Purchase, Snapshot, UnitKey
+from services.subscription.domain import Observation, Purchase, PurchaseStatus, Snapshot, UnitKey
 from services.subscription.incoming import InvoicePaid, InvoicePaymentFailed
-from services.subscription.store.rows import (
-    from_appraisal,
-    from_checkout,
-    from_seen,
-    to_fact,
-    to_purchase,
-    to_snapshot,
-)
+from services.subscription.store.forms import from_appraisal, from_checkout, from_seen
+from services.subscription.store.rows import to_fact, to_purchase, to_snapshot
 
 _REWAIT = "UPDATE inbox_parked SET waiting_for = $2, reason = $3 WHERE fact_id = $1"
 _RELEASE = "DELETE FROM inbox_parked WHERE fact_id = $1"
@@ -29,14 +23,14 @@ _FORGET_KEPT = "DELETE FROM inbox_parked WHERE fact_id = $1 AND waiting_for = $2
 _ADD_PURCHASE = """
 INSERT INTO purchases (name, provider, provider_account, customer_id, checkout_id,
     provider_subscription_id, fact_id, checkout, create_time, account, appraisal, unknown_prices,
-    status, reason, subscription)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''), $11, $12, $13, $14, $15)
+    status, reason, subscription, barred)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''), $11, $12, $13, $14, $15, $16)
 ON CONFLICT DO NOTHING RETURNING true
 """
 _PURCHASE = "SELECT * FROM purchases WHERE name = $1"
 _SAVE_PURCHASE = """
 UPDATE purchases SET account = nullif($2, ''), appraisal = $3, unknown_prices = $4, status = $5,
-    reason = $6, subscription = $7
+    reason = $6, subscription = $7, barred = $8
 WHERE name = $1
 """
 _ADD_INVOICE = """
@@ -239,7 +233,13 @@ def _changing(purchase: Purchase) -> tuple[object, ...]:
         purchase.account,
         from_appraisal(purchase.appraisal),
         list(purchase.appraisal.unknown_prices),
-        purchase.status.value,
+        _stored_status(purchase.status).value,
         str(purchase.reason),
         purchase.subscription,
+        str(purchase.barred),
     )
+
+
+def _stored_status(status: PurchaseStatus) -> PurchaseStatus:
+    """Return the status as it is stored: what was given back has a time of that besides."""
+    return PurchaseStatus.REFUND_DUE if status is PurchaseStatus.REFUNDED else status

@@ -5,13 +5,13 @@ from datetime import datetime
 
 from services.chassis import inbox
 from services.chassis.db import Connection
+from services.subscription.asking import Sight
 from services.subscription.domain import (
     Account,
     Observation,
     ParkedFact,
     Purchase,
     PurchaseStatus,
-    Sight,
     Subscription,
 )
 from services.subscription.store.rows import (
@@ -39,7 +39,7 @@ ORDER BY subscriptions.create_time, subscriptions.name LIMIT $3
 _PURCHASES = """
 SELECT * FROM purchases
 WHERE ($1::timestamptz IS NULL OR (create_time, name) < ($1, $2::text))
-    AND ($4::text IS NULL OR status = $4)
+    AND ($4::text IS NULL OR $4 = CASE WHEN refund_time IS NULL THEN status ELSE 'REFUNDED' END)
 ORDER BY create_time DESC, name DESC LIMIT $3
 """
 _OBSERVATION = """

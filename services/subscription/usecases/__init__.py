@@ -5,6 +5,13 @@ from services.subscription.usecases.accounts import (
     get_account,
     list_accounts,
 )
+from services.subscription.usecases.buying import (
+    create_portal_session,
+    create_subscription,
+    verify_checkout,
+)
+from services.subscription.usecases.changing import cancel_subscription, update_subscription
+from services.subscription.usecases.desk import Desk
 from services.subscription.usecases.epochs import raise_epoch, resend_behind
 from services.subscription.usecases.facts import (
     Envelope,
@@ -17,33 +24,51 @@ from services.subscription.usecases.facts import (
     take_provider_subscription,
 )
 from services.subscription.usecases.prices import retry_unknown_prices
+from services.subscription.usecases.quoting import retry_unknown_quotes
 from services.subscription.usecases.reads import (
     get_capacity_order,
     list_parked_facts,
     list_purchases,
     list_subscriptions,
 )
+from services.subscription.usecases.refunds import Decisions, decide_refunds, give_refunds
 from services.subscription.usecases.retention import Sweep, sweep_retention
+from services.subscription.usecases.reversals import take_reversal
+from services.subscription.usecases.spending import release_expired
+from services.subscription.usecases.validating import validate_subscription
 
 __all__ = [
+    "Decisions",
+    "Desk",
     "Envelope",
     "Sweep",
+    "cancel_subscription",
     "create_account",
+    "create_portal_session",
+    "create_subscription",
+    "decide_refunds",
     "get_account",
     "get_capacity_order",
+    "give_refunds",
     "keep_unknown",
     "list_accounts",
     "list_parked_facts",
     "list_purchases",
     "list_subscriptions",
     "raise_epoch",
+    "release_expired",
     "resend_behind",
     "retake_unknown",
     "retry_unknown_prices",
+    "retry_unknown_quotes",
     "sweep_retention",
     "take_checkout",
     "take_invoice",
     "take_observation",
     "take_payment_failure",
     "take_provider_subscription",
+    "take_reversal",
+    "update_subscription",
+    "validate_subscription",
+    "verify_checkout",
 ]

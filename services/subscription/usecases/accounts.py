@@ -4,15 +4,10 @@ from services.chassis.errors import Violations
 from services.chassis.identity import Principal
 from services.chassis.ids import Ids
 from services.chassis.paging import Page, page_size
+from services.subscription.asking import AccountRequest, AccountView, PageRequest
+from services.subscription.auditing import Actor, OnceScope
 from services.subscription.cursors import in_time, time_token
-from services.subscription.domain import (
-    Account,
-    AccountRequest,
-    AccountView,
-    Actor,
-    OnceScope,
-    PageRequest,
-)
+from services.subscription.domain import Account
 from services.subscription.errors import CustomerBound
 from services.subscription.incoming import Customer
 from services.subscription.ports import Store, SubscriptionTransactions

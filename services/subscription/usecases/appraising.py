@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from services.chassis.errors import FailedPrecondition, InvalidArgument, NotFound
-from services.subscription.domain import AddonQuantity, Appraisal, Offer, Reason
+from services.subscription.domain import Reason
 from services.subscription.incoming import Item
+from services.subscription.offers import AddonQuantity, Appraisal, Offer
 from services.subscription.ports import Pricing, ResolvedPrice
 
 MAX_QUANTITY = 1000
@@ -64,6 +65,7 @@ async def _expand(
         retention=expansion.retention,
         free=all(amount is not None and amount.minor_units == 0 for amount in amounts),
         creates_account=plan.creates_account,
+        terms=expansion.terms,
     )
     return Appraisal(offer)
 

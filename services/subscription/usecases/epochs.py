@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from services.subscription.domain import Actor, Change
+from services.subscription.auditing import Actor, Change
 from services.subscription.ports import Store, SubscriptionTransactions
 from services.subscription.usecases.settling import give_order
 

@@ -7,11 +7,8 @@ from functools import partial
 
 from services.chassis.facts import FactRecord
 from services.chassis.ids import Ids
+from services.subscription.auditing import Actor, Alert, Change
 from services.subscription.domain import (
-    Actor,
-    Alert,
-    Appraisal,
-    Change,
     Observation,
     Purchase,
     PurchaseStatus,
@@ -27,9 +24,11 @@ from services.subscription.incoming import (
     Payer,
     ProviderSubscription,
 )
+from services.subscription.offers import Appraisal
 from services.subscription.ports import Pricing, Store, SubscriptionTransactions
 from services.subscription.usecases.appraising import appraise
 from services.subscription.usecases.owners import find_owner, why_unknown
+from services.subscription.usecases.quoting import bar_of
 from services.subscription.usecases.settling import purchase_change, settle
 
 Alerts = tuple[Alert, ...]
@@ -58,11 +57,13 @@ async def take_checkout(
 ) -> Alerts:
     """Take a paid checkout: it begins a subscription, is to be given back, or is parked."""
     appraisal = await appraise(pricing, fact.payer.customer.provider, fact.items)
+    barred = await bar_of(pricing, fact)
 
     async def apply(store: Store) -> Alerts:
         if not await store.remember(envelope.record, envelope.source):
             return ()
-        owner = await find_owner(store, fact.payer, envelope.actor, offer=appraisal.offer, ids=ids)
+        found = await find_owner(store, fact.payer, envelope.actor, offer=appraisal.offer, ids=ids)
+        owner = found.account
         purchase = Purchase(
             name=purchase_name(fact),
             checkout=fact,
@@ -72,10 +73,12 @@ async def take_checkout(
             reason=appraisal.problem or ("" if owner else why_unknown(fact.payer)),
             create_time=await store.now(),
             fact_id=envelope.record.id,
+            barred=barred,
         )
         if not await store.add_purchase(purchase):
             return ()
-        alerts = await _note_parked(store, envelope, purchase)
+        alerts = found.disagreement(fact.payer, purchase.name)
+        alerts += await _note_parked(store, envelope, purchase)
         await _park_if_waiting(store, envelope, fact.payer, owner, appraisal)
         return alerts + await _settle(store, owner, envelope, fact.receive_time)
 
@@ -106,7 +109,7 @@ async def take_provider_subscription(
     async def apply(store: Store) -> Alerts:
         if not await store.remember(envelope.record, envelope.source):
             return ()
-        owner = await find_owner(store, fact.payer, envelope.actor, ids=ids)
+        owner = (await find_owner(store, fact.payer, envelope.actor, ids=ids)).account
         record = envelope.record
         snapshot = Snapshot(fact, record.revision, owner, appraisal, record.id)
         before = await store.snapshot(snapshot.key)
@@ -147,7 +150,7 @@ async def take_invoice(
     async def apply(store: Store) -> Alerts:
         if not await store.remember(envelope.record, envelope.source):
             return ()
-        owner = await find_owner(store, fact.payer, envelope.actor, ids=ids)
+        owner = (await find_owner(store, fact.payer, envelope.actor, ids=ids)).account
         await store.add_invoice(fact, owner)
         details = (("account", owner), ("subscription", fact.provider_subscription_id))
         change = Change(
@@ -168,7 +171,7 @@ async def take_payment_failure(
     async def apply(store: Store) -> Alerts:
         if not await store.remember(envelope.record, envelope.source):
             return ()
-        owner = await find_owner(store, fact.payer, envelope.actor, ids=ids)
+        owner = (await find_owner(store, fact.payer, envelope.actor, ids=ids)).account
         await store.add_failure(fact)
         details = (("account", owner), ("attempt", str(fact.attempt)))
         reason = fact.failure_code or "UNKNOWN"

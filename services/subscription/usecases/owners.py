@@ -1,19 +1,16 @@
 """Whose a payment is: by what we wrote, by a known customer, or by a catalog that says so."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from services.chassis.ids import Ids
-from services.subscription.domain import (
-    Account,
-    AccountKind,
-    Actor,
-    Change,
-    Offer,
-    Reason,
-)
+from services.subscription.auditing import Actor, Alert, Change
+from services.subscription.domain import Account, AccountKind, Reason
 from services.subscription.incoming import Customer, Payer
+from services.subscription.offers import Offer
 from services.subscription.ports import Store
 
+CUSTOMER_DISAGREES = "CUSTOMER_DISAGREES"
 _IDENTITIES = (
     ("user_id", AccountKind.USER),
     ("organization", AccountKind.ORGANIZATION),
@@ -23,36 +20,53 @@ _IDENTITIES = (
 """Keys of a customer's metadata that name an account, the first that is set counts."""
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The account that a payer belongs to, empty if nobody can say.
+
+    ``bound`` is the account that the customer belongs to where that is another one.
+    """
+
+    account: str = ""
+    bound: str = ""
+
+    def disagreement(self, payer: Payer, subject: str) -> tuple[Alert, ...]:
+        """Return what a person has to look at, if binding and operation disagree."""
+        if not self.bound:
+            return ()
+        details = (
+            ("customer", payer.customer.waiting_key),
+            ("bound", self.bound),
+            ("operation", self.account),
+        )
+        return (Alert(CUSTOMER_DISAGREES, subject, details),)
+
+
 async def find_owner(
     store: Store, payer: Payer, actor: Actor, *, offer: Offer | None = None, ids: Ids
-) -> str:
-    """Return the name of the account that a payer belongs to, empty if nobody can say.
+) -> Owner:
+    """Return the account that a payer belongs to.
 
-    Known bindings come first, then the account that an operation of ours wrote. An account is
-    made only for ``offer``, what a paid checkout bought, and only where its catalog says so.
+    The account that an operation of ours wrote comes first: it is what this very payment was made
+    for. A customer that belongs to another account stays there, which is told. Then come known
+    bindings. An account is made only for ``offer``, what a paid checkout bought, and only where
+    its catalog says so.
     """
     customer = payer.customer
     guest = not customer.customer_id
-    if not guest:
-        bound = await store.lock_customer(customer)
-        if bound:
-            return bound
-    if payer.account_id:
-        return await _written_owner(store, payer, actor)
+    bound = "" if guest else await store.lock_customer(customer)
+    written = await store.account(payer.account_id) if payer.account_id else None
+    if written is not None:
+        if not guest and not bound:
+            await bind(store, customer, written.name, actor)
+        return Owner(written.name, bound if bound != written.name else "")
+    if bound or payer.account_id:
+        return Owner(bound)
     if guest or offer is None or not offer.creates_account:
-        return ""
+        return Owner()
     account = await _account_of(store, payer, actor, ids)
     await bind(store, customer, account, actor)
-    return account
-
-
-async def _written_owner(store: Store, payer: Payer, actor: Actor) -> str:
-    account = await store.account(payer.account_id)
-    if account is None:
-        return ""
-    if payer.customer.customer_id:
-        await bind(store, payer.customer, account.name, actor)
-    return account.name
+    return Owner(account)
 
 
 async def _account_of(store: Store, payer: Payer, actor: Actor, ids: Ids) -> str:

@@ -5,7 +5,9 @@ from dataclasses import replace
 from functools import partial
 
 from services.chassis.ids import Ids
-from services.subscription.domain import Actor, Alert, Appraisal, Offer, Purchase, Snapshot
+from services.subscription.auditing import Actor, Alert
+from services.subscription.domain import Purchase, Snapshot
+from services.subscription.offers import Appraisal, Offer
 from services.subscription.ports import Pricing, Store, SubscriptionTransactions
 from services.subscription.usecases.appraising import appraise
 from services.subscription.usecases.facts import waits_for
@@ -67,11 +69,11 @@ async def _price_purchase(
     store: Store, *, purchase: Purchase, appraisal: Appraisal, ids: Ids
 ) -> tuple[Alert, ...]:
     payer = purchase.checkout.payer
-    owner = await find_owner(store, payer, ACTOR, offer=appraisal.offer, ids=ids)
+    found = await find_owner(store, payer, ACTOR, offer=appraisal.offer, ids=ids)
     fresh = await store.purchase(purchase.name)
     if fresh is None or not fresh.appraisal.unknown_prices:
         return ()
-    owner = owner or fresh.account
+    owner = found.account or fresh.account
     waiting = waits_for(f"checkout:{fresh.checkout.checkout_id}", payer, owner, appraisal)
     reason = appraisal.problem or (waiting[1] if waiting else "")
     await store.save_purchase(replace(fresh, account=owner, appraisal=appraisal, reason=reason))
@@ -87,7 +89,7 @@ async def _price_snapshot(
     store: Store, *, snapshot: Snapshot, appraisal: Appraisal, ids: Ids
 ) -> tuple[Alert, ...]:
     payer = snapshot.seen.payer
-    owner = await find_owner(store, payer, ACTOR, ids=ids)
+    owner = (await find_owner(store, payer, ACTOR, ids=ids)).account
     newest = await store.snapshot(snapshot.key)
     if newest is None or newest.revision != snapshot.revision:
         return ()

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from services.chassis.identity import Principal
 from services.chassis.paging import Page, from_token, page_size, to_token
+from services.subscription.asking import PageRequest
 from services.subscription.cursors import in_time, time_token
 from services.subscription.domain import (
     Observation,
     Order,
-    PageRequest,
     ParkedFact,
     Purchase,
     PurchaseStatus,

@@ -7,7 +7,7 @@ payment that commits before wins, one that commits after buys the next incarnati
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.subscription.domain import Actor, Alert, Change
+from services.subscription.auditing import Actor, Alert, Change
 from services.subscription.ports import Store, SubscriptionTransactions
 from services.subscription.usecases.settling import settle
 

@@ -2,19 +2,19 @@
 
 from datetime import datetime
 
+from services.subscription.auditing import Actor, Alert, Change
 from services.subscription.domain import (
     Account,
-    Actor,
-    Alert,
     CapacityOrdered,
-    Change,
     Order,
     Phase,
     Purchase,
     Subscription,
 )
 from services.subscription.ports import Store
-from services.subscription.reckoning import Holdings, Reckoning, reckon
+from services.subscription.reckoning import Reckoning, reckon
+from services.subscription.units import Holdings
+from services.subscription.usecases.renewing import renew
 
 
 async def settle(
@@ -34,6 +34,7 @@ async def settle(
     epoch = await store.epoch()
     found = reckon(holdings, now=await store.now(), epoch=epoch, permit=permit)
     await _save(store, holdings, found, actor)
+    await _renew(store, holdings, found, actor)
     if found.order is not None:
         await give_order(store, found.order, actor, traceparent, receive_time)
     return tuple(found.alerts)
@@ -47,6 +48,14 @@ async def _save(store: Store, holdings: Holdings, found: Reckoning, actor: Actor
     for purchase in found.purchases:
         await store.save_purchase(purchase)
         await store.audit(purchase_change(actor, purchase))
+
+
+async def _renew(store: Store, holdings: Holdings, found: Reckoning, actor: Actor) -> None:
+    subscriptions = {sub.name: sub for sub in (*holdings.subscriptions, *found.subscriptions)}
+    purchases = {one.name: one for one in (*holdings.purchases, *found.purchases)}
+    await renew(
+        store, holdings.account.name, [*subscriptions.values()], [*purchases.values()], actor
+    )
 
 
 async def give_order(

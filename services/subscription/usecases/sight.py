@@ -1,9 +1,10 @@
 """Who may see which accounts, and make which."""
 
 from services.chassis.errors import PermissionDenied
-from services.chassis.identity import Principal
-from services.subscription.domain import Account, AccountKind, Sight
-from services.subscription.errors import NotYours, UnknownAccount
+from services.chassis.identity import MASTER_REALM, Principal
+from services.subscription.asking import Sight
+from services.subscription.domain import Account, AccountKind
+from services.subscription.errors import NotTheAdmin, NotYours, UnknownAccount
 from services.subscription.ports import Store
 
 SUBJECT_CLAIM = "sub"
@@ -59,5 +60,32 @@ async def visible_account(store: Store, sight: Sight, name: str) -> Account:
     """Return an account, or raise UnknownAccount also if it may not be seen."""
     account = await store.account(name)
     if account is None or not sight.includes(account):
+        raise UnknownAccount(name)
+    return account
+
+
+def is_member(principal: Principal, account: Account) -> bool:
+    """Tell whether a person is of the organization that an account is."""
+    person = principal.kind == "user" and principal.realm != MASTER_REALM
+    own = bool(principal.organization) and principal.organization == account.external_id
+    return person and own and account.kind is AccountKind.ORGANIZATION
+
+
+def require_may_change(principal: Principal, claim: str, account: Account | None) -> Account | None:
+    """Return the account if somebody may change what it has and pays, None if it is not theirs.
+
+    NotTheAdmin for a member of the organization who is no admin of it.
+    """
+    if account is None or sight_of(principal, claim).includes(account):
+        return account
+    if is_member(principal, account):
+        raise NotTheAdmin
+    return None
+
+
+async def changeable_account(store: Store, principal: Principal, claim: str, name: str) -> Account:
+    """Return an account that somebody may change; UnknownAccount, or NotTheAdmin."""
+    account = require_may_change(principal, claim, await store.account(name))
+    if account is None:
         raise UnknownAccount(name)
     return account

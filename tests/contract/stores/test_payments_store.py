@@ -277,6 +277,20 @@ async def test_an_operation_is_read_back_and_notes_once_what_it_made(tx: Tx) -> 
     assert await tx.run(lambda store: store.operation(OperationId("op_2"))) is None
 
 
+async def test_a_fact_that_was_recorded_is_known(tx: Tx) -> None:
+    assert not await tx.run(lambda store: store.fact_recorded(fact().id))
+    await tx.run(lambda store: store.record_fact(fact()))
+    assert await tx.run(lambda store: store.fact_recorded(fact().id))
+
+
+async def test_tokens_that_are_left_for_others_are_not_taken(tx: Tx) -> None:
+    slow = 0.5 * 4
+    assert await tx.run(lambda store: store.take_token("c", slow, 1.0)) == 0.0
+    wait = await tx.run(lambda store: store.take_token("c", slow, 1.0))
+    assert 0 < wait <= 0.5
+    assert await tx.run(lambda store: store.take_token("c", slow)) == 0.0
+
+
 async def test_tokens_run_out_and_say_when_there_is_another(tx: Tx) -> None:
     slow = 0.1 * 20  # Two at once, then one every half second.
     waits = [await tx.run(lambda store: store.take_token("a", slow)) for _ in range(3)]

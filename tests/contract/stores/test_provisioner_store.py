@@ -23,8 +23,10 @@ from services.provisioner.domain import (
     Observed,
     Order,
     OrderedPhase,
+    OrganizationCapacity,
     OtherCapacity,
     Scope,
+    SubscriptionState,
     Tenant,
     TenantPhase,
     Version,
@@ -37,6 +39,7 @@ from tests.fakes.memory_outbox import OUTBOX
 from tests.fakes.memory_queue import QUEUE as KEYS
 from tests.fakes.provisioner import AUDIT, MemoryStore
 from tests.integration.postgres_fixture import Database
+from tests.unit.provisioner.organizations import PRO, SUBSCRIBED
 from tests.unit.provisioner.world import PROFESSIONAL, order
 from tollgate.common.v1 import capacity_pb2
 
@@ -136,6 +139,8 @@ async def seen(backend: Backend, scope: Scope, account: str = "", after: int = 0
 CAPACITIES: list[Capacity] = [
     PROFESSIONAL,
     NothingCapacity({"storage": "5GB"}),
+    PRO,
+    OrganizationCapacity(quota={"pods": "1"}),
     OtherCapacity(
         "tenant",
         capacity_pb2.Capacity(
@@ -155,8 +160,10 @@ async def test_a_tenant_reads_back_as_it_was_written(backend: Backend, capacity:
             organization="acme",
             paid_until=NOON,
             receive_time=NOON - timedelta(seconds=1),
+            subscription=SUBSCRIBED,
         ),
     )
+    assert taken.order.subscription == SUBSCRIBED
     condition = Condition("Isolated", "True", "ReadBack", "as it should be", NOON)
     changed = replace(
         taken,
@@ -180,6 +187,47 @@ async def test_a_tenant_reads_back_as_it_was_written(backend: Backend, capacity:
     saved = await backend.tx.run(work)
     assert saved == replace(changed, change=taken.change + 1)
     assert await read(backend, taken.id) == saved
+
+
+async def test_what_an_order_tells_of_its_subscription_is_kept_whole(backend: Backend) -> None:
+    told = replace(
+        SUBSCRIBED,
+        state=SubscriptionState.SUSPENDED,
+        addons=(("kube-dc/turbo-x1", 2), ("kube-dc/turbo-x2", 1)),
+        provider="whmcs",
+        suspend_time=NOON,
+        trial_end_time=NOON + timedelta(days=14),
+    )
+    taken = await take(backend, order(organization="acme", subscription=told))
+    assert taken.order.subscription == told
+    newer = await take(backend, order(2, organization="acme"))
+    assert newer.order.subscription is None
+
+
+async def test_tenants_are_found_by_their_organizations_until_they_are_gone(
+    backend: Backend,
+) -> None:
+    first = await take(backend, order(account="acc_1", organization="acme"))
+    await take(backend, order(account="acc_2"))
+    second = await take(backend, order(account="acc_3", organization="other"))
+    third = await take(backend, order(account="acc_4", organization="acme"))
+
+    async def found(*names: str) -> list[str]:
+        tenants = await backend.tx.run(lambda store: store.of_organizations(names))
+        return [tenant.id for tenant in tenants]
+
+    assert await found("acme") == [first.id, third.id]
+    assert await found("acme", "other", "nobody") == [first.id, second.id, third.id]
+    assert await found() == []
+    assert await found("") == []
+
+    async def end(store: Store) -> None:
+        locked = await store.lock_tenant(first.id)
+        assert locked is not None
+        await store.save_tenant(replace(locked, phase=TenantPhase.DELETED, observed_generation=1))
+
+    await backend.tx.run(end)
+    assert await found("acme") == [third.id]
 
 
 async def test_orders_win_by_epoch_then_generation_and_older_ones_change_nothing(

@@ -13,25 +13,23 @@ from services.chassis.facts import FactRecord
 from services.chassis.idempotency import IdempotencyConflict
 from services.chassis.migrate import migrate
 from services.subscription import convert, usecases
+from services.subscription.asking import PageRequest, Sight
+from services.subscription.auditing import Actor, OnceScope
 from services.subscription.domain import (
     Account,
     AccountKind,
-    Actor,
-    Appraisal,
     Observation,
-    OnceScope,
     Order,
-    PageRequest,
     Phase,
     Purchase,
     PurchaseStatus,
-    Sight,
     Snapshot,
     State,
     UnitKey,
     purchase_name,
 )
 from services.subscription.incoming import ProviderStatus
+from services.subscription.offers import Appraisal
 from services.subscription.ports import Store
 from services.subscription.store import PgStore
 from services.subscription.usecases import Envelope

@@ -196,8 +196,39 @@ class Stack:
     consumer: Consumer
     environment: dict[str, str]
     gateway_tls: TlsFiles
+    subscription_tls: TlsFiles
     resources: AsyncExitStack
     http: httpx.AsyncClient
+
+    def seller(self, process: PaymentsProcess) -> "PaymentsServiceAsyncStub":
+        """The RPCs as subscription calls them."""
+        return PaymentsServiceStub(self.channel(process, self.subscription_tls))
+
+    async def price(self, amount: int, **more: str) -> str:
+        """Make a monthly price in euro cents."""
+        product = await self.call("/v1/products", name="Starter")
+        form = {
+            "product": product["id"],
+            "currency": "eur",
+            "unit_amount": str(amount),
+            "recurring[interval]": "month",
+        }
+        made: str = (await self.call("/v1/prices", **form, **more))["id"]
+        return made
+
+    async def get(self, path: str, **query: str) -> dict[str, Any]:
+        """Look at what the provider has."""
+        answer = await self.http.get(
+            self.stripe.url + path, params=query, auth=(self.stripe.secret_key, "")
+        )
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def sandbox(self, path: str, content: dict[str, Any]) -> None:
+        """Make life hard, or easier again."""
+        answer = await self.http.post(f"{self.stripe.url}/sandbox/{path}", json=content)
+        assert answer.status_code == 200, answer.text
 
     async def launch(self, **changes: str) -> PaymentsProcess:
         """Start the process and lead the edge to it."""
@@ -253,9 +284,10 @@ class Stack:
         )
         return {**session, "price": price["id"], "customer_id": customer["id"]}
 
-    async def pay(self, session: dict[str, Any]) -> None:
+    async def pay(self, session: dict[str, Any], **card: str) -> None:
         """Fill in the hosted page."""
-        answer = await self.http.post(session["url"], data={**CARD, "email": "ada@example.com"})
+        form = {**CARD, "email": "ada@example.com", **card}
+        answer = await self.http.post(session["url"], data=form)
         assert answer.status_code == 303, answer.text
 
 
@@ -295,7 +327,14 @@ async def running_stack(database: Database, home: Path) -> AsyncIterator[Stack]:
             "LOG_LEVEL": "debug",
         }
         yield Stack(
-            stripe, edge, consumer, environment, _tls(authority, "gateway"), resources, http
+            stripe,
+            edge,
+            consumer,
+            environment,
+            _tls(authority, "gateway"),
+            _tls(authority, "subscription"),
+            resources,
+            http,
         )
 
 

@@ -11,6 +11,7 @@ from services.subscription import convert
 from services.subscription.store import PgStore
 from tests.fakes.subscription_world import World, catalog
 from tests.integration.postgres_fixture import Database
+from tests.integration.subscription.stack import stack as stack
 
 MIGRATIONS = Path(convert.__file__).parent.parent / "migrations"
 

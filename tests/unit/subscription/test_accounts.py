@@ -8,7 +8,8 @@ from services.chassis.errors import InvalidArgument, NotFound, PermissionDenied
 from services.chassis.idempotency import IdempotencyConflict
 from services.chassis.identity import Principal
 from services.subscription import usecases
-from services.subscription.domain import AccountKind, AccountRequest, PageRequest
+from services.subscription.asking import AccountRequest, PageRequest
+from services.subscription.domain import AccountKind
 from services.subscription.errors import CustomerBound
 from services.subscription.incoming import Customer
 from tests.fakes.subscription_world import (

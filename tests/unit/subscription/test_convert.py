@@ -9,6 +9,7 @@ from services.chassis.access import check_complete
 from services.chassis.env import ConfigError, Env
 from services.chassis.errors import InvalidArgument
 from services.chassis.facts import FactRecord
+from services.chassis.money import Money
 from services.chassis.sink import DELIVER
 from services.subscription import convert
 from services.subscription.access import ACCESS
@@ -17,14 +18,16 @@ from services.subscription.domain import CapacityOrdered, Observation, Order, Ph
 from services.subscription.incoming import (
     CheckoutPaid,
     InvoicePaid,
+    PaymentReversed,
     ProviderStatus,
     ProviderSubscription,
+    ReversalKind,
 )
-from services.subscription.servicer import SERVICE
 from tests.fakes.subscription_world import namespace
 from tollgate.payments.v1 import events_pb2 as payments_pb
 from tollgate.provisioner.v1 import events_pb2 as provisioner_pb
 from tollgate.provisioner.v1 import provisioner_pb2
+from tollgate.subscription.v1 import credit_service_pb2 as credit_pb
 from tollgate.subscription.v1 import events_pb2, subscription_pb2
 from tollgate.subscription.v1 import subscription_service_pb2 as pb
 
@@ -174,8 +177,12 @@ def test_the_digest_of_a_request_leaves_its_key_out_and_nothing_else() -> None:
 
 
 def test_every_rpc_has_a_rule_and_facts_come_from_their_owners_only() -> None:
-    methods = pb.DESCRIPTOR.services_by_name["SubscriptionService"].methods
-    check_complete([*(f"/{SERVICE}/{method.name}" for method in methods), DELIVER], ACCESS)
+    served = (
+        pb.DESCRIPTOR.services_by_name["SubscriptionService"],
+        credit_pb.DESCRIPTOR.services_by_name["CreditService"],
+    )
+    methods = [f"/{one.full_name}/{method.name}" for one in served for method in one.methods]
+    check_complete([*methods, DELIVER], ACCESS)
     rule = ACCESS[DELIVER]
     assert rule.callers == {"payments", "provisioner"}
     assert not rule.roles
@@ -189,6 +196,7 @@ def test_the_settings_name_everything_that_is_missing() -> None:
     text = str(caught.value)
     for name in (
         "TOLLGATE_PRICING_TARGET",
+        "TOLLGATE_PAYMENTS_TARGET",
         "TOLLGATE_PROVISIONER_TARGET",
         "TOLLGATE_KUBE_USER_CLAIM",
         "DATABASE_URL",
@@ -200,3 +208,24 @@ def test_an_operators_command_needs_only_the_database() -> None:
     env = Env({"DATABASE_URL": "postgresql://subscription@127.0.0.1/tollgate"})
     assert read_database(env).startswith("postgresql://")
     env.finish()
+
+
+def test_a_reversal_is_read_and_one_of_nothing_is_refused() -> None:
+    message = payments_pb.PaymentReversed(
+        reversal_id="re_1", kind=payments_pb.PaymentReversed.KIND_REFUND, invoice_id="in_1"
+    )
+    message.customer.CopyFrom(paid().customer)
+    message.paid.currency = message.amount.currency = "usd"
+    message.paid.minor_units = 4900
+    message.reverse_time.FromSeconds(1)
+    name = payments_pb.PaymentReversed.DESCRIPTOR.full_name
+    with pytest.raises(InvalidArgument):
+        convert.from_record(FactRecord("f", "k", 0, name, message.SerializeToString()))
+    message.amount.minor_units = 900
+    fact = convert.from_record(FactRecord("f", "k", 0, name, message.SerializeToString()))
+    assert isinstance(fact, PaymentReversed)
+    assert (fact.reversal_id, fact.kind, fact.amount) == (
+        "re_1",
+        ReversalKind.REFUND,
+        Money("usd", 900),
+    )

@@ -89,8 +89,12 @@ async def test_an_order_that_does_not_change_is_not_given_again(world: World) ->
     await world.give(checkout("cs_1", sub="sub_1"))
     await world.give(invoice("in_1"))
     await world.give(seen(), revision=1)
-    await world.give(seen(status=ProviderStatus.PAST_DUE), revision=2)
     assert (await world.order()).generation == 1
+    await world.give(seen(status=ProviderStatus.PAST_DUE), revision=2)
+    order = await world.order()
+    assert (order.generation, order.phase) == (2, Phase.RUNNING)
+    await world.give(seen(status=ProviderStatus.PAST_DUE), revision=3)
+    assert (await world.order()).generation == 2
 
 
 async def test_a_second_paid_checkout_is_to_be_given_back(world: World) -> None:

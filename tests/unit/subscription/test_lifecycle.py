@@ -3,7 +3,7 @@ from itertools import product
 
 import pytest
 
-from services.subscription.domain import Ending, EndPolicy, Offer, Phase, State
+from services.subscription.domain import Ending, Phase, State
 from services.subscription.incoming import ProviderStatus
 from services.subscription.lifecycle import (
     PHASES,
@@ -17,6 +17,7 @@ from services.subscription.lifecycle import (
     standing_of,
     state_of,
 )
+from services.subscription.offers import EndPolicy, Offer
 from tests.fakes.subscription_world import namespace, seen
 
 

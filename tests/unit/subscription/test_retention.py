@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from services.subscription import usecases
+from services.subscription.auditing import Actor
 from services.subscription.commands import parse, perform
-from services.subscription.domain import Actor, Phase, State
+from services.subscription.domain import Phase, State
 from services.subscription.incoming import ProviderStatus
 from tests.fakes.memory_db import MemoryDatabase
 from tests.fakes.memory_outbox import MemoryOutbox

@@ -8,8 +8,9 @@ from prometheus_client import CollectorRegistry, Counter
 
 from services.chassis.facts import FactRecord
 from services.chassis.identity import Principal
-from services.subscription.domain import AccountKind, AddonQuantity, Phase, PurchaseStatus
+from services.subscription.domain import AccountKind, Phase, PurchaseStatus
 from services.subscription.errors import NotYours
+from services.subscription.offers import AddonQuantity
 from services.subscription.ports import Expansion
 from services.subscription.servicer import Alerting, FactIntake
 from tests.fakes.subscription_world import (

@@ -30,15 +30,16 @@ class NoProvider:
 
     async def identify(self) -> Identity:
         """There is no key."""
-        raise _off()
+        raise off()
 
     async def fold(self, root: ObjectRef) -> Projection:
         """There is nothing to fetch."""
-        raise _off()
+        raise off()
 
     async def close(self) -> None:
         """Nothing is open."""
 
 
-def _off() -> ProviderOff:
+def off() -> ProviderOff:
+    """Return the refusal that says so."""
     return ProviderOff("No payment provider is on (BILLING_PROVIDER=none).")

@@ -12,6 +12,9 @@ from services.payments.errors import (
     ObjectForbidden,
     ObjectOutOfReach,
     ObjectUnreadable,
+    PaymentDeclined,
+    ProviderFailed,
+    ProviderRefused,
     ProviderUnreachable,
 )
 from services.payments.providers.stripe.reading import Node
@@ -22,29 +25,25 @@ T = TypeVar("T")
 RETRIES = 2
 _TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 _PAGE = 100
+_WITH_CHARGE = ["charge.customer", "payment_intent"]
+_GONE = 404
+_IN_USE = 409
 
 
 class StripeApi:
-    """The few calls that payments makes; every failure is a refusal of ours."""
+    """The few calls by which payments reads; every failure is a refusal of ours."""
 
     def __init__(self, settings: StripeSettings) -> None:
-        self._http = stripe.HTTPXClient(timeout=_TIMEOUT)
-        self._client = stripe.StripeClient(
-            settings.secret_key,
-            stripe_version=API_VERSION,
-            base_addresses={"api": settings.api_base},
-            max_network_retries=RETRIES,
-            http_client=self._http,
-        )
+        self._client, self._http = open_client(settings)
 
     async def account_id(self) -> str:
         """Return the id of the account that the key belongs to."""
-        account = await _answer(self._client.v1.accounts.retrieve_current_async())
+        account = await answered(self._client.v1.accounts.retrieve_current_async())
         return _node(account, "account").needed("id")
 
     async def checkout(self, session_id: str) -> Node:
         """Fetch a session with all its items, its customer and its subscription's last invoice."""
-        session = await _answer(
+        session = await answered(
             self._client.v1.checkout.sessions.retrieve_async(
                 session_id,
                 {
@@ -67,7 +66,7 @@ class StripeApi:
 
     async def invoice(self, invoice_id: str) -> Node:
         """Fetch an invoice with its customer and its payments."""
-        invoice = await _answer(
+        invoice = await answered(
             self._client.v1.invoices.retrieve_async(
                 invoice_id, {"expand": ["customer", "payments.data.payment.payment_intent"]}
             )
@@ -76,7 +75,7 @@ class StripeApi:
 
     async def subscription(self, subscription_id: str) -> Node:
         """Fetch a subscription with all its items, its customer and its last invoice."""
-        subscription = await _answer(
+        subscription = await answered(
             self._client.v1.subscriptions.retrieve_async(
                 subscription_id, {"expand": ["customer", "latest_invoice.payments"]}
             )
@@ -84,6 +83,46 @@ class StripeApi:
         content = subscription.to_dict(for_json=True)
         await self._complete(content)
         return Node(content, subscription_id)
+
+    async def refund(self, refund_id: str) -> Node:
+        """Fetch a refund with its charge, that one's customer, and its payment intent."""
+        refund = await answered(
+            self._client.v1.refunds.retrieve_async(refund_id, {"expand": _WITH_CHARGE})
+        )
+        return _node(refund, refund_id)
+
+    async def dispute(self, dispute_id: str) -> Node:
+        """Fetch a dispute with its charge, that one's customer, and its payment intent."""
+        dispute = await answered(
+            self._client.v1.disputes.retrieve_async(dispute_id, {"expand": _WITH_CHARGE})
+        )
+        return _node(dispute, dispute_id)
+
+    async def invoice_paid_by(self, payment_id: str) -> Node | None:
+        """Find the invoice that a payment intent paid."""
+        found = await answered(
+            self._client.v1.invoice_payments.list_async(
+                {
+                    "payment": {"type": "payment_intent", "payment_intent": payment_id},
+                    "expand": ["data.invoice"],
+                    "limit": 1,
+                }
+            )
+        )
+        for payment in _node(found, payment_id).values("data"):
+            return payment.node("invoice")
+        return None
+
+    async def sessions_of(self, *, payment_id: str = "", subscription_id: str = "") -> list[Node]:
+        """List the sessions that ended in a payment, or began a subscription."""
+        found = await answered(
+            self._client.v1.checkout.sessions.list_async(
+                {"subscription": subscription_id, "limit": _PAGE}
+                if subscription_id
+                else {"payment_intent": payment_id, "limit": _PAGE}
+            )
+        )
+        return list(_node(found, payment_id or subscription_id).values("data"))
 
     async def close(self) -> None:
         """Close connections."""
@@ -95,7 +134,7 @@ class StripeApi:
         if not isinstance(items, dict) or not items.get("has_more"):
             return
         subscription_id = cast("str", subscription["id"])
-        found = await _answer(
+        found = await answered(
             self._client.v1.subscription_items.list_async(
                 {"subscription": subscription_id, "limit": _PAGE}
             )
@@ -103,7 +142,7 @@ class StripeApi:
         subscription["items"] = found.to_dict(for_json=True)
 
     async def _all_line_items(self, session_id: str) -> dict[str, object]:
-        found = await _answer(
+        found = await answered(
             self._client.v1.checkout.sessions.line_items.list_async(session_id, {"limit": _PAGE})
         )
         return found.to_dict(for_json=True)
@@ -113,11 +152,30 @@ def _node(answer: stripe.StripeObject, path: str) -> Node:
     return Node(answer.to_dict(for_json=True), path)
 
 
-async def _answer(call: Awaitable[T]) -> T:
+def open_client(
+    settings: StripeSettings, *, retries: int = RETRIES
+) -> tuple[stripe.StripeClient, stripe.HTTPXClient]:
+    """Return a client of the library in our API version, and what has to be closed at the end."""
+    http = stripe.HTTPXClient(timeout=_TIMEOUT)
+    client = stripe.StripeClient(
+        settings.secret_key,
+        stripe_version=API_VERSION,
+        base_addresses={"api": settings.api_base},
+        max_network_retries=retries,
+        http_client=http,
+    )
+    return client, http
+
+
+async def answered(call: Awaitable[T], *, writes: bool = False) -> T:
+    """Return what a call returns; every error of the library becomes a refusal of ours.
+
+    Of a call that ``writes``, a bad request is a refusal of what was asked for.
+    """
     try:
         return await call
     except stripe.StripeError as error:
-        raise _refusal(error) from error
+        raise (_write_refusal(error) or _refusal(error)) if writes else _refusal(error) from error
 
 
 def _refusal(error: stripe.StripeError) -> Refusal:
@@ -132,9 +190,42 @@ def _refusal(error: stripe.StripeError) -> Refusal:
             return ProviderUnreachable("Stripe asks for a slower pace.", retry_after=1.0)
         case stripe.APIConnectionError():
             return ProviderUnreachable("Stripe cannot be reached.")
-        case stripe.InvalidRequestError() if error.http_status == 404:
+        case stripe.InvalidRequestError() if error.http_status == _GONE:
             return ObjectOutOfReach(f"Stripe shows no such object{code}.")
         case stripe.InvalidRequestError():
             return ObjectUnreadable(f"Stripe does not understand the request{code}.")
+        case _ if error.http_status == _IN_USE:
+            return ProviderUnreachable("Stripe still works on the same request.", retry_after=1.0)
         case _:
-            return ProviderUnreachable(f"Stripe failed (HTTP {error.http_status}).")
+            return ProviderFailed(
+                f"Stripe failed (HTTP {error.http_status}).", replayed=_is_replay(error)
+            )
+
+
+def _write_refusal(error: stripe.StripeError) -> Refusal | None:
+    """Tell what an error means that only a call which writes can have; None for the others."""
+    code = error.code or ""
+    match error:
+        case stripe.CardError():
+            detail = error.error.decline_code if error.error is not None else None
+            return PaymentDeclined(
+                "The payment was declined.", metadata={"code": detail or code or "declined"}
+            )
+        case stripe.IdempotencyError():
+            # The key was used with other parameters: its answer will never be ours.
+            return ProviderFailed("Stripe knows the key for another request.", replayed=True)
+        case stripe.InvalidRequestError() if error.http_status != _GONE:
+            metadata = {"code": code, "param": error.param or ""}
+            return ProviderRefused(
+                f"Stripe refuses the request ({code or 'invalid'}).",
+                metadata={name: value for name, value in metadata.items() if value},
+            )
+        case _:
+            return None
+
+
+def _is_replay(error: stripe.StripeError) -> bool:
+    headers = error.headers or {}
+    return any(
+        name.lower() == "idempotent-replayed" and value == "true" for name, value in headers.items()
+    )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 
+from services.chassis.money import Money
 from services.payments.errors import ObjectUnreadable
 from services.payments.providers.stripe.reading import Node
 from services.payments.views import (
@@ -47,15 +48,33 @@ def to_checkout(session: Node) -> CheckoutView:
         paid=session.text("status") == "complete"
         and session.text("payment_status") in _PAID
         and session.text("mode") in _SELLING,
-        customer=_customer(session, "" if details is None else details.text("email")),
+        customer=customer_of(session, "" if details is None else details.text("email")),
         items=tuple(_bought(item) for item in session.nodes("line_items", needed=True)),
-        subtotal=session.money("amount_subtotal", currency),
+        subtotal=subtotal_of(session),
         total=session.money("amount_total", currency),
         subscription_id=session.id_of("subscription"),
         invoice_id=session.id_of("invoice"),
         pay_time=None if invoice is None else _paid_at(invoice),
-        marker=_marker(session.texts("metadata")),
+        marker=marker_of(session.texts("metadata")),
     )
+
+
+def subtotal_of(session: Node) -> Money | None:
+    """Return what a session with ``line_items`` costs before tax, discount and trial.
+
+    A session that begins a trial says 0, since that is due today; its items' prices say the rest.
+    """
+    subtotal = session.money("amount_subtotal", session.text("currency"))
+    if session.text("mode") != "subscription" or subtotal is None or subtotal.minor_units:
+        return subtotal
+    listed = [_listed(item) for item in session.nodes("line_items")]
+    return sum((cost for cost in listed if cost is not None), subtotal)
+
+
+def _listed(item: Node) -> Money | None:
+    price = item.node("price")
+    unit = None if price is None else price.money("unit_amount", price.text("currency"))
+    return None if unit is None else unit * max(item.number("quantity"), 1)
 
 
 def to_invoice(invoice: Node) -> InvoiceView:
@@ -74,7 +93,7 @@ def to_invoice(invoice: Node) -> InvoiceView:
     return InvoiceView(
         id=invoice.needed("id"),
         paid=invoice.text("status") == "paid",
-        customer=_customer(invoice, invoice.text("customer_email")),
+        customer=customer_of(invoice, invoice.text("customer_email")),
         amount_paid=paid,
         billing_reason=invoice.text("billing_reason"),
         attempts=invoice.number("attempt_count"),
@@ -84,7 +103,7 @@ def to_invoice(invoice: Node) -> InvoiceView:
         period_end=_last(periods, "end"),
         pay_time=_paid_at(invoice),
         failure_code=_failure_code(invoice),
-        marker=_marker(metadata) or _marker(invoice.texts("metadata")),
+        marker=marker_of(metadata) or marker_of(invoice.texts("metadata")),
     )
 
 
@@ -99,7 +118,7 @@ def to_subscription(subscription: Node) -> SubscriptionView:
     return SubscriptionView(
         id=subscription.needed("id"),
         status=status,
-        customer=_customer(subscription, ""),
+        customer=customer_of(subscription, ""),
         items=tuple(_subscribed(item) for item in items),
         cancel_at_period_end=subscription.flag("cancel_at_period_end"),
         period_start=min(starts, default=None),
@@ -107,11 +126,12 @@ def to_subscription(subscription: Node) -> SubscriptionView:
         trial_end=subscription.time("trial_end"),
         cancel_time=subscription.time("canceled_at"),
         collection_paused=subscription.has("pause_collection"),
-        marker=_marker(subscription.texts("metadata")),
+        marker=marker_of(subscription.texts("metadata")),
     )
 
 
-def _customer(owner: Node, email: str) -> CustomerView:
+def customer_of(owner: Node, email: str) -> CustomerView:
+    """Read an object's customer, with the names in its metadata if it is expanded."""
     customer = owner.node("customer")
     if customer is None:
         return CustomerView(owner.text("customer"), email)
@@ -139,7 +159,8 @@ def _subscribed(item: Node) -> Item:
     return Item(price.needed("id"), quantity, None if unit is None else unit * quantity)
 
 
-def _marker(metadata: Mapping[str, str]) -> Marker | None:
+def marker_of(metadata: Mapping[str, str]) -> Marker | None:
+    """Read what ``requests.marked`` wrote; None if no operation is named."""
     operation = metadata.get(OPERATION_KEY, "")
     if not operation:
         return None

@@ -18,6 +18,7 @@ from services.payments.providers.stripe import envelope, events, signature
 from services.payments.providers.stripe.client import StripeApi
 from services.payments.providers.stripe.objects import to_checkout, to_invoice, to_subscription
 from services.payments.providers.stripe.reading import Node
+from services.payments.providers.stripe.reversals import Joined, subscription_of, to_reversal
 from services.payments.providers.stripe.settings import API_VERSION, StripeSettings
 from services.payments.views import InvoiceView, Projection, Proof
 
@@ -80,8 +81,26 @@ class StripeProvider:
             case RootKind.INVOICE:
                 invoice = to_invoice(await self._api.invoice(root.id))
                 return Projection(root, invoices=(invoice,))
+            case RootKind.REFUND:
+                return await self._reversal(root, await self._api.refund(root.id))
+            case RootKind.DISPUTE:
+                return await self._reversal(root, await self._api.dispute(root.id))
             case _:
                 assert_never(root.kind)
+
+    async def _reversal(self, root: ObjectRef, moved: Node) -> Projection:
+        """Join by lists, payment intent to invoice to session (rule 5)."""
+        payment_id = moved.id_of("payment_intent")
+        invoice = await self._api.invoice_paid_by(payment_id) if payment_id else None
+        subscription_id = "" if invoice is None else subscription_of(invoice)
+        if subscription_id and invoice is not None:
+            began = await self._api.sessions_of(subscription_id=subscription_id)
+            # A renewal's invoice belongs to no checkout.
+            sessions = [one for one in began if one.id_of("invoice") == invoice.needed("id")]
+        else:
+            sessions = await self._api.sessions_of(payment_id=payment_id) if payment_id else []
+        joined = Joined(invoice, sessions[0] if sessions else None)
+        return Projection(root, reversal=to_reversal(root, moved, joined))
 
     async def close(self) -> None:
         """Close connections."""

@@ -98,11 +98,15 @@ class Node:
         inner = self.node(name)
         if inner is None and needed:
             raise ObjectUnreadable(f"{self.path}.{name} is missing")
-        data = [] if inner is None else inner.raw("data")
+        return iter(()) if inner is None else inner.values("data")
+
+    def values(self, name: str) -> Iterator["Node"]:
+        """Read the objects of a plain list."""
+        data = self.raw(name)
         if not isinstance(data, list):
             raise self._bad(name, "list")
         for index, value in enumerate(data):
-            yield Node(value, f"{self.path}.{name}[{index}]")
+            yield Node(value, f"{self.path}[{index}]")
 
     def raw(self, name: str) -> object:
         """Return what is there, whatever it is."""
@@ -131,3 +135,11 @@ def to_money(amount: int, currency: str) -> Money:
     if rest:
         raise ValueError(f"{amount} does not convert to minor units of {currency}")
     return Money(currency, scaled)
+
+
+def to_amount(money: Money) -> int:
+    """Convert to an amount as Stripe counts; the reverse of ``to_money``."""
+    places = exponent(money.currency)
+    counted = _EXPONENTS.get(money.currency, places)
+    amount: int = money.minor_units * 10**counted // 10**places
+    return amount

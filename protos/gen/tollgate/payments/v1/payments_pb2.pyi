@@ -360,7 +360,7 @@ class Checkout(_message.Message):
 
     @_builtins.property
     def subtotal(self) -> _money_pb2.Money:
-        """Before tax and discount."""
+        """Before tax, discount and trial."""
 
     def __init__(
         self,

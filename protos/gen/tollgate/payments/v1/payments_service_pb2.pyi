@@ -298,7 +298,7 @@ class CreateCheckoutRequest(_message.Message):
 
     @_builtins.property
     def subtotal(self) -> _money_pb2.Money:
-        """What the provider's subtotal has to be."""
+        """What the provider's subtotal has to be, before tax, discount and trial."""
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:

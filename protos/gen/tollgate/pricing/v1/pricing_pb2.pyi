@@ -647,7 +647,7 @@ class Quote(_message.Message):
     """What took it: an operation of payments, or a resource of the provisioner. Empty while nothing."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
-        """What has to be paid now, before tax and discount."""
+        """What has to be paid, before tax, discount and trial."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

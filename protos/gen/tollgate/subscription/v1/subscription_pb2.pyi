@@ -560,7 +560,7 @@ class Purchasing(_message.Message):
 
     @_builtins.property
     def subtotal(self) -> _money_pb2.Money:
-        """What will be charged first, before tax and discount; 0 for a trial."""
+        """What is charged for the first period, before tax, discount and trial."""
 
     def __init__(
         self,

@@ -194,8 +194,10 @@ class SubscriptionServiceServicer:
 
         Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
         (quantities), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
-        `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN` (metadata: one entry
-        for each resource in the way, "<resource>": "<used> > <limit>"); PERMISSION_DENIED.
+        `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `NO_PROVIDER_SUBSCRIPTION` (bought by a single payment),
+        `UNKNOWN_PRICE` (billed by a price that no catalog knows), `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN`
+        (metadata: one entry for each resource in the way, "<resource>": "<used> > <limit>");
+        PERMISSION_DENIED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -89,8 +89,10 @@ class SubscriptionServiceStub:
 
     Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
     (quantities), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
-    `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN` (metadata: one entry
-    for each resource in the way, "<resource>": "<used> > <limit>"); PERMISSION_DENIED.
+    `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `NO_PROVIDER_SUBSCRIPTION` (bought by a single payment),
+    `UNKNOWN_PRICE` (billed by a price that no catalog knows), `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN`
+    (metadata: one entry for each resource in the way, "<resource>": "<used> > <limit>");
+    PERMISSION_DENIED.
     """
     CancelSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelSubscriptionRequest, _subscription_service_pb2.CancelSubscriptionResponse]
     """Ends a subscription when its period does, or now; or takes such an end back.
@@ -179,8 +181,10 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
 
     Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
     (quantities), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
-    `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN` (metadata: one entry
-    for each resource in the way, "<resource>": "<used> > <limit>"); PERMISSION_DENIED.
+    `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `NO_PROVIDER_SUBSCRIPTION` (bought by a single payment),
+    `UNKNOWN_PRICE` (billed by a price that no catalog knows), `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN`
+    (metadata: one entry for each resource in the way, "<resource>": "<used> > <limit>");
+    PERMISSION_DENIED.
     """
     CancelSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelSubscriptionRequest, _subscription_service_pb2.CancelSubscriptionResponse]  # type: ignore[assignment]
     """Ends a subscription when its period does, or now; or takes such an end back.
@@ -320,8 +324,10 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
         (quantities), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
-        `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN` (metadata: one entry
-        for each resource in the way, "<resource>": "<used> > <limit>"); PERMISSION_DENIED.
+        `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `NO_PROVIDER_SUBSCRIPTION` (bought by a single payment),
+        `UNKNOWN_PRICE` (billed by a price that no catalog knows), `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN`
+        (metadata: one entry for each resource in the way, "<resource>": "<used> > <limit>");
+        PERMISSION_DENIED.
         """
 
     @_abc_1.abstractmethod

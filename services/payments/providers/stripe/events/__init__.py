@@ -8,6 +8,11 @@ from types import MappingProxyType
 
 from services.payments.domain import ObjectRef
 from services.payments.providers.stripe.events import (
+    charge_dispute_closed,
+    charge_dispute_created,
+    charge_dispute_funds_reinstated,
+    charge_dispute_funds_withdrawn,
+    charge_dispute_updated,
     checkout_session_async_payment_failed,
     checkout_session_async_payment_succeeded,
     checkout_session_completed,
@@ -19,6 +24,9 @@ from services.payments.providers.stripe.events import (
     invoice_paid,
     invoice_payment_failed,
     invoice_payment_succeeded,
+    refund_created,
+    refund_failed,
+    refund_updated,
 )
 from services.payments.providers.stripe.events.kind import EventKind
 
@@ -26,6 +34,11 @@ HANDLED: Mapping[str, EventKind] = MappingProxyType(
     {
         module.KIND.type: module.KIND
         for module in (
+            charge_dispute_closed,
+            charge_dispute_created,
+            charge_dispute_funds_reinstated,
+            charge_dispute_funds_withdrawn,
+            charge_dispute_updated,
             checkout_session_async_payment_failed,
             checkout_session_async_payment_succeeded,
             checkout_session_completed,
@@ -37,6 +50,9 @@ HANDLED: Mapping[str, EventKind] = MappingProxyType(
             invoice_paid,
             invoice_payment_failed,
             invoice_payment_succeeded,
+            refund_created,
+            refund_failed,
+            refund_updated,
         )
     }
 )

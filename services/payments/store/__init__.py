@@ -1,4 +1,4 @@
-"""All SQL of payments; ``sql`` holds the statements."""
+"""All SQL of payments; ``sql`` and ``sql_commerce`` hold the statements."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -9,8 +9,7 @@ from services.chassis import audit, idempotency, outbox, queue
 from services.chassis.db import Connection
 from services.chassis.facts import FactRecord
 from services.payments import sql
-from services.payments.binding import Operation, OperationKind, OperationState
-from services.payments.domain import AccountId, Identity, ObjectRef, OperationId
+from services.payments.domain import Identity, ObjectRef
 from services.payments.events import (
     Cursor,
     EventState,
@@ -22,6 +21,9 @@ from services.payments.events import (
 )
 from services.payments.facts import Fact, MoneyFact
 from services.payments.ports import AuditEntry, Json, Lease, ObjectRow, OnceKey
+from services.payments.store.commerce import OPERATIONS, CommerceSql
+
+__all__ = ["OPERATIONS", "QUEUE", "Codec", "PgStore"]
 
 QUEUE = "objects"
 """The work queue of root objects."""
@@ -30,7 +32,7 @@ Codec = Callable[[Fact, str], FactRecord]
 """Makes the bytes of a fact, with the trace that it goes on with."""
 
 
-class PgStore:
+class PgStore(CommerceSql):
     """The store on PostgreSQL, within one transaction."""
 
     def __init__(self, connection: Connection, codec: Codec) -> None:
@@ -138,36 +140,12 @@ class PgStore:
         """Write to the outbox."""
         await outbox.append(self._connection, [self._codec(fact, traceparent)])
 
-    async def put_operation(self, operation: Operation) -> None:
-        """Insert an operation."""
-        await self._connection.execute(
-            sql.PUT_OPERATION,
-            operation.id,
-            operation.kind.value,
-            operation.account_id,
-            operation.provider,
-            operation.provider_account,
-            operation.deployment,
-            operation.parameters,
-            operation.parameters_hash,
-            operation.object_id,
-            operation.state.value,
-        )
-
-    async def operation(self, operation_id: OperationId) -> Operation | None:
-        """Return an operation."""
-        row = await self._connection.fetchrow(sql.OPERATION, operation_id)
-        return None if row is None else _to_operation(row)
-
-    async def operation_made(self, operation_id: OperationId, object_id: str) -> None:
-        """Note what it made."""
-        await self._connection.execute(sql.OPERATION_MADE, operation_id, object_id)
-
-    async def take_token(self, endpoint: str, per_second: float) -> float:
+    async def take_token(self, endpoint: str, per_second: float, leave: float = 0.0) -> float:
         """Refill the bucket by the database's clock and take one from it."""
-        if await self._connection.fetchval(sql.TAKE_TOKEN, endpoint, per_second):
+        asked = (endpoint, per_second, leave)
+        if await self._connection.fetchval(sql.TAKE_TOKEN, *asked):
             return 0.0
-        return float(await self._connection.fetchval(sql.TOKEN_WAIT, endpoint, per_second))
+        return float(await self._connection.fetchval(sql.TOKEN_WAIT, *asked))
 
     async def pinned(self, provider: str) -> Identity | None:
         """Return the pinned account."""
@@ -251,19 +229,4 @@ def _to_event(row: asyncpg.Record) -> StoredEvent:
         deliveries=row["deliveries"],
         replay=row["replay"],
         traceparent=row["traceparent"],
-    )
-
-
-def _to_operation(row: asyncpg.Record) -> Operation:
-    return Operation(
-        id=OperationId(row["id"]),
-        kind=OperationKind(row["kind"]),
-        account_id=AccountId(row["account_id"]),
-        provider=row["provider"],
-        provider_account=row["provider_account"],
-        deployment=row["deployment"],
-        parameters=row["parameters"],
-        parameters_hash=row["parameters_hash"],
-        object_id=row["object_id"],
-        state=OperationState(row["state"]),
     )

@@ -1,4 +1,4 @@
-"""What operators and callers ask of payments."""
+"""What operators ask about events, and what is kept of them."""
 
 from dataclasses import replace
 from datetime import timedelta

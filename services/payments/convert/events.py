@@ -1,16 +1,12 @@
-"""Between the contracts and payments' own words. Refuses what is not valid, naming the field."""
+"""Between the contracts and stored events, the provider, a wish to replay."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from services.chassis.errors import Violations
-from services.chassis.facts import FactRecord
 from services.chassis.identity import Principal
-from services.chassis.money import Money
 from services.chassis.paging import from_token, to_token
+from services.payments.convert.values import timestamp
 from services.payments.domain import ProviderStatus
 from services.payments.events import (
     Cursor,
@@ -22,20 +18,7 @@ from services.payments.events import (
     Replay,
     StoredEvent,
 )
-from services.payments.facts import (
-    CheckoutPaid,
-    Fact,
-    InvoicePaid,
-    InvoicePaymentFailed,
-    Payer,
-    SubscriptionState,
-)
-from services.payments.views import Item, SubscriptionStatus
-from tollgate.common.v1 import money_pb2
-from tollgate.payments.v1 import events_pb2, payments_pb2, payments_service_pb2
-
-DESTINATIONS = ("subscription",)
-"""Who is told every fact of payments."""
+from tollgate.payments.v1 import payments_pb2, payments_service_pb2
 
 MAX_REQUEST_ID = 255
 MAX_REASON = 1000
@@ -56,17 +39,6 @@ _STATES: Mapping[EventState, "payments_pb2.EventState.ValueType"] = {
     EventState.FAILED: payments_pb2.EVENT_STATE_FAILED,
 }
 _STATE_NAMES = {wire: state for state, wire in _STATES.items()}
-_Status = events_pb2.ProviderSubscription
-_STATUSES: Mapping[SubscriptionStatus, "events_pb2.ProviderSubscription.Status.ValueType"] = {
-    SubscriptionStatus.INCOMPLETE: _Status.STATUS_INCOMPLETE,
-    SubscriptionStatus.INCOMPLETE_EXPIRED: _Status.STATUS_INCOMPLETE_EXPIRED,
-    SubscriptionStatus.TRIALING: _Status.STATUS_TRIALING,
-    SubscriptionStatus.ACTIVE: _Status.STATUS_ACTIVE,
-    SubscriptionStatus.PAST_DUE: _Status.STATUS_PAST_DUE,
-    SubscriptionStatus.UNPAID: _Status.STATUS_UNPAID,
-    SubscriptionStatus.PAUSED: _Status.STATUS_PAUSED,
-    SubscriptionStatus.CANCELED: _Status.STATUS_CANCELED,
-}
 
 
 def from_proto_raw_event(raw: payments_pb2.RawEvent, traceparent: str) -> RawRequest:
@@ -107,7 +79,7 @@ def to_proto_event(stored: StoredEvent) -> payments_pb2.Event:
         api_version=stored.event.api_version,
         state=_STATES[stored.judgement.state],
         reason=stored.judgement.reason,
-        receive_time=_timestamp(stored.receive_time),
+        receive_time=timestamp(stored.receive_time),
         deliveries=stored.deliveries,
     )
 
@@ -164,110 +136,3 @@ def from_proto_replay(
         bad.add("reason", f"at most {MAX_REASON} characters")
     bad.raise_if_any()
     return Replay(request.name, principal.subject, request.reason, request.request_id, trace_id)
-
-
-def to_fact_record(fact: Fact, traceparent: str) -> FactRecord:
-    """Make the bytes of a fact."""
-    message = _payload(fact)
-    return FactRecord(
-        id=fact.id,
-        key=fact.key,
-        revision=fact.revision,
-        type=message.DESCRIPTOR.full_name,
-        payload=message.SerializeToString(deterministic=True),
-        destinations=DESTINATIONS,
-        traceparent=traceparent,
-    )
-
-
-def _payload(fact: Fact) -> Message:
-    match fact:
-        case CheckoutPaid():
-            return _checkout_paid(fact)
-        case InvoicePaid():
-            return _invoice_paid(fact)
-        case InvoicePaymentFailed():
-            return events_pb2.InvoicePaymentFailed(
-                invoice_id=fact.invoice_id,
-                attempt=fact.attempt,
-                customer=_customer(fact.payer),
-                provider_subscription_id=fact.subscription_id,
-                failure_code=fact.failure_code,
-            )
-        case SubscriptionState():
-            return _subscription(fact)
-
-
-def _checkout_paid(fact: CheckoutPaid) -> events_pb2.CheckoutPaid:
-    return events_pb2.CheckoutPaid(
-        checkout_id=fact.checkout_id,
-        customer=_customer(fact.payer),
-        provider_subscription_id=fact.subscription_id,
-        items=[_item(item) for item in fact.items],
-        subtotal=_money(fact.subtotal),
-        total=_money(fact.total),
-        pay_time=_timestamp(fact.pay_time),
-        operation_id=fact.operation_id,
-        invoice_id=fact.invoice_id,
-        receive_time=_timestamp(fact.receive_time),
-    )
-
-
-def _invoice_paid(fact: InvoicePaid) -> events_pb2.InvoicePaid:
-    return events_pb2.InvoicePaid(
-        invoice_id=fact.invoice_id,
-        customer=_customer(fact.payer),
-        provider_subscription_id=fact.subscription_id,
-        billing_reason=fact.billing_reason,
-        paid=_money(fact.paid),
-        period_start=_timestamp(fact.period_start),
-        period_end=_timestamp(fact.period_end),
-        pay_time=_timestamp(fact.pay_time),
-    )
-
-
-def _subscription(fact: SubscriptionState) -> events_pb2.ProviderSubscription:
-    view = fact.view
-    return events_pb2.ProviderSubscription(
-        provider_subscription_id=view.id,
-        customer=_customer(fact.payer),
-        status=_STATUSES[view.status],
-        items=[_item(item) for item in view.items],
-        cancel_at_period_end=view.cancel_at_period_end,
-        period_start=_timestamp(view.period_start),
-        period_end=_timestamp(view.period_end),
-        trial_end=_timestamp(view.trial_end),
-        cancel_time=_timestamp(view.cancel_time),
-        collection_paused=view.collection_paused,
-    )
-
-
-def _customer(payer: Payer) -> events_pb2.ProviderCustomer:
-    return events_pb2.ProviderCustomer(
-        provider=payer.provider,
-        provider_account=payer.provider_account,
-        customer_id=payer.customer_id,
-        email=payer.email,
-        account_id=payer.account_id,
-        identity=payer.identity,
-    )
-
-
-def _item(item: Item) -> events_pb2.LineItem:
-    return events_pb2.LineItem(
-        price_id=item.price_id, quantity=item.quantity, subtotal=_money(item.subtotal)
-    )
-
-
-def _money(money: Money | None) -> money_pb2.Money | None:
-    if money is None:
-        return None
-    return money_pb2.Money(currency=money.currency, minor_units=money.minor_units)
-
-
-def _timestamp(time: datetime | None) -> Timestamp | None:
-    if time is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(time)
-    return stamp

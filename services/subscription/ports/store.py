@@ -1,29 +1,23 @@
-"""What the use cases of subscription need of the outside."""
+"""What the use cases of subscription need of their store."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.chassis.facts import FactRecord
-from services.chassis.money import Money
 from services.chassis.transactions import Transactions
+from services.subscription.asking import Sight
+from services.subscription.auditing import Change, OnceScope
 from services.subscription.domain import (
     Account,
     AccountKind,
-    AddonQuantity,
-    Capacity,
     CapacityOrdered,
-    Change,
-    EndPolicy,
+    LastPage,
     Observation,
-    Offer,
-    OnceScope,
     Order,
     ParkedFact,
     Purchase,
     PurchaseStatus,
-    Sight,
     Snapshot,
     Subscription,
     UnitKey,
@@ -33,46 +27,9 @@ from services.subscription.incoming import (
     InvoicePaid,
     InvoicePaymentFailed,
 )
-from services.subscription.reckoning import Holdings
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedPrice:
-    """What a provider's price stands for: a plan, an add-on, or, where both are empty, nothing."""
-
-    price_id: str
-    plan: str = ""
-    addon: str = ""
-    catalog_version: str = ""
-    amount: Money | None = None
-    creates_account: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Expansion:
-    """The capacity of a plan with add-ons, and what the plan says about its end."""
-
-    capacity: Capacity
-    on_unpaid: EndPolicy
-    on_end: EndPolicy
-    retention: timedelta
-
-
-class Pricing(Protocol):
-    """Questions to pricing; asked before a transaction, never in one."""
-
-    async def resolve_prices(self, provider: str, prices: Sequence[str]) -> Sequence[ResolvedPrice]:
-        """Say what 1 to 100 price ids stand for, in their order."""
-        ...
-
-    async def expand_capacity(
-        self, plan: str, addons: Sequence[AddonQuantity], catalog_version: str
-    ) -> Expansion:
-        """Expand a plan; the version counts where the plan says ``pin`` or is gone since.
-
-        NotFound or InvalidArgument if it cannot be expanded.
-        """
-        ...
+from services.subscription.offers import Offer
+from services.subscription.ports.ledger import Ledger
+from services.subscription.units import Holdings
 
 
 class FactRows(Protocol):
@@ -202,6 +159,10 @@ class Books(Protocol):
         """Return what a subscription was given last, without a lock; None if it is not known."""
         ...
 
+    async def subscription(self, name: str) -> Subscription | None:
+        """Return a subscription, without a lock."""
+        ...
+
     async def save_subscription(self, subscription: Subscription) -> None:
         """Write a subscription."""
         ...
@@ -247,6 +208,61 @@ class Books(Protocol):
         ...
 
 
+class Pages(Protocol):
+    """The last payment page of each account, within one transaction."""
+
+    async def last_page(self, account: str) -> LastPage | None:
+        """Return the last page that was made for an account."""
+        ...
+
+    async def save_page(self, account: str, page: LastPage) -> None:
+        """Note a page as the account's last."""
+        ...
+
+
+class Refunds(Protocol):
+    """Purchases that are to be given back, within one transaction.
+
+    Giving back is decided first, under the account's lock, and called for afterwards: what was
+    decided is never applied, so that no payment is both used and given back.
+    """
+
+    async def count_refundable(self, delay: timedelta) -> int:
+        """Return how many purchases are to be given back, older than this, and not decided on."""
+        ...
+
+    async def refundable(self, delay: timedelta, limit: int) -> Sequence[Purchase]:
+        """Return purchases that are to be given back and not decided on, the oldest first."""
+        ...
+
+    async def count_decided(self, within: timedelta) -> int:
+        """Return how many were decided on in this time."""
+        ...
+
+    async def count_purchases(self, within: timedelta) -> int:
+        """Return how many purchases came in this time."""
+        ...
+
+    async def decide_refund(self, purchase: str) -> None:
+        """Note that a purchase is given back; the caller holds its account's lock."""
+        ...
+
+    async def claim_refunds(self, provider: str, limit: int) -> Sequence[Purchase]:
+        """Return decided purchases whose next try is due, and put off the one after it.
+
+        Waits between tries double from half a minute to an hour. Skips what others claim now.
+        """
+        ...
+
+    async def note_refund(self, purchase: str, refund_id: str) -> bool:
+        """Note that it was given back; False if that was known."""
+        ...
+
+    async def unquoted(self, limit: int) -> Sequence[Purchase]:
+        """Return purchases whose quote pricing did not know."""
+        ...
+
+
 class Readings(Protocol):
     """Pages and single reads for people. Cursors are what the last item was sorted by."""
 
@@ -277,7 +293,7 @@ class Readings(Protocol):
         ...
 
 
-class Store(FactRows, AccountRows, Books, Readings, Protocol):
+class Store(FactRows, AccountRows, Books, Pages, Refunds, Readings, Ledger, Protocol):
     """Everything the service keeps, within one transaction."""
 
     async def now(self) -> datetime:

@@ -1,108 +1,24 @@
-"""The subscription RPCs, and the intake of facts: convert, ask the use case, convert."""
-
-from dataclasses import dataclass
-from typing import assert_never
-
-import structlog
+"""The subscription RPCs: convert, ask the use case, convert."""
 
 from services.chassis.context import Context
-from services.chassis.errors import InvalidArgument
-from services.chassis.facts import FactRecord
 from services.chassis.identity import current
-from services.chassis.ids import Ids
-from services.chassis.metrics import Counter
 from services.chassis.telemetry import current_trace_id
 from services.subscription import convert, usecases
-from services.subscription.domain import Alert, Observation, PageRequest
-from services.subscription.incoming import (
-    CheckoutPaid,
-    InvoicePaid,
-    InvoicePaymentFailed,
-    ProviderSubscription,
-)
-from services.subscription.ports import Pricing, SubscriptionTransactions
-from services.subscription.usecases import Envelope
+from services.subscription.asking import PageRequest
+from services.subscription.usecases import Desk
 from tollgate.subscription.v1 import subscription_service_pb2 as pb
 from tollgate.subscription.v1.subscription_service_pb2_grpc import SubscriptionServiceServicer
 
 SERVICE = pb.DESCRIPTOR.services_by_name["SubscriptionService"].full_name
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("subscription.facts")
-
-
-class Alerting:
-    """Tells operators what needs a person: an error in the log, and a count."""
-
-    def __init__(self, counter: Counter) -> None:
-        self._counter = counter
-
-    def tell(self, alerts: tuple[Alert, ...]) -> None:
-        """Log and count each of them."""
-        for alert in alerts:
-            self._counter.labels(alert.reason).inc()
-            details = {name: text for name, text in alert.details if text}
-            _log.error(
-                "A person has to look at this.",
-                alert=str(alert.reason),
-                object=alert.object,
-                **details,
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class FactIntake:
-    """Takes the facts that the sink was given; returns only when one is durable."""
-
-    tx: SubscriptionTransactions
-    pricing: Pricing
-    ids: Ids
-    alerting: Alerting
-
-    async def take(self, record: FactRecord, source: str) -> None:
-        """Take one fact; InvalidArgument if it can never be taken."""
-        if convert.source_of(record.type) != source:
-            raise InvalidArgument(f"{source} does not own {record.type}.", reason="WRONG_SOURCE")
-        envelope = Envelope(record, source)
-        fact = convert.from_record(record)
-        if fact is None:
-            await usecases.keep_unknown(self.tx, envelope)
-            return
-        self.alerting.tell(await self._take(envelope, fact))
-
-    async def _take(
-        self,
-        envelope: Envelope,
-        fact: CheckoutPaid
-        | InvoicePaid
-        | InvoicePaymentFailed
-        | ProviderSubscription
-        | Observation,
-    ) -> tuple[Alert, ...]:
-        match fact:
-            case CheckoutPaid():
-                return await usecases.take_checkout(self.tx, self.pricing, self.ids, envelope, fact)
-            case ProviderSubscription():
-                return await usecases.take_provider_subscription(
-                    self.tx, self.pricing, self.ids, envelope, fact
-                )
-            case InvoicePaid():
-                return await usecases.take_invoice(self.tx, self.ids, envelope, fact)
-            case InvoicePaymentFailed():
-                return await usecases.take_payment_failure(self.tx, self.ids, envelope, fact)
-            case Observation():
-                await usecases.take_observation(self.tx, envelope, fact)
-                return ()
-            case _:
-                assert_never(fact)
-
 
 class SubscriptionServicer(SubscriptionServiceServicer):
     """Serves tollgate.subscription.v1.SubscriptionService."""
 
-    def __init__(self, tx: SubscriptionTransactions, ids: Ids, claim: str) -> None:
-        self._tx = tx
-        self._ids = ids
-        self._claim = claim
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._tx = desk.tx
+        self._claim = desk.claim
 
     async def CreateAccount(  # noqa: N802 - the contract's name
         self, request: pb.CreateAccountRequest, context: Context
@@ -110,7 +26,7 @@ class SubscriptionServicer(SubscriptionServiceServicer):
         """Make an account, or return the one that stands."""
         wanted = convert.from_account_request(request)
         view = await usecases.create_account(
-            self._tx, self._ids, current(), self._claim, wanted, current_trace_id()
+            self._tx, self._desk.ids, current(), self._claim, wanted, current_trace_id()
         )
         return pb.CreateAccountResponse(account=convert.to_proto_account(view))
 
@@ -167,6 +83,60 @@ class SubscriptionServicer(SubscriptionServiceServicer):
         page = await usecases.list_parked_facts(self._tx, current(), _page(request))
         found = [convert.to_proto_parked(item) for item in page.items]
         return pb.ListParkedFactsResponse(facts=found, next_page_token=page.next_token)
+
+    async def CreateSubscription(  # noqa: N802
+        self, request: pb.CreateSubscriptionRequest, context: Context
+    ) -> pb.CreateSubscriptionResponse:
+        """Begin a purchase."""
+        wanted = convert.from_buy_request(request)
+        page = await usecases.create_subscription(self._desk, current(), wanted, current_trace_id())
+        return pb.CreateSubscriptionResponse(purchasing=convert.to_proto_purchasing(page))
+
+    async def UpdateSubscription(  # noqa: N802
+        self, request: pb.UpdateSubscriptionRequest, context: Context
+    ) -> pb.UpdateSubscriptionResponse:
+        """Change plan and add-ons of a subscription."""
+        wanted = convert.from_update_request(request)
+        asked = await usecases.update_subscription(
+            self._desk, current(), wanted, current_trace_id()
+        )
+        return pb.UpdateSubscriptionResponse(subscription=convert.to_proto_subscription(asked))
+
+    async def CancelSubscription(  # noqa: N802
+        self, request: pb.CancelSubscriptionRequest, context: Context
+    ) -> pb.CancelSubscriptionResponse:
+        """End a subscription, or take a coming end back."""
+        wanted = convert.from_cancel_request(request)
+        asked = await usecases.cancel_subscription(
+            self._desk, current(), wanted, current_trace_id()
+        )
+        return pb.CancelSubscriptionResponse(subscription=convert.to_proto_subscription(asked))
+
+    async def VerifyCheckout(  # noqa: N802
+        self, request: pb.VerifyCheckoutRequest, context: Context
+    ) -> pb.VerifyCheckoutResponse:
+        """Say what became of a payment page."""
+        found = await usecases.verify_checkout(
+            self._desk, current(), request.account, request.checkout_id
+        )
+        return convert.to_proto_verified(found)
+
+    async def CreatePortalSession(  # noqa: N802
+        self, request: pb.CreatePortalSessionRequest, context: Context
+    ) -> pb.CreatePortalSessionResponse:
+        """Open the provider's portal."""
+        url = await usecases.create_portal_session(
+            self._desk, current(), request.account, request.return_url
+        )
+        return pb.CreatePortalSessionResponse(url=url)
+
+    async def ValidateSubscription(  # noqa: N802
+        self, request: pb.ValidateSubscriptionRequest, context: Context
+    ) -> pb.ValidateSubscriptionResponse:
+        """Say whether somebody holds a tier and features."""
+        wanted = convert.from_validate_request(request)
+        found = await usecases.validate_subscription(self._desk, current(), wanted)
+        return convert.to_proto_validation(found)
 
 
 def _page(

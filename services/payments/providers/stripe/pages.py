@@ -1,0 +1,61 @@
+"""Stripe's objects as what selling works with. Pure."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from services.payments.commerce import Page, PageState, Refund, Standing, StandingItem
+from services.payments.errors import ObjectUnreadable
+from services.payments.providers.stripe.objects import subtotal_of, to_subscription
+from services.payments.providers.stripe.reading import Node
+
+_STATES: Mapping[str, PageState] = MappingProxyType(
+    {state.value.lower(): state for state in PageState}
+)
+_PAID = frozenset({"paid", "no_payment_required"})
+_LOST = frozenset({"failed", "canceled"})
+
+
+def to_page(session: Node) -> Page:
+    """Read a session with ``line_items`` expanded."""
+    state = _STATES.get(session.text("status"))
+    if state is None:
+        raise ObjectUnreadable(f"{session.path}.status is a word that is not known here")
+    return Page(
+        id=session.needed("id"),
+        state=state,
+        paid=state is PageState.COMPLETE and session.text("payment_status") in _PAID,
+        url=session.text("url") if state is PageState.OPEN else "",
+        expire_time=session.time("expires_at"),
+        customer_id=session.id_of("customer"),
+        subscription_id=session.id_of("subscription"),
+        subtotal=subtotal_of(session),
+    )
+
+
+def to_standing(subscription: Node) -> Standing:
+    """Read a subscription with ``customer`` expanded."""
+    view = to_subscription(subscription)
+    items = [
+        StandingItem(item.needed("id"), price.needed("id"), max(item.number("quantity"), 1))
+        for item in subscription.nodes("items", needed=True)
+        if (price := item.node("price")) is not None
+    ]
+    return Standing(view, tuple(items))
+
+
+def to_refund(refund: Node) -> Refund:
+    """Read a refund."""
+    amount = refund.money("amount", refund.needed("currency"))
+    if amount is None:
+        raise ObjectUnreadable(f"{refund.path}.amount is missing")
+    return Refund(refund.needed("id"), amount, failed=refund.text("status") in _LOST)
+
+
+def payments_of(invoice: Node) -> Iterable[str]:
+    """Return the ids of the payment intents that an invoice was paid with."""
+    for payment in invoice.nodes("payments"):
+        inner = payment.node("payment")
+        if payment.text("status") == "paid" and inner is not None:
+            intent = inner.id_of("payment_intent")
+            if intent:
+                yield intent

@@ -1,0 +1,86 @@
+"""The intake of facts: read one, give it to its use case, tell what needs a person."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+import structlog
+
+from services.chassis.errors import InvalidArgument
+from services.chassis.facts import FactRecord
+from services.chassis.ids import Ids
+from services.chassis.metrics import Counter
+from services.subscription import convert, usecases
+from services.subscription.auditing import Alert
+from services.subscription.convert import Incoming
+from services.subscription.domain import Observation
+from services.subscription.incoming import (
+    CheckoutPaid,
+    InvoicePaid,
+    InvoicePaymentFailed,
+    PaymentReversed,
+    ProviderSubscription,
+)
+from services.subscription.ports import Pricing, SubscriptionTransactions
+from services.subscription.usecases import Envelope
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("subscription.facts")
+
+
+class Alerting:
+    """Tells operators what needs a person: an error in the log, and a count."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+
+    def tell(self, alerts: tuple[Alert, ...]) -> None:
+        """Log and count each of them."""
+        for alert in alerts:
+            self._counter.labels(alert.reason).inc()
+            details = {name: text for name, text in alert.details if text}
+            _log.error(
+                "A person has to look at this.",
+                alert=str(alert.reason),
+                object=alert.object,
+                **details,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class FactIntake:
+    """Takes the facts that the sink was given; returns only when one is durable."""
+
+    tx: SubscriptionTransactions
+    pricing: Pricing
+    ids: Ids
+    alerting: Alerting
+
+    async def take(self, record: FactRecord, source: str) -> None:
+        """Take one fact; InvalidArgument if it can never be taken."""
+        if convert.source_of(record.type) != source:
+            raise InvalidArgument(f"{source} does not own {record.type}.", reason="WRONG_SOURCE")
+        envelope = Envelope(record, source)
+        fact = convert.from_record(record)
+        if fact is None:
+            await usecases.keep_unknown(self.tx, envelope)
+            return
+        self.alerting.tell(await self._take(envelope, fact))
+
+    async def _take(self, envelope: Envelope, fact: Incoming) -> tuple[Alert, ...]:
+        match fact:
+            case CheckoutPaid():
+                return await usecases.take_checkout(self.tx, self.pricing, self.ids, envelope, fact)
+            case ProviderSubscription():
+                return await usecases.take_provider_subscription(
+                    self.tx, self.pricing, self.ids, envelope, fact
+                )
+            case InvoicePaid():
+                return await usecases.take_invoice(self.tx, self.ids, envelope, fact)
+            case InvoicePaymentFailed():
+                return await usecases.take_payment_failure(self.tx, self.ids, envelope, fact)
+            case PaymentReversed():
+                return await usecases.take_reversal(self.tx, self.ids, envelope, fact)
+            case Observation():
+                await usecases.take_observation(self.tx, envelope, fact)
+                return ()
+            case _:
+                assert_never(fact)

@@ -1,0 +1,73 @@
+"""SQL of purchases that are given back."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from services.chassis.db import Connection
+from services.subscription.domain import Purchase
+from services.subscription.store.rows import to_purchase
+
+_OPEN = "status = 'REFUND_DUE' AND refund_time IS NULL AND refund_decided IS NULL"
+_OLD_ENOUGH = "create_time <= now() - $1::interval"
+_COUNT_REFUNDABLE = f"SELECT count(*) FROM purchases WHERE {_OPEN} AND {_OLD_ENOUGH}"  # noqa: S608 - constants
+_REFUNDABLE = f"""
+SELECT * FROM purchases WHERE {_OPEN} AND {_OLD_ENOUGH} ORDER BY create_time, name LIMIT $2
+"""  # noqa: S608 - constants
+_COUNT_DECIDED = "SELECT count(*) FROM purchases WHERE refund_decided > now() - $1::interval"
+_COUNT_PURCHASES = "SELECT count(*) FROM purchases WHERE create_time > now() - $1::interval"
+_DECIDE = "UPDATE purchases SET refund_decided = coalesce(refund_decided, now()) WHERE name = $1"
+_CLAIM = """
+UPDATE purchases SET refund_tries = refund_tries + 1,
+    refund_next = now() + least(interval '30 seconds' * power(2, least(refund_tries, 12)),
+                                interval '1 hour')
+WHERE name IN (
+    SELECT name FROM purchases
+    WHERE status = 'REFUND_DUE' AND refund_time IS NULL AND refund_decided IS NOT NULL
+        AND provider = $1 AND coalesce(refund_next, refund_decided) <= now()
+    ORDER BY create_time, name LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING *
+"""
+_NOTE = """
+UPDATE purchases SET refund_time = now(), refund_id = $2
+WHERE name = $1 AND refund_time IS NULL RETURNING true
+"""
+_UNQUOTED = "SELECT * FROM purchases WHERE barred = 'UNKNOWN_QUOTE' ORDER BY name LIMIT $1"
+
+
+class RefundSql:
+    """Purchases that are given back, on PostgreSQL; see the port."""
+
+    _connection: Connection
+
+    async def count_refundable(self, delay: timedelta) -> int:
+        """Return how many purchases are to be given back and not decided on."""
+        return int(await self._connection.fetchval(_COUNT_REFUNDABLE, delay))
+
+    async def refundable(self, delay: timedelta, limit: int) -> Sequence[Purchase]:
+        """Return purchases that are to be given back and not decided on, the oldest first."""
+        return [to_purchase(row) for row in await self._connection.fetch(_REFUNDABLE, delay, limit)]
+
+    async def count_decided(self, within: timedelta) -> int:
+        """Return how many were decided on in this time."""
+        return int(await self._connection.fetchval(_COUNT_DECIDED, within))
+
+    async def count_purchases(self, within: timedelta) -> int:
+        """Return how many purchases came in this time."""
+        return int(await self._connection.fetchval(_COUNT_PURCHASES, within))
+
+    async def decide_refund(self, purchase: str) -> None:
+        """Note that a purchase is given back."""
+        await self._connection.execute(_DECIDE, purchase)
+
+    async def claim_refunds(self, provider: str, limit: int) -> Sequence[Purchase]:
+        """Return decided purchases whose next try is due, and put off the one after it."""
+        rows = await self._connection.fetch(_CLAIM, provider, limit)
+        return sorted((to_purchase(row) for row in rows), key=lambda one: one.name)
+
+    async def note_refund(self, purchase: str, refund_id: str) -> bool:
+        """Note that it was given back; False if that was known."""
+        return bool(await self._connection.fetchval(_NOTE, purchase, refund_id))
+
+    async def unquoted(self, limit: int) -> Sequence[Purchase]:
+        """Return purchases whose quote pricing did not know."""
+        return [to_purchase(row) for row in await self._connection.fetch(_UNQUOTED, limit)]

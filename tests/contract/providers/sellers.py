@@ -1,0 +1,78 @@
+"""What sells, under its suite, each with prices and a way to pay."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from deploy.sandbox.stripe import SandboxStripe
+from services.payments.commerce import Page
+from services.payments.ports import Commerce
+from services.payments.providers.opening import open_commerce
+from services.payments.providers.stripe.settings import StripeSettings
+from tests.contract.providers.subjects import CARD
+from tests.fakes.payments_commerce import MemoryCommerce
+
+
+@dataclass(frozen=True)
+class Seller:
+    """A provider to sell through. ``small`` costs 49 euro a month, ``large`` 99."""
+
+    commerce: Commerce
+    small: str
+    large: str
+    pay: Callable[[Page], Awaitable[None]]
+
+
+@asynccontextmanager
+async def memory_seller() -> AsyncIterator[Seller]:
+    """The fake that the other suites lean on."""
+    commerce = MemoryCommerce()
+
+    async def pay(page: Page) -> None:
+        commerce.pay(page.id)
+
+    yield Seller(commerce, "price_1", "price_2", pay)
+
+
+@asynccontextmanager
+async def stripe_seller() -> AsyncIterator[Seller]:
+    """Stripe's own library against the sandbox."""
+    async with AsyncExitStack() as stack:
+        sandbox = await stack.enter_async_context(SandboxStripe())
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=sandbox.url, auth=(sandbox.secret_key, ""), timeout=10.0)
+        )
+        commerce = open_commerce(StripeSettings(sandbox.secret_key, {}, sandbox.url), _at_once)
+        stack.push_async_callback(commerce.close)
+
+        async def pay(page: Page) -> None:
+            answer = await http.post(page.url, data={**CARD, "email": "ada@example.com"})
+            assert answer.status_code in (200, 303), answer.text
+
+        yield Seller(commerce, await _price(http, 4900), await _price(http, 9900), pay)
+
+
+async def _at_once(_endpoint: str) -> None:
+    """Nobody else asks."""
+
+
+async def _price(http: httpx.AsyncClient, amount: int) -> str:
+    product = await _make(http, "/v1/products", {"name": "Starter"})
+    form = {
+        "product": product["id"],
+        "currency": "eur",
+        "unit_amount": str(amount),
+        "recurring[interval]": "month",
+    }
+    made: str = (await _make(http, "/v1/prices", form))["id"]
+    return made
+
+
+async def _make(http: httpx.AsyncClient, path: str, form: dict[str, str]) -> dict[str, Any]:
+    answer = await http.post(path, data=form)
+    assert answer.status_code == 200, answer.text
+    made: dict[str, Any] = answer.json()
+    return made

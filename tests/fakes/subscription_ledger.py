@@ -1,0 +1,239 @@
+"""The credit ledger in memory, held to the same suite as the one on PostgreSQL."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from services.subscription.domain import UnitKey
+from services.subscription.granting import PaidInvoice, Reversal
+from services.subscription.incoming import Customer, PaymentReversed, ReversalKind
+from services.subscription.ledger import (
+    Balance,
+    DuplicateEntry,
+    Entry,
+    Grant,
+    Hold,
+    HoldState,
+    Part,
+    Pool,
+    Posting,
+)
+from tests.fakes.memory_db import MemoryTx, Table
+from tests.fakes.subscription_facts import CUSTOMERS, INVOICES, InvoiceRow
+
+POOLS: Table[Pool, tuple[Balance, int]] = Table("credit_pools")
+ENTRIES: Table[str, Entry] = Table("credit_entries")
+GRANTS: Table[str, Grant] = Table("credit_grants")
+HOLDS: Table[str, Hold] = Table("credit_holds")
+REVERSALS: Table[tuple[str, ReversalKind], tuple[Customer, Reversal]] = Table("credit_reversals")
+
+
+class MemoryLedger:
+    """Credits of accounts, in memory."""
+
+    _tx: MemoryTx
+
+    async def open_pool(self, pool: Pool) -> None:
+        await self._tx.insert(POOLS, pool, (Balance(pool), 0))
+        await self._tx.lock(POOLS, pool)
+
+    async def balance(self, pool: Pool) -> Balance:
+        await self._tx.db.step()
+        row = self._tx.get(POOLS, pool)
+        if row is None:
+            return Balance(pool)
+        ends = [
+            grant.period_end
+            for _, grant in self._tx.rows(GRANTS)
+            if grant.pool == pool and not grant.closed and grant.period_end
+        ]
+        return replace(row[0], period_end=max(ends, default=None))
+
+    async def post(self, posting: Posting) -> Entry | None:
+        row = await self._tx.lock(POOLS, posting.pool)
+        if row is None:
+            return None
+        balance, last = row
+        move = posting.move
+        after = replace(
+            balance,
+            posted=balance.posted + move.posted * posting.amount,
+            held=balance.held + move.held * posting.amount,
+            debt=balance.debt + move.debt * posting.amount,
+        )
+        if after.available < 0:
+            return None
+        assert after.held >= 0
+        assert after.debt >= 0
+        entry = Entry(posting, last + 1, after.posted, after.held, self._tx.db.clock.now())
+        if not await self._tx.insert(ENTRIES, posting.name, entry):
+            raise DuplicateEntry(posting.name)
+        await self._tx.put(POOLS, posting.pool, (after, last + 1))
+        return entry
+
+    async def entry(self, name: str) -> Entry | None:
+        await self._tx.db.step()
+        return self._tx.get(ENTRIES, name)
+
+    async def list_entries(self, pool: Pool, after: int, limit: int) -> Sequence[Entry]:
+        await self._tx.db.step()
+        found = [
+            entry
+            for _, entry in self._tx.rows(ENTRIES)
+            if entry.posting.pool == pool and entry.sequence > after
+        ]
+        return sorted(found, key=lambda entry: entry.sequence)[:limit]
+
+    async def add_grant(self, grant: Grant) -> bool:
+        return await self._tx.insert(GRANTS, grant.name, _whole(grant))
+
+    async def grant(self, name: str) -> Grant | None:
+        await self._tx.db.step()
+        return self._tx.get(GRANTS, name)
+
+    async def grants(self, pool: Pool) -> Sequence[Grant]:
+        await self._tx.db.step()
+        return [grant for _, grant in self._tx.rows(GRANTS) if grant.pool == pool]
+
+    async def newest_grant(self, subscription: str) -> Grant | None:
+        await self._tx.db.step()
+        found = [grant for _, grant in self._tx.rows(GRANTS) if grant.subscription == subscription]
+        starts = [grant for grant in found if grant.period_start is not None]
+        newest = max(starts, key=lambda grant: grant.period_start or 0, default=None)
+        return newest or next(iter(found), None)
+
+    async def save_grant(self, grant: Grant) -> None:
+        await self._tx.put(GRANTS, grant.name, _whole(grant))
+
+    async def take_from_grants(self, pool: Pool, amount: int, *, held: bool) -> Sequence[Part]:
+        open_ones = [grant for grant in await self.grants(pool) if grant.remaining > 0]
+        parts: list[Part] = []
+        for grant in sorted(open_ones, key=lambda grant: grant.subscription == ""):
+            share = min(grant.remaining, amount)
+            if share == 0:
+                break
+            amount -= share
+            taken = replace(
+                grant,
+                remaining=grant.remaining - share,
+                held=grant.held + (share if held else 0),
+                spent=grant.spent + (0 if held else share),
+            )
+            await self.save_grant(taken)
+            parts.append(Part(grant.name, share))
+        return parts
+
+    async def settle_held(self, parts: Sequence[Part], *, spent: bool) -> int:
+        expired = 0
+        for part in parts:
+            grant = await self._tx.lock(GRANTS, part.grant)
+            assert grant is not None
+            gone = part.amount if not spent and grant.closed else 0
+            back = part.amount if not spent and not grant.closed else 0
+            expired += gone
+            settled = replace(
+                grant,
+                held=grant.held - part.amount,
+                spent=grant.spent + (part.amount if spent else 0),
+                remaining=grant.remaining + back,
+                expired=grant.expired + gone,
+            )
+            await self.save_grant(settled)
+        return expired
+
+    async def add_hold(self, hold: Hold) -> None:
+        assert await self._tx.insert(HOLDS, hold.name, hold)
+
+    async def hold(self, name: str) -> Hold | None:
+        await self._tx.db.step()
+        return self._tx.get(HOLDS, name)
+
+    async def leave_held(self, name: str, state: HoldState) -> Hold | None:
+        hold = await self._tx.lock(HOLDS, name)
+        if hold is None or hold.state is not HoldState.HELD:
+            return None
+        left = replace(hold, state=state)
+        await self._tx.put(HOLDS, name, left)
+        return left
+
+    async def expired_holds(self, limit: int) -> Sequence[str]:
+        await self._tx.db.step()
+        now = self._tx.db.clock.now()
+        found = [
+            hold
+            for _, hold in self._tx.rows(HOLDS)
+            if hold.state is HoldState.HELD and hold.expire_time <= now
+        ]
+        return [hold.name for hold in sorted(found, key=lambda hold: hold.expire_time)][:limit]
+
+    async def paid_invoices(self, account: str) -> Sequence[PaidInvoice]:
+        await self._tx.db.step()
+        return [
+            _invoice(row)
+            for _, row in self._tx.rows(INVOICES)
+            if row.account == account and row.fact.provider_subscription_id
+            if row.fact.paid.minor_units > 0
+        ]
+
+    async def invoice_paid(self, account: str, invoice_id: str) -> PaidInvoice | None:
+        await self._tx.db.step()
+        for _, row in self._tx.rows(INVOICES):
+            if row.account == account and row.fact.invoice_id == invoice_id:
+                return _invoice(row)
+        return None
+
+    async def add_reversal(self, fact: PaymentReversed) -> None:
+        reversal = Reversal(
+            reversal_id=fact.reversal_id,
+            kind=fact.kind,
+            invoice_id=fact.invoice_id,
+            checkout_id=fact.checkout_id,
+            amount=fact.amount.minor_units,
+            paid=fact.paid.minor_units,
+        )
+        key = (fact.reversal_id, fact.kind)
+        await self._tx.insert(REVERSALS, key, (fact.payer.customer, reversal))
+
+    async def open_reversals(self, account: str) -> Sequence[Reversal]:
+        await self._tx.db.step()
+        found = []
+        for _, (customer, reversal) in self._tx.rows(REVERSALS):
+            bound = self._tx.get(CUSTOMERS, customer)
+            if bound is not None and bound.account == account and not reversal.grant:
+                found.append(reversal)
+        return sorted(found, key=lambda one: (one.reversal_id, len(one.kind), one.kind))
+
+    async def applied_reversals(self, grant: str) -> Sequence[Reversal]:
+        await self._tx.db.step()
+        return [one for _, (_, one) in self._tx.rows(REVERSALS) if one.grant == grant]
+
+    async def reversal(self, reversal_id: str, kind: ReversalKind) -> Reversal | None:
+        await self._tx.db.step()
+        row = self._tx.get(REVERSALS, (reversal_id, kind))
+        return row[1] if row else None
+
+    async def save_reversal(self, reversal: Reversal) -> None:
+        row = await self._tx.lock(REVERSALS, (reversal.reversal_id, reversal.kind))
+        assert row is not None
+        await self._tx.put(REVERSALS, (reversal.reversal_id, reversal.kind), (row[0], reversal))
+
+
+def _whole(grant: Grant) -> Grant:
+    """Return the grant, held to what the table's checks say."""
+    parts = (grant.remaining, grant.held, grant.spent, grant.expired, grant.reversed)
+    assert all(part >= 0 for part in parts), grant
+    assert grant.granted == sum(parts), grant
+    assert not (grant.closed and grant.remaining), grant
+    return grant
+
+
+def _invoice(row: InvoiceRow) -> PaidInvoice:
+    fact, customer = row.fact, row.fact.payer.customer
+    key = UnitKey(customer.provider, customer.provider_account, fact.provider_subscription_id)
+    return PaidInvoice(
+        invoice_id=fact.invoice_id,
+        subscription=key.subscription_name,
+        billing_reason=fact.billing_reason,
+        paid=fact.paid.minor_units,
+        period_start=fact.period_start,
+        period_end=fact.period_end,
+    )

@@ -1,0 +1,101 @@
+"""Purchases that are given back, in subscription's store in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from services.subscription.domain import Purchase, PurchaseStatus
+from tests.fakes.memory_db import MemoryTx, Table
+from tests.fakes.subscription_facts import PURCHASES
+
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class RefundRow:
+    """A refund that was decided on, and how far it is."""
+
+    decided: datetime
+    next_try: datetime
+    tries: int = 0
+    refund_id: str | None = None
+
+
+REFUNDS: Table[str, RefundRow] = Table("refunds")
+
+
+class MemoryRefunds:
+    """Purchases that are given back, in memory."""
+
+    _tx: MemoryTx
+
+    async def count_refundable(self, delay: timedelta) -> int:
+        return len(await self.refundable(delay, 1_000_000))
+
+    async def refundable(self, delay: timedelta, limit: int) -> Sequence[Purchase]:
+        await self._tx.db.step()
+        before = self._time() - delay
+        found = [
+            row
+            for _, row in self._tx.rows(PURCHASES)
+            if row.status is PurchaseStatus.REFUND_DUE
+            and not row.refunding
+            and row.create_time <= before
+        ]
+        return sorted(found, key=lambda row: (row.create_time, row.name))[:limit]
+
+    async def count_decided(self, within: timedelta) -> int:
+        await self._tx.db.step()
+        since = self._time() - within
+        return len([row for _, row in self._tx.rows(REFUNDS) if row.decided > since])
+
+    async def count_purchases(self, within: timedelta) -> int:
+        await self._tx.db.step()
+        since = self._time() - within
+        return len([row for _, row in self._tx.rows(PURCHASES) if row.create_time > since])
+
+    async def decide_refund(self, purchase: str) -> None:
+        row = await self._tx.lock(PURCHASES, purchase)
+        if row is not None:
+            await self._tx.put(PURCHASES, purchase, replace(row, refunding=True))
+            await self._tx.insert(REFUNDS, purchase, RefundRow(self._time(), self._time()))
+
+    async def claim_refunds(self, provider: str, limit: int) -> Sequence[Purchase]:
+        await self._tx.db.step()
+        claimed: list[Purchase] = []
+        for name, row in sorted(self._tx.rows(REFUNDS)):
+            purchase = self._tx.get(PURCHASES, name)
+            if (
+                purchase is None
+                or len(claimed) == limit
+                or not self._may_try(row, purchase, provider)
+            ):
+                continue
+            if self._tx.try_lock(REFUNDS, name):
+                wait = min(_FIRST_WAIT * 2 ** min(row.tries, 12), _LONGEST_WAIT)
+                later = replace(row, tries=row.tries + 1, next_try=self._time() + wait)
+                await self._tx.put(REFUNDS, name, later)
+                claimed.append(purchase)
+        return claimed
+
+    def _may_try(self, row: RefundRow, purchase: Purchase, provider: str) -> bool:
+        ours = purchase.checkout.payer.customer.provider == provider
+        due = purchase.status is PurchaseStatus.REFUND_DUE
+        return ours and due and row.next_try <= self._time()
+
+    async def note_refund(self, purchase: str, refund_id: str) -> bool:
+        row = await self._tx.lock(PURCHASES, purchase)
+        decided = await self._tx.lock(REFUNDS, purchase)
+        if row is None or decided is None or decided.refund_id is not None:
+            return False
+        await self._tx.put(REFUNDS, purchase, replace(decided, refund_id=refund_id))
+        await self._tx.put(PURCHASES, purchase, replace(row, status=PurchaseStatus.REFUNDED))
+        return True
+
+    async def unquoted(self, limit: int) -> Sequence[Purchase]:
+        await self._tx.db.step()
+        found = [row for _, row in self._tx.rows(PURCHASES) if row.barred == "UNKNOWN_QUOTE"]
+        return sorted(found, key=lambda row: row.name)[:limit]
+
+    def _time(self) -> datetime:
+        return datetime.fromtimestamp(self._tx.db.now(), UTC)

@@ -18,11 +18,15 @@ from services.provisioner.config import ProvisionerConfig, read_config
 from services.provisioner.convert import SUBSCRIPTION, Codec
 from services.provisioner.kube.cache import ObjectCache
 from services.provisioner.kube.connect import connect_cluster
+from services.provisioner.kube.organizations import OrganizationCache
 from services.provisioner.kube.writes import OwnWrites
+from services.provisioner.organization.feed import OrganizationFeed
+from services.provisioner.organization.ways import Ways
 from services.provisioner.ports import Store
 from services.provisioner.reconcile import Reconciler
 from services.provisioner.servicer import SERVICE, Desk, OrderIntake, ProvisionerServicer
 from services.provisioner.store import QUEUE, PgStore
+from services.provisioner.usecases import Organizations
 from services.provisioner.watching import Watching
 from services.provisioner.worker import DriftFeed, TenantWorker, resync
 from tollgate.common.v1.fact_sink_service_pb2_grpc import add_FactSinkServicer_to_server
@@ -46,10 +50,17 @@ async def run(config: ProvisionerConfig, process: Process) -> None:
         return
     feed = DriftFeed(tx, writes, clock)
     cache = ObjectCache(cluster, feed.hear, clock)
-    for loop in (*cache.loops(), feed.run(), resync(tx, clock, config.resync)):
+    paid = OrganizationFeed(tx, writes.are_ours, clock)
+    organizations = OrganizationCache(cluster, paid.hear, clock, config.rediscover)
+    loops = (*cache.loops(), feed.run(), organizations.run(), paid.run())
+    for loop in (*loops, resync(tx, clock, config.resync)):
         tasks.create_task(loop)
 
-    reconciler = Reconciler(tx, cluster, cache, config.names, ids, clock)
+    quota_writes = process.metrics.counter(
+        "quota_writes", "Organizations' quotas written", ("why",)
+    )
+    ways = Ways(organizations, config.organizations, quota_writes)
+    reconciler = Reconciler(tx, cluster, cache, config.names, ids, clock, ways)
     worker = Worker(
         pool,
         QUEUE,
@@ -73,7 +84,7 @@ async def run(config: ProvisionerConfig, process: Process) -> None:
     )
     tasks.create_task(relay.run())
 
-    desk = Desk(tx, cluster, config.names, ids, clock)
+    desk = Desk(tx, cluster, config.names, ids, clock, Organizations(cache, ways))
     watching = Watching(tx, wakeups, clock, secrets.SystemRandom().random)
     servicers: Servicers = [
         (add_ProvisionerServiceServicer_to_server, ProvisionerServicer(desk, watching), SERVICE),

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from services.chassis.config import ChassisConfig, Env, read_chassis, read_target
 from services.provisioner.naming import Naming, refused_names
+from services.provisioner.organization.settings import BackendChoice, OrganizationSettings
 
+_ACTUAL = "actual"
 _SHORTEST_LEASE = 2.0
 """A second of it is kept back, and a request takes some."""
 
@@ -16,7 +18,8 @@ class ProvisionerConfig:
 
     ``lease`` is how long tenants and facts that a killed process worked on wait for another; the
     requests of a run are kept shorter than what is left of it. ``concurrency`` is how many tenants
-    are worked on at once, ``resync`` how often each is looked at though nothing was heard of it.
+    are worked on at once, ``resync`` how often each is looked at though nothing was heard of it,
+    ``rediscover`` how often kinds that the cluster need not serve are looked for.
     """
 
     chassis: ChassisConfig
@@ -26,6 +29,8 @@ class ProvisionerConfig:
     concurrency: int
     lease: float
     resync: float
+    organizations: OrganizationSettings
+    rediscover: float
 
 
 def read_config(env: Env) -> ProvisionerConfig:
@@ -58,6 +63,50 @@ def read_config(env: Env) -> ProvisionerConfig:
             "TOLLGATE_PROVISIONER_RESYNC",
             default=600.0,
             doc="how often every tenant is looked at",
+        ),
+        organizations=_read_organizations(env),
+        rediscover=env.seconds(
+            "TOLLGATE_ORG_REDISCOVER",
+            default=30.0,
+            at_most=3600.0,
+            doc="how often kinds of other systems are looked for in the cluster",
+        ),
+    )
+
+
+def _read_organizations(env: Env) -> OrganizationSettings:
+    ratio = env.number(
+        "TOLLGATE_ORG_SUSPENDED_LIMITS_RATIO",
+        default=1,
+        at_least=1,
+        at_most=2,
+        doc="limits as a multiple of requests while an organization is suspended, 1 or 2",
+    )
+    assumed = env.text(
+        "TOLLGATE_ORG_PROJECTS_ASSUMED",
+        default=_ACTUAL,
+        doc="projects that system overhead is added for: actual, or a number",
+    )
+    if assumed != _ACTUAL and not (assumed.isascii() and assumed.isdigit() and len(assumed) <= 4):
+        env.problem("TOLLGATE_ORG_PROJECTS_ASSUMED", f"expected {_ACTUAL} or a number up to 9999")
+        assumed = _ACTUAL
+    backend = env.text(
+        "TOLLGATE_ORG_QUOTA_BACKEND",
+        default=BackendChoice.AUTO.value,
+        doc="auto: a HierarchicalResourceQuota where that kind is served; native: never",
+    )
+    if backend not in list(BackendChoice):
+        env.problem("TOLLGATE_ORG_QUOTA_BACKEND", "expected auto or native")
+        backend = BackendChoice.AUTO
+    return OrganizationSettings(
+        suspended_limits_ratio=ratio,
+        projects_assumed=None if assumed == _ACTUAL else int(assumed),
+        backend=BackendChoice(backend),
+        pace=env.seconds(
+            "TOLLGATE_ORG_PACE",
+            default=1.0,
+            at_most=60.0,
+            doc="least time between two divisions of a quota that usage alone asks for",
         ),
     )
 

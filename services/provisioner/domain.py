@@ -102,6 +102,24 @@ class NamespaceCapacity:
 
 
 @dataclass(frozen=True, slots=True)
+class OrganizationCapacity:
+    """The quota of an organization and of its projects together.
+
+    ``quota`` is plan and add-ons without system overhead, by the capacity's own names (``cpu``,
+    ``memory``, ``storage``, ``pods``, ``services.loadbalancers``). ``burst_ratio`` is a decimal:
+    limits are requests times it. ``public_ips`` None: not enforced.
+    """
+
+    quota: Mapping[str, str] = field(default_factory=dict)
+    overhead_per_project: Mapping[str, str] = field(default_factory=dict)
+    burst_ratio: str = "1"
+    container: ContainerLimits = ContainerLimits()
+    public_ips: int | None = None
+    object_storage_gb: int = 0
+    suspended_quota: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class OtherCapacity:
     """A kind that this version cannot make. ``wire`` keeps it whole for the version that can."""
 
@@ -109,7 +127,41 @@ class OtherCapacity:
     wire: bytes
 
 
-Capacity = NothingCapacity | NamespaceCapacity | OtherCapacity
+Capacity = NothingCapacity | NamespaceCapacity | OrganizationCapacity | OtherCapacity
+
+
+class SubscriptionState(StrEnum):
+    """Where the subscription behind an order stands."""
+
+    INCOMPLETE = "INCOMPLETE"
+    TRIALING = "TRIALING"
+    ACTIVE = "ACTIVE"
+    PAST_DUE = "PAST_DUE"
+    SUSPENDED = "SUSPENDED"
+    PAUSED = "PAUSED"
+    CANCELING = "CANCELING"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """What an order tells of its subscription, for others to read in the cluster.
+
+    ``addons`` are ids and how many. The provider's ids are empty where there are none; times are
+    None where they do not apply.
+    """
+
+    subscription: str
+    state: SubscriptionState
+    plan_display_name: str = ""
+    addons: tuple[tuple[str, int], ...] = ()
+    provider: str = ""
+    provider_subscription_id: str = ""
+    provider_customer_id: str = ""
+    begin_time: datetime | None = None
+    suspend_time: datetime | None = None
+    trial_end_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +178,7 @@ class Order:
     organization: str = ""
     paid_until: datetime | None = None
     receive_time: datetime | None = None
+    subscription: Subscribed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +198,11 @@ class Tenant:
 
     ``namespace`` was chosen before the first request for it; ``uid`` is that of the namespace
     that is ours, empty until it is known; ``claim`` is what a namespace without a recorded uid has
-    to carry to be ours. ``attempt`` counts the names that turned out to be taken. ``standing`` is
-    the namespace capacity that was last made. ``revision`` numbers the facts about this tenant,
-    ``change`` every change of the row. ``number`` is assigned by the store.
+    to carry to be ours. ``attempt`` counts the names that turned out to be taken. For an
+    organization ``namespace`` stays empty (its name is the order's) and ``uid`` is that of the
+    Organization. ``standing`` is the capacity with objects that was last made. ``revision`` numbers
+    the facts about this tenant, ``change`` every change of the row. ``number`` is assigned by the
+    store.
     """
 
     id: str

@@ -56,9 +56,12 @@ class Hand:
             )
         return live
 
-    async def get(self, ref: Ref) -> Live | None:
-        """Read an object from the API server; Superseded if it is of a newer order."""
-        live = await self.cluster.get(ref, timeout=self.time())
+    async def get(self, ref: Ref, since: str = "") -> Live | None:
+        """Read an object from the API server; Superseded if it is of a newer order.
+
+        With a resourceVersion ``since`` it may be read as it stood at any time since that write.
+        """
+        live = await self.cluster.get(ref, timeout=self.time(), since=since)
         return None if live is None else self.fenced(live)
 
     async def create(self, part: Part) -> Live:

@@ -33,6 +33,36 @@ class CapacityKindUnsupported(FailedPrecondition):
     reason = "CAPACITY_KIND_UNSUPPORTED"
 
 
+class CapacityKindChanged(FailedPrecondition):
+    """What stands for the account is of another kind, and only a deletion takes it away."""
+
+    reason = "CAPACITY_KIND_CHANGED"
+
+
+class OrganizationTaken(FailedPrecondition):
+    """Another account pays for the organization."""
+
+    reason = "ORGANIZATION_TAKEN"
+
+
+class OrganizationMissing(Aborted):
+    """The organization went while it was worked on: look again."""
+
+    reason = "ORGANIZATION_MISSING"
+
+
+class OrganizationNotFound(NotFound):
+    """No such organization, or none that this caller may know of."""
+
+    reason = "ORGANIZATION_NOT_FOUND"
+
+
+class OrganizationsNotServed(FailedPrecondition):
+    """The cluster has no organizations."""
+
+    reason = "ORGANIZATIONS_NOT_SERVED"
+
+
 class NoNameLeft(FailedPrecondition):
     """Every name that was tried for a namespace is refused or taken."""
 

@@ -78,7 +78,8 @@ def _quota(stamp: Stamp, quota: Mapping[str, str]) -> JsonObject:
     return stamp.manifest(ref, _ISOLATION, {"spec": {"hard": dict(quota)}})
 
 
-def _limit_range(stamp: Stamp, limits: ContainerLimits) -> JsonObject | None:
+def bounds(limits: ContainerLimits) -> list[Json]:
+    """Return the items of a LimitRange; none for containers that are not bounded."""
     container = _bounds(
         "Container",
         default=limits.default_limits,
@@ -90,7 +91,11 @@ def _limit_range(stamp: Stamp, limits: ContainerLimits) -> JsonObject | None:
     claim = _bounds(
         "PersistentVolumeClaim", max=limits.max_volume_claim, min=limits.min_volume_claim
     )
-    items: list[Json] = [item for item in (container, pod, claim) if item is not None]
+    return [item for item in (container, pod, claim) if item is not None]
+
+
+def _limit_range(stamp: Stamp, limits: ContainerLimits) -> JsonObject | None:
+    items = bounds(limits)
     if not items:
         return None
     return stamp.manifest(limits_ref(stamp.namespace), _ISOLATION, {"spec": {"limits": items}})

@@ -14,6 +14,7 @@ from services.provisioner.domain import (
     NothingCapacity,
     Order,
     OrderedPhase,
+    OrganizationCapacity,
     OtherCapacity,
     Tenant,
     TenantPhase,
@@ -64,10 +65,12 @@ def progressing(tenant: Tenant, now: datetime) -> Tenant:
     What is about to be made is written down first: an order without objects that comes later has
     to know what there is to take out of use.
     """
-    if tenant.phase is not TenantPhase.PENDING:
+    waited = tenant.phase is TenantPhase.PROGRESSING and tenant.reason
+    if tenant.phase is not TenantPhase.PENDING and not waited:
         return tenant
     capacity = tenant.order.capacity
-    standing = capacity if isinstance(capacity, NamespaceCapacity) else tenant.standing
+    has_objects = isinstance(capacity, NamespaceCapacity | OrganizationCapacity)
+    standing = capacity if has_objects else tenant.standing
     return replace(
         tenant, phase=TenantPhase.PROGRESSING, reason="", standing=standing, update_time=now
     )
@@ -106,6 +109,13 @@ def observed(tenant: Tenant, findings: Iterable[Finding], now: datetime) -> Tena
     if conditions == tenant.conditions:
         return tenant
     return replace(tenant, conditions=conditions, update_time=now)
+
+
+def waiting(tenant: Tenant, reason: str, findings: Iterable[Finding], now: datetime) -> Tenant:
+    """Something that is not ours to make has to be there first."""
+    noted = observed(tenant, findings, now)
+    stuck = replace(noted, phase=TenantPhase.PROGRESSING, reason=reason)
+    return stuck if stuck == tenant else replace(stuck, update_time=now)
 
 
 def failed(tenant: Tenant, reason: str, findings: Iterable[Finding], now: datetime) -> Tenant:

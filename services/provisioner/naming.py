@@ -22,12 +22,20 @@ ALLOW_INSIDE = "tollgate-allow-same-namespace"
 ACCOUNT_GROUP = "tollgate:account:"
 """Group of an account whose owner's subject is not known; the account's id follows."""
 
+PLAN_QUOTA = "plan-quota"
+INHERITED_QUOTA = "hrq.hnc.x-k8s.io"
+DEFAULT_LIMITS = "default-resource-limits"
+PROJECT = "kube-dc.com/project"
+"""Label of a project's namespace (its value says nothing), and its annotation:
+``<organization>/<project>``."""
+
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_ACCOUNT = "tollgate.dev/account"
 LABEL_PLAN = "tollgate.dev/plan"
 LABEL_TENANT = "tollgate.dev/tenant"
 LABEL_POOL_STATE = "tollgate.dev/pool-state"
 ANNOTATION_PLAN = "tollgate.dev/plan"
+ANNOTATION_ACCOUNT = "tollgate.dev/account"
 ANNOTATION_EPOCH = "tollgate.dev/epoch"
 ANNOTATION_GENERATION = "tollgate.dev/generation"
 ANNOTATION_HASH = "tollgate.dev/applied-hash"
@@ -41,6 +49,7 @@ _LONGEST_LABEL = 63
 _MOST_ATTEMPTS = 100
 _NEVER = ("kube-", "openshift-")
 _RESERVED = frozenset({"default", "tollgate"})
+_ORGANIZATION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _PREFIX = re.compile(r"[a-z][a-z0-9-]{0,40}-")
 
 
@@ -78,6 +87,12 @@ class Naming:
             if self.may_take(name):
                 return name, number
         raise NoNameLeft("No name for the namespace is left to try.")
+
+
+def is_organization(name: str) -> bool:
+    """Tell whether an organization, and so its namespace, may be called this."""
+    system = name in _RESERVED or name.startswith(_NEVER)
+    return bool(_ORGANIZATION.fullmatch(name)) and not system
 
 
 def refused_names(names: Iterable[str]) -> frozenset[str]:

@@ -6,7 +6,14 @@ from decimal import Decimal
 
 from services.chassis import quantities
 from services.chassis.errors import Violations
-from services.provisioner.domain import ContainerLimits, NamespaceCapacity, Order, Workload
+from services.provisioner import naming
+from services.provisioner.domain import (
+    ContainerLimits,
+    NamespaceCapacity,
+    Order,
+    OrganizationCapacity,
+    Workload,
+)
 
 _ACCOUNT = re.compile(r"acc_[a-z0-9]{1,59}")
 _PLAN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -16,6 +23,7 @@ _LONGEST_SUBJECT = 255
 _LONGEST_IMAGE = 512
 _HIGHEST_PORT = 65535
 _FINEST = Decimal("1e-9")
+_RATIO = re.compile(r"\d{1,3}(?:\.\d{1,6})?")
 
 
 def check(order: Order) -> None:
@@ -35,6 +43,8 @@ def check(order: Order) -> None:
     _check_owner(order, bad)
     if isinstance(order.capacity, NamespaceCapacity):
         _check_namespace(order.capacity, bad)
+    if isinstance(order.capacity, OrganizationCapacity):
+        _check_organization(order, order.capacity, bad)
     bad.raise_if_any()
 
 
@@ -68,6 +78,22 @@ def _check_namespace(capacity: NamespaceCapacity, bad: Violations) -> None:
             bad.add(f"{where}.workload", "is needed where there is an autoscaler")
     if capacity.workload is not None:
         _check_workload(f"{where}.workload", capacity.workload, bad)
+
+
+def _check_organization(order: Order, capacity: OrganizationCapacity, bad: Violations) -> None:
+    if not naming.is_organization(order.organization):
+        bad.add("organization", "names an organization, which is called as its namespace")
+    where = "capacity.organization"
+    _check_quantities(f"{where}.quota", capacity.quota, bad)
+    _check_quantities(f"{where}.overhead_per_project", capacity.overhead_per_project, bad)
+    _check_quantities(f"{where}.suspended_quota", capacity.suspended_quota, bad)
+    _check_container(f"{where}.container", capacity.container, bad)
+    if not _RATIO.fullmatch(capacity.burst_ratio) or not Decimal(capacity.burst_ratio):
+        bad.add(f"{where}.burst_ratio", "is a decimal above 0, at most 999, such as 1.5")
+    if capacity.public_ips is not None and capacity.public_ips < 0:
+        bad.add(f"{where}.public_ips", "is 0 or more")
+    if capacity.object_storage_gb < 0:
+        bad.add(f"{where}.object_storage_gb", "is 0 or more")
 
 
 def _check_container(where: str, limits: ContainerLimits, bad: Violations) -> None:

@@ -68,6 +68,10 @@ class Store(Protocol):
         """Return ids of tenants that are not gone for good, above ``after``, in order."""
         ...
 
+    async def of_organizations(self, names: Sequence[str]) -> Sequence[Tenant]:
+        """Return the tenants of these organizations that are not gone for good, by number."""
+        ...
+
     async def enqueue(self, tenant_ids: Sequence[str]) -> None:
         """Ask for these tenants to be reconciled, once this transaction has committed."""
         ...
@@ -92,8 +96,12 @@ class Cluster(Protocol):
     a write may or may not have happened.
     """
 
-    async def get(self, ref: Ref, *, timeout: float) -> Live | None:
-        """Read an object from the API server itself; None if it does not stand."""
+    async def get(self, ref: Ref, *, timeout: float, since: str = "") -> Live | None:
+        """Read an object from the API server itself; None if it does not stand.
+
+        The answer is the newest state there is or, with the resourceVersion ``since``, one at
+        least that new, which costs the API server less.
+        """
         ...
 
     async def create(self, wanted: JsonObject, *, timeout: float) -> Live:
@@ -108,6 +116,10 @@ class Cluster(Protocol):
 
     async def apply(self, wanted: JsonObject, live: Live, *, timeout: float) -> Live:
         """Apply to exactly this object, taking fields from others; ObjectChanged, ObjectGone."""
+        ...
+
+    async def strip(self, live: Live, annotations: Sequence[str], *, timeout: float) -> Live:
+        """Take annotations, whoever owns them, from exactly this object; ObjectChanged."""
         ...
 
     async def delete(self, live: Live, *, timeout: float) -> None:

@@ -18,11 +18,18 @@ from services.provisioner import findings, isolation, lifecycle
 from services.provisioner.claiming import Claiming, is_ours
 from services.provisioner.domain import NamespaceCapacity, Tenant, TenantPhase
 from services.provisioner.ensure import Hand, together
-from services.provisioner.errors import IsolationNotBound, Superseded
+from services.provisioner.errors import (
+    CapacityKindUnsupported,
+    IsolationNotBound,
+    Superseded,
+)
 from services.provisioner.lifecycle import Finding
 from services.provisioner.manifests import Blueprint, Part, blueprint, in_use, made
 from services.provisioner.naming import Naming
 from services.provisioner.objects import Live, Ref
+from services.provisioner.organization.manifests import is_organization
+from services.provisioner.organization.reconcile import OrganizationReconciler
+from services.provisioner.organization.ways import Ways
 from services.provisioner.ports import Cluster, Lease, Store, Transactions, View
 from services.provisioner.progress import Record
 from services.provisioner.removal import Removal
@@ -40,6 +47,7 @@ class Reconciler:
         names: Naming,
         ids: Ids,
         clock: Clock,
+        organizations: Ways | None = None,
     ) -> None:
         self._cluster = cluster
         self._view = view
@@ -47,6 +55,11 @@ class Reconciler:
         self._record = Record(tx, clock)
         self._claiming = Claiming(self._record, names, ids, clock)
         self._removal = Removal(self._record, clock)
+        self._organizations = (
+            None
+            if organizations is None
+            else OrganizationReconciler(self._record, view, clock, organizations)
+        )
 
     async def reconcile(self, tenant_id: str, lease: Lease) -> Result | None:
         """Work on one tenant; raises a Refusal if it is not done and has to be tried again.
@@ -70,23 +83,28 @@ class Reconciler:
             raise
 
     async def _reconcile(self, tenant: Tenant, hand: Hand, timeline: Timeline) -> Result:
+        if is_organization(tenant):
+            if self._organizations is None:
+                raise CapacityKindUnsupported("This worker was given no organizations.")
+            return await self._organizations.reconcile(tenant, hand, timeline)
         if tenant.closed:
             return await self._remove(tenant, hand, timeline)
         capacity = made(tenant)
         if capacity is None:
             # No objects are asked for, and none were ever made.
             return await self._settle(tenant, findings.of_nothing(tenant.order), timeline)
-        desired = blueprint(tenant, capacity)
+        drawing = _Drawing(capacity)
+        desired = drawing.of(tenant)
         seen = self._view.objects(tenant.id) if self._view.ready else {}
         if not (self._is_own(tenant, desired, seen) and desired.settled(seen)):
-            tenant, seen = await self._make(tenant, capacity, seen, hand, timeline)
+            tenant, seen = await self._make(tenant, drawing, seen, hand, timeline)
         found = findings.of_objects(tenant, capacity, seen, running=in_use(tenant))
         return await self._settle(tenant, found, timeline)
 
     async def _make(
         self,
         tenant: Tenant,
-        capacity: NamespaceCapacity,
+        drawing: "_Drawing",
         seen: Mapping[Ref, Live],
         hand: Hand,
         timeline: Timeline,
@@ -97,15 +115,18 @@ class Reconciler:
         if not in_use(tenant) and tenant.uid:
             await self._shut_out(tenant, hand)
         tenant, namespace = await self._claiming.take(
-            tenant, lambda now: blueprint(now, capacity).namespace, hand
+            tenant, lambda now: drawing.of(now).namespace, hand
         )
         timeline.mark("claimed")
         # The name, the claim and so every object may be others than at the beginning.
-        desired = blueprint(tenant, capacity)
+        desired = drawing.of(tenant)
         namespace = await hand.ensure(desired.namespace, namespace)
-        await together([hand.ensure(part, seen.get(part.ref)) for part in desired.fences])
+        fences = await together([hand.ensure(part, seen.get(part.ref)) for part in desired.fences])
         timeline.mark("fenced")
-        stands = await self._read_back(tenant, desired, hand)
+        # What was not written now is asked for as it stands now: that it was heard of is a hint.
+        written = {one.ref: one.resource_version for one in fences if one is not seen.get(one.ref)}
+        written[namespace.ref] = namespace.resource_version
+        stands = await self._read_back(tenant, desired, written, hand)
         timeline.mark("isolated")
         workloads = await together(
             [
@@ -118,10 +139,12 @@ class Reconciler:
         live = [*stands, *(one for one in workloads if one is not None), *entered]
         return tenant, {one.ref: one for one in live}
 
-    async def _read_back(self, tenant: Tenant, desired: Blueprint, hand: Hand) -> list[Live]:
+    async def _read_back(
+        self, tenant: Tenant, desired: Blueprint, written: Mapping[Ref, str], hand: Hand
+    ) -> list[Live]:
         """Read the fence from the API server itself; nobody is let in before it is all there."""
         parts = [desired.namespace, *desired.fences]
-        read = await together([hand.get(part.ref) for part in parts])
+        read = await together([hand.get(part.ref, written.get(part.ref, "")) for part in parts])
         stands = [live for part, live in zip(parts, read, strict=True) if part.holds(live)]
         missing = [
             f"{part.ref.kind} {part.ref.name}"
@@ -193,3 +216,19 @@ class Reconciler:
     def _is_own(tenant: Tenant, desired: Blueprint, seen: Mapping[Ref, Live]) -> bool:
         namespace = seen.get(desired.namespace.ref)
         return namespace is not None and bool(tenant.uid) and namespace.uid == tenant.uid
+
+
+class _Drawing:
+    """The blueprint of one tenant, drawn anew only if what it says has changed during the run."""
+
+    def __init__(self, capacity: NamespaceCapacity) -> None:
+        self._capacity = capacity
+        self._drawn: tuple[tuple[object, ...], Blueprint] | None = None
+
+    def of(self, tenant: Tenant) -> Blueprint:
+        """Return the blueprint of the tenant as it now stands."""
+        # A version of an order never changes what it says.
+        key = (tenant.id, tenant.version, tenant.namespace, tenant.claim)
+        if self._drawn is None or self._drawn[0] != key:
+            self._drawn = (key, blueprint(tenant, self._capacity))
+        return self._drawn[1]

@@ -12,10 +12,13 @@ from services.chassis.facts import FactRecord
 from services.chassis.identity import current
 from services.chassis.ids import Ids
 from services.provisioner import convert, usecases
+from services.provisioner.convert.organization import to_proto_quota
 from services.provisioner.domain import scope_of
-from services.provisioner.errors import IncarnationClosed
+from services.provisioner.errors import IncarnationClosed, OrganizationsNotServed
 from services.provisioner.naming import Naming
+from services.provisioner.organization.quota import get_organization_quota
 from services.provisioner.ports import Cluster, Store, Transactions
+from services.provisioner.usecases import Organizations
 from services.provisioner.watching import Watching
 from tollgate.provisioner.v1 import provisioner_service_pb2 as pb
 from tollgate.provisioner.v1.provisioner_service_pb2_grpc import ProvisionerServiceServicer
@@ -34,6 +37,7 @@ class Desk:
     names: Naming
     ids: Ids
     clock: Clock
+    organizations: Organizations | None = None
 
 
 class ProvisionerServicer(ProvisionerServiceServicer):
@@ -50,7 +54,7 @@ class ProvisionerServicer(ProvisionerServiceServicer):
         desk, order = self._desk, convert.from_proto_order(request.order)
         if request.validate_only:
             preview = await usecases.preview_capacity(
-                desk.tx, desk.names, desk.cluster, desk.clock, order
+                desk.tx, desk.names, desk.cluster, desk.clock, order, desk.organizations
             )
             return pb.SetCapacityResponse(
                 tenant=convert.to_proto_tenant(preview.tenant),
@@ -95,6 +99,18 @@ class ProvisionerServicer(ProvisionerServiceServicer):
         ) as tenants:
             async for tenant in tenants:
                 yield pb.WatchTenantsResponse(tenant=convert.to_proto_tenant(tenant))
+
+    async def GetOrganizationQuota(  # noqa: N802
+        self, request: pb.GetOrganizationQuotaRequest, context: Context
+    ) -> pb.GetOrganizationQuotaResponse:
+        """Return what an organization may use and uses."""
+        heard = self._desk.organizations
+        if heard is None:
+            raise OrganizationsNotServed("This process was given no organizations.")
+        found = await get_organization_quota(
+            self._desk.tx, heard.view, heard.ways, scope_of(current()), request.organization
+        )
+        return pb.GetOrganizationQuotaResponse(quota=to_proto_quota(found))
 
 
 class OrderIntake:

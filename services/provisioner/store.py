@@ -18,6 +18,7 @@ from services.provisioner.domain import (
     Order,
     OrderedPhase,
     Scope,
+    Subscribed,
     Tenant,
     TenantPhase,
     Version,
@@ -29,7 +30,7 @@ QUEUE = "tenants"
 _WRITTEN = (
     "epoch, generation, ordered_phase, plan, capacity, owner_subject, organization, paid_until, "
     "receive_time, phase, reason, namespace, uid, claim, attempt, standing, observed_generation, "
-    "conditions, ready_time, update_time, revision"
+    "conditions, ready_time, update_time, revision, subscription"
 )
 _BY_ID = "SELECT * FROM tenants WHERE id = $1"
 _LOCK_ID = _BY_ID + " FOR NO KEY UPDATE"
@@ -41,12 +42,12 @@ _NUMBER = "UPDATE tenant_numbers SET last = last + 1 RETURNING last"
 _ADD = f"""
 INSERT INTO tenants (id, number, account, incarnation, create_time, {_WRITTEN})
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26)
+    $21, $22, $23, $24, $25, $26, $27)
 ON CONFLICT DO NOTHING RETURNING *
 """  # noqa: S608
 _SAVE = f"""
 UPDATE tenants SET ({_WRITTEN}, change, changed_at) = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, change + 1, clock_timestamp())
+    $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, change + 1, clock_timestamp())
 WHERE id = $1 RETURNING *
 """  # noqa: S608
 _NAME_TAKEN = "SELECT EXISTS (SELECT FROM tenants WHERE namespace = $1)"
@@ -65,6 +66,13 @@ SELECT id FROM tenants
 WHERE id > $1 AND NOT (phase = 'DELETED' AND observed_generation = generation)
 ORDER BY id LIMIT $2
 """
+# A predicate that the index on (organization, number) serves.
+_OF_ORGANIZATIONS = """
+SELECT * FROM tenants
+WHERE organization = ANY($1::text[]) AND organization <> ''
+    AND NOT (phase = 'DELETED' AND observed_generation = generation)
+ORDER BY number
+"""
 
 
 class Codec(Protocol):
@@ -80,6 +88,14 @@ class Codec(Protocol):
 
     def capacity_from_bytes(self, raw: bytes) -> Capacity:
         """Return the capacity that was stored."""
+        ...
+
+    def subscribed_to_bytes(self, told: Subscribed) -> bytes:
+        """Return what is stored of an order's subscription."""
+        ...
+
+    def subscribed_from_bytes(self, raw: bytes) -> Subscribed | None:
+        """Return what was stored of an order's subscription."""
         ...
 
 
@@ -146,6 +162,10 @@ class PgStore:
         """Return ids of tenants that are not gone for good."""
         return [row["id"] for row in await self._connection.fetch(_IDS, after, limit)]
 
+    async def of_organizations(self, names: Sequence[str]) -> Sequence[Tenant]:
+        """Return the tenants of these organizations that are not gone for good, by number."""
+        return self._all(await self._connection.fetch(_OF_ORGANIZATIONS, list(names)))
+
     async def enqueue(self, tenant_ids: Sequence[str]) -> None:
         """Ask for these tenants to be reconciled."""
         await queue.enqueue(self._connection, QUEUE, tenant_ids)
@@ -196,6 +216,9 @@ class PgStore:
             tenant.ready_time,
             tenant.update_time,
             tenant.revision,
+            None
+            if order.subscription is None
+            else self._codec.subscribed_to_bytes(order.subscription),
         )
 
     def _all(self, rows: Sequence[asyncpg.Record]) -> list[Tenant]:
@@ -206,10 +229,12 @@ class PgStore:
             return None
         standing = row["standing"]
         from_bytes = self._codec.capacity_from_bytes
+        told = row["subscription"]
+        subscribed = None if told is None else self._codec.subscribed_from_bytes(told)
         return Tenant(
             id=row["id"],
             number=row["number"],
-            order=_order(row, from_bytes(row["capacity"])),
+            order=_order(row, from_bytes(row["capacity"]), subscribed),
             create_time=row["create_time"],
             update_time=row["update_time"],
             phase=TenantPhase(row["phase"]),
@@ -227,7 +252,7 @@ class PgStore:
         )
 
 
-def _order(row: asyncpg.Record, capacity: Capacity) -> Order:
+def _order(row: asyncpg.Record, capacity: Capacity, told: Subscribed | None) -> Order:
     return Order(
         account=row["account"],
         incarnation=row["incarnation"],
@@ -239,6 +264,7 @@ def _order(row: asyncpg.Record, capacity: Capacity) -> Order:
         organization=row["organization"],
         paid_until=row["paid_until"],
         receive_time=row["receive_time"],
+        subscription=told,
     )
 
 

@@ -17,13 +17,16 @@ from services.provisioner.domain import (
     TenantPhase,
 )
 from services.provisioner.ensure import together
-from services.provisioner.errors import UnknownTenant
+from services.provisioner.errors import CapacityKindUnsupported, UnknownTenant
 from services.provisioner.isolation import namespace_ref
 from services.provisioner.manifests import Blueprint, blueprint, made
 from services.provisioner.naming import Naming
 from services.provisioner.objects import Live, Ref
+from services.provisioner.organization import preview
+from services.provisioner.organization.manifests import is_organization
+from services.provisioner.organization.ways import Ways
 from services.provisioner.plan import Action, Change
-from services.provisioner.ports import Audited, Cluster, Store, Transactions
+from services.provisioner.ports import Audited, Cluster, Store, Transactions, View
 
 _CALL = 5.0
 
@@ -34,6 +37,14 @@ class Preview:
 
     tenant: Tenant
     changes: list[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Organizations:
+    """What is heard of the cluster and of its organizations."""
+
+    view: View
+    ways: Ways
 
 
 def tenant_id(account: str, incarnation: int) -> str:
@@ -74,7 +85,12 @@ async def order_capacity(
 
 
 async def preview_capacity(
-    tx: Transactions[Store], names: Naming, cluster: Cluster, clock: Clock, order: Order
+    tx: Transactions[Store],
+    names: Naming,
+    cluster: Cluster,
+    clock: Clock,
+    order: Order,
+    organizations: Organizations | None = None,
 ) -> Preview:
     """Tell what an order would change in the cluster as it stands, and change nothing.
 
@@ -91,6 +107,8 @@ async def preview_capacity(
         return await _named(store, names, tenant)
 
     tenant = await tx.run(work)
+    if is_organization(tenant):
+        return Preview(tenant, await _organization_changes(tenant, cluster, organizations))
     return Preview(tenant, await _changes(tenant, cluster))
 
 
@@ -172,6 +190,14 @@ async def _changes(tenant: Tenant, cluster: Cluster) -> list[Change]:
     namespace = live.get(desired.namespace.ref)
     ours = namespace is not None and namespace.uid == tenant.uid
     return plan.changes(desired, live if ours else {})
+
+
+async def _organization_changes(
+    tenant: Tenant, cluster: Cluster, organizations: Organizations | None
+) -> list[Change]:
+    if organizations is None:
+        raise CapacityKindUnsupported("This process was given no organizations.")
+    return await preview.changes(tenant, cluster, organizations.view, organizations.ways)
 
 
 async def _deletion(tenant: Tenant, cluster: Cluster) -> list[Change]:

@@ -107,10 +107,10 @@ def kube_dc(api: Api, name: str) -> Iterator[None]:
         "labels": {"kube-dc.com/project": ""},
         "annotations": {"kube-dc.com/project": f"{name}/web"},
     }
-    places = {name: {}, f"{name}-web": project}
+    places: dict[str, dict[str, Any]] = {name: {}, f"{name}-web": project}
     for place, more in places.items():
-        body = {"metadata": {"name": place, **more}}
-        assert api.call("POST", "/api/v1/namespaces", body)[0] == 201
+        made = api.call("POST", "/api/v1/namespaces", {"metadata": {"name": place, **more}})
+        assert made[0] == 201
     body = {
         "apiVersion": "kube-dc.com/v1",
         "kind": "Organization",

@@ -96,6 +96,8 @@ class MemoryPricing:
             raise NotFound(f"no plan {plan}", reason="UNKNOWN_PLAN")
         total = {name: parse(text) for name, text in offers[plan].quota.items()}
         for addon in addons:
+            if addon.addon not in extras:
+                raise NotFound(f"no add-on {addon.addon}", reason="UNKNOWN_ADDON")
             for name, text in extras[addon.addon].quota.items():
                 total[name] += parse(text) * addon.quantity
         return {name: f"{amount:f}" for name, amount in total.items()}

@@ -106,7 +106,7 @@ class OrganizationStory:
             return answer if answer.status == 409 else None
 
         # 4 cores are used: with its add-on dev-pool has 6, so more has to run first.
-        await self.kube_dc.run_pod("web", "batch", cpu="3", memory="4Gi")
+        await self.kube_dc.run_pod("web", "batch", cpu="2500m", memory="4Gi")
         answer: Answer = await until(refused, _PATIENCE, "the downgrade to be refused")
         self.screen.check(True, f"a plan that is smaller than what runs is refused: {answer.error}")
 

@@ -1,9 +1,6 @@
 """Between the contracts' messages and the provisioner's domain."""
 
-from datetime import UTC, datetime
-
 from google.protobuf.message import DecodeError
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.chassis.errors import InvalidArgument, Violations
 from services.chassis.facts import FactRecord
@@ -15,6 +12,12 @@ from services.provisioner.convert.capacity import (
     from_proto_capacity,
     to_proto_capacity,
 )
+from services.provisioner.convert.subscribed import (
+    from_proto_subscribed,
+    subscribed_from_bytes,
+    subscribed_to_bytes,
+)
+from services.provisioner.convert.times import from_time, to_optional, to_time
 from services.provisioner.domain import (
     Capacity,
     Condition,
@@ -22,6 +25,8 @@ from services.provisioner.domain import (
     Observed,
     Order,
     OrderedPhase,
+    OrganizationCapacity,
+    Subscribed,
     Tenant,
     TenantPhase,
     Version,
@@ -70,8 +75,11 @@ def from_proto_order(message: subscription_events_pb2.CapacityOrdered) -> Order:
         capacity=capacity,
         owner_subject=message.owner_subject,
         organization=message.organization,
-        paid_until=_from_time(message.paid_until) if message.HasField("paid_until") else None,
-        receive_time=_from_time(message.receive_time) if message.HasField("receive_time") else None,
+        paid_until=from_time(message.paid_until) if message.HasField("paid_until") else None,
+        receive_time=from_time(message.receive_time) if message.HasField("receive_time") else None,
+        subscription=from_proto_subscribed(message.subscription)
+        if message.HasField("subscription")
+        else None,
     )
 
 
@@ -94,7 +102,7 @@ def to_proto_tenant(tenant: Tenant) -> provisioner_pb2.Tenant:
         account=order.account,
         incarnation=order.incarnation,
         plan=order.plan,
-        namespace=tenant.namespace,
+        namespace=_namespace(tenant),
         phase=_PHASES[tenant.phase],
         reason=tenant.reason,
         epoch=order.version.epoch,
@@ -102,10 +110,10 @@ def to_proto_tenant(tenant: Tenant) -> provisioner_pb2.Tenant:
         observed_generation=tenant.observed_generation,
         conditions=[_to_condition(condition) for condition in tenant.conditions],
         capacity=to_proto_capacity(order.capacity),
-        create_time=_to_time(tenant.create_time),
-        ready_time=_to_optional(tenant.ready_time),
-        update_time=_to_time(tenant.update_time),
-        receive_time=_to_optional(order.receive_time),
+        create_time=to_time(tenant.create_time),
+        ready_time=to_optional(tenant.ready_time),
+        update_time=to_time(tenant.update_time),
+        receive_time=to_optional(order.receive_time),
     )
 
 
@@ -132,11 +140,11 @@ def to_fact(observed: Observed) -> FactRecord:
         phase=_PHASES[tenant.phase],
         reason=tenant.reason,
         # A name that is only chosen yet is nothing that was seen.
-        namespace=tenant.namespace if tenant.uid else "",
+        namespace=_namespace(tenant) if tenant.uid else "",
         plan=tenant.order.plan,
         capacity=None if standing is None else to_proto_capacity(standing),
         conditions=[_to_condition(condition) for condition in tenant.conditions],
-        observe_time=_to_time(observed.observe_time),
+        observe_time=to_time(observed.observe_time),
     )
     return FactRecord(
         id=derived("fct", "provisioner", tenant.id, str(tenant.revision)),
@@ -164,6 +172,21 @@ class Codec:
         """Return the capacity that was stored."""
         return capacity_from_bytes(raw)
 
+    def subscribed_to_bytes(self, told: Subscribed) -> bytes:
+        """Return what is stored of an order's subscription."""
+        return subscribed_to_bytes(told)
+
+    def subscribed_from_bytes(self, raw: bytes) -> Subscribed | None:
+        """Return what was stored of an order's subscription."""
+        return subscribed_from_bytes(raw)
+
+
+def _namespace(tenant: Tenant) -> str:
+    """An organization's namespace is called as itself; it is not ours and not chosen here."""
+    if isinstance(tenant.standing, OrganizationCapacity):
+        return tenant.namespace or tenant.order.organization
+    return tenant.namespace
+
 
 def _standing(tenant: Tenant) -> Capacity | None:
     """What stands: the namespace that was made, or an entitlement that needs no objects."""
@@ -180,19 +203,5 @@ def _to_condition(condition: Condition) -> provisioner_pb2.Condition:
         status=condition.status,
         reason=condition.reason,
         message=condition.message,
-        last_transition_time=_to_time(condition.since),
+        last_transition_time=to_time(condition.since),
     )
-
-
-def _to_time(time: datetime) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromDatetime(time)
-    return stamp
-
-
-def _to_optional(time: datetime | None) -> Timestamp | None:
-    return None if time is None else _to_time(time)
-
-
-def _from_time(stamp: Timestamp) -> datetime:
-    return stamp.ToDatetime(tzinfo=UTC)

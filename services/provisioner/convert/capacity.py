@@ -6,6 +6,7 @@ from services.provisioner.domain import (
     ContainerLimits,
     NamespaceCapacity,
     NothingCapacity,
+    OrganizationCapacity,
     OtherCapacity,
     Workload,
 )
@@ -21,6 +22,8 @@ def from_proto_capacity(message: pb.Capacity) -> Capacity | None:
         return NothingCapacity(dict(message.nothing.limits))
     if kind == "namespace":
         return _from_namespace(message.namespace)
+    if kind == "organization":
+        return _from_organization(message.organization)
     return OtherCapacity(kind, message.SerializeToString(deterministic=True))
 
 
@@ -30,6 +33,8 @@ def to_proto_capacity(capacity: Capacity) -> pb.Capacity:
         return pb.Capacity(nothing=pb.NothingCapacity(limits=capacity.limits))
     if isinstance(capacity, NamespaceCapacity):
         return pb.Capacity(namespace=_to_namespace(capacity))
+    if isinstance(capacity, OrganizationCapacity):
+        return pb.Capacity(organization=_to_organization(capacity))
     return pb.Capacity.FromString(capacity.wire)
 
 
@@ -69,6 +74,31 @@ def _to_namespace(capacity: NamespaceCapacity) -> pb.NamespaceCapacity:
         else pb.Autoscale(min=scale.min, max=scale.max, cpu_percent=scale.cpu_percent),
         warm_pool=capacity.warm_pool,
         workload=None if workload is None else _to_workload(workload),
+    )
+
+
+def _from_organization(message: pb.OrganizationCapacity) -> OrganizationCapacity:
+    return OrganizationCapacity(
+        quota=dict(message.quota),
+        overhead_per_project=dict(message.overhead_per_project),
+        # An unset text is no decimal; nothing is multiplied then.
+        burst_ratio=message.burst_ratio or "1",
+        container=_from_limits(message.container),
+        public_ips=message.public_ips if message.HasField("public_ips") else None,
+        object_storage_gb=message.object_storage_gb,
+        suspended_quota=dict(message.suspended_quota),
+    )
+
+
+def _to_organization(capacity: OrganizationCapacity) -> pb.OrganizationCapacity:
+    return pb.OrganizationCapacity(
+        quota=capacity.quota,
+        overhead_per_project=capacity.overhead_per_project,
+        burst_ratio=capacity.burst_ratio,
+        container=_to_limits(capacity.container),
+        public_ips=capacity.public_ips,
+        object_storage_gb=capacity.object_storage_gb,
+        suspended_quota=capacity.suspended_quota,
     )
 
 

@@ -1,30 +1,23 @@
 """What stands in the cluster, as last heard: every object of ours, by tenant.
 
-A list, then a watch, for each kind; when the API server no longer knows what changed since, a list
-again. It is behind the truth by a moment, so it says what to look at and that nothing is to be
+It is behind the truth by a moment, so it says what to look at and that nothing is to be
 done, never that something was done.
 """
 
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import aclosing
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from sys import intern
 from types import MappingProxyType
 from typing import Any
 
 from services.chassis.clock import Clock
-from services.chassis.errors import Refusal
-from services.chassis.outage import Outage
 from services.provisioner import naming
 from services.provisioner.domain import Json, JsonObject
-from services.provisioner.errors import HistoryExpired
-from services.provisioner.kube.client import Event, KubeCluster
-from services.provisioner.kube.failures import of_status
+from services.provisioner.kube.client import OURS, KubeCluster
+from services.provisioner.kube.follow import Follower
 from services.provisioner.kube.kinds import Kind
-from services.provisioner.objects import Live, Ref, ref_of
+from services.provisioner.objects import Live, Ref
 
-_WATCH_SECONDS = 240
-_BREATH = 0.2
 _NOTHING: Mapping[Ref, Live] = MappingProxyType({})
 
 
@@ -59,54 +52,28 @@ class ObjectCache:
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
         """Return the loops that keep it up to date, one a kind, for a task group to own."""
-        return [self._follow(kind) for kind in self._cluster.kinds]
+        return [
+            Follower(self._cluster, kind, OURS, _OfKind(self, kind), self._clock).run()
+            for kind in self._cluster.kinds
+        ]
 
-    async def _follow(self, kind: Kind) -> None:
-        outage = Outage(f"The watch of {kind.kind}", self._clock)
-        version = ""
-        while True:
-            try:
-                if not version:
-                    version = await self._list(kind)
-                version = await self._watch(kind, version, outage)
-            except HistoryExpired:
-                version = ""
-                await self._clock.sleep(_BREATH)
-            except Refusal as refusal:
-                await outage.pause(refusal)
-
-    async def _list(self, kind: Kind) -> str:
-        listed = await self._cluster.list_kind(kind)
+    def listed(self, kind: Kind, objects: Sequence[Live]) -> None:
+        """Take in everything that stands of a kind."""
         quiet = kind not in self._listed
-        standing = {live.ref for live in listed.objects}
+        standing = {live.ref for live in objects}
         for ref in [ref for ref in self._owners if _is(ref, kind) and ref not in standing]:
-            self._forget(ref)
-        for live in listed.objects:
+            self.gone(ref)
+        for live in objects:
             self._keep(live, quiet=quiet)
         self._listed.add(kind)
-        return listed.resource_version
 
-    async def _watch(self, kind: Kind, version: str, outage: Outage) -> str:
-        began = self._clock.monotonic()
-        async with aclosing(self._cluster.watch_kind(kind, version, _WATCH_SECONDS)) as events:
-            async for event in events:
-                outage.over()
-                version = self._take(event)
-        if self._clock.monotonic() - began < _BREATH:
-            # A server that ends every watch at once is not to be asked without a pause.
-            await self._clock.sleep(_BREATH)
-        return version
+    def kept(self, live: Live) -> None:
+        """Take in an object that came or changed."""
+        self._keep(live, quiet=False)
 
-    def _take(self, event: Event) -> str:
-        """Take in one event; return the resourceVersion to go on from."""
-        if event.type == "ERROR":
-            raise of_status(int(event.content.get("code") or 0), event.content)
-        if event.type == "DELETED":
-            self._forget(ref_of(event.content))
-        elif event.type in ("ADDED", "MODIFIED"):
-            self._keep(Live(ref_of(event.content), event.content), quiet=False)
-        version: str = event.content["metadata"]["resourceVersion"]
-        return version
+    def gone(self, ref: Ref) -> None:
+        """Forget an object that went."""
+        self._forget(ref)
 
     def _keep(self, live: Live, *, quiet: bool) -> None:
         tenant_id = live.label(naming.LABEL_TENANT)
@@ -131,6 +98,20 @@ class ObjectCache:
             self._hear(Heard(tenant_id, "", deleted=True))
 
 
+class _OfKind:
+    """What the cache hears of one kind."""
+
+    def __init__(self, cache: ObjectCache, kind: Kind) -> None:
+        self._cache = cache
+        self._kind = kind
+        self.kept = cache.kept
+        self.gone = cache.gone
+
+    def listed(self, objects: Sequence[Live]) -> None:
+        """Take in everything that stands."""
+        self._cache.listed(self._kind, objects)
+
+
 def slim(content: JsonObject) -> JsonObject:
     """Return an object as it is worth keeping by the ten thousand.
 
@@ -149,7 +130,7 @@ def slim(content: JsonObject) -> JsonObject:
 def _shared(value: Json) -> Json:
     if isinstance(value, str):
         return intern(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {intern(key): _shared(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_shared(inner) for inner in value]

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 import aiohttp
 import orjson
-from kubernetes.aio.dynamic import DynamicClient
 
 from services.chassis.backoff import Backoff
 from services.chassis.clock import Clock
@@ -17,16 +16,20 @@ from services.provisioner.errors import (
     ClusterForbidden,
     ClusterTimeout,
     ClusterUnavailable,
+    KindMissing,
     ObjectChanged,
     ObjectGone,
     ObjectInvalid,
 )
 from services.provisioner.kube.failures import RAISED, to_refusal
-from services.provisioner.kube.kinds import KINDS, Kind
+from services.provisioner.kube.kinds import KINDS, Kind, Place
+from services.provisioner.kube.transport import JSON, Transport
 from services.provisioner.kube.writes import OwnWrites
 from services.provisioner.objects import Live, Ref, ref_of
 
-_SELECTOR = f"{naming.LABEL_MANAGED_BY}={naming.SYSTEM}"
+OURS: Mapping[str, str] = {"labelSelector": f"{naming.LABEL_MANAGED_BY}={naming.SYSTEM}"}
+"""Query of lists and watches that selects what is ours."""
+
 _PAGE = 500
 _LIST_TIMEOUT = 30.0
 _READ_TRIES = 3
@@ -58,7 +61,7 @@ class Event:
 
 
 class KubeCluster:
-    """The Kubernetes API through the dynamic client.
+    """The Kubernetes API; what it serves under which path was discovered before.
 
     ``reload`` is called when the API server does not know us any more: tokens in files are
     replaced while the process runs.
@@ -66,14 +69,14 @@ class KubeCluster:
 
     def __init__(
         self,
-        client: DynamicClient,
+        transport: Transport,
         resources: Mapping[Kind, ApiResource],
         writes: OwnWrites,
         clock: Clock,
         reload: Callable[[], Awaitable[bool]],
     ) -> None:
-        self._client = client
-        self._resources = resources
+        self._transport = transport
+        self._resources = dict(resources)
         self._writes = writes
         self._clock = clock
         self._reload = reload
@@ -83,11 +86,12 @@ class KubeCluster:
         """The kinds that are served here, of those that are needed."""
         return KINDS
 
-    async def get(self, ref: Ref, *, timeout: float) -> Live | None:
+    async def get(self, ref: Ref, *, timeout: float, since: str = "") -> Live | None:
         """Read an object from the API server; None if it does not stand."""
         # Without a resourceVersion a GET is answered from the newest state, never from a cache.
+        query = {"resourceVersion": since} if since else None
         try:
-            return _live(await self._read(self._path(ref), timeout))
+            return _live(await self._read(self._path(ref), timeout, query=query))
         except ObjectGone:
             return None
 
@@ -96,7 +100,7 @@ class KubeCluster:
         ref = ref_of(wanted)
         path = self._resource(ref).path(namespace=ref.namespace or None)
         answer = await self._call(
-            "post", path, timeout, body=wanted, field_manager=naming.FIELD_MANAGER
+            "POST", path, timeout, body=wanted, query={"fieldManager": naming.FIELD_MANAGER}
         )
         return self._wrote(answer)
 
@@ -104,19 +108,26 @@ class KubeCluster:
         self, live: Live, managed_fields: Sequence[Json], *, timeout: float
     ) -> Live:
         """Replace the managed fields of exactly this object."""
-        operations = [
+        replaced = {"op": "replace", "path": "/metadata/managedFields"}
+        return await self._patch_pinned(
+            live, [{**replaced, "value": list(managed_fields)}], timeout
+        )
+
+    async def _patch_pinned(
+        self, live: Live, operations: Sequence[JsonObject], timeout: float
+    ) -> Live:
+        pins = [
             {"op": "test", "path": "/metadata/uid", "value": live.uid},
             {"op": "test", "path": "/metadata/resourceVersion", "value": live.resource_version},
-            {"op": "replace", "path": "/metadata/managedFields", "value": list(managed_fields)},
         ]
         try:
             answer = await self._call(
-                "patch",
+                "PATCH",
                 self._path(live.ref),
                 timeout,
-                body=operations,
+                body=[*pins, *operations],
                 content_type="application/json-patch+json",
-                field_manager=naming.FIELD_MANAGER,
+                query={"fieldManager": naming.FIELD_MANAGER},
             )
         except ObjectInvalid as failed:
             # A JSON patch whose test fails is answered 422, not 409.
@@ -126,13 +137,12 @@ class KubeCluster:
     async def apply(self, wanted: JsonObject, live: Live, *, timeout: float) -> Live:
         """Apply to exactly this object, taking over fields that others hold."""
         answer = await self._call(
-            "patch",
+            "PATCH",
             self._path(live.ref),
             timeout,
             body=_pinned(wanted, live),
             content_type="application/apply-patch+yaml",
-            field_manager=naming.FIELD_MANAGER,
-            force_conflicts="true",
+            query={"fieldManager": naming.FIELD_MANAGER, "force": "true"},
         )
         return self._wrote(answer)
 
@@ -145,17 +155,37 @@ class KubeCluster:
             "preconditions": {"uid": live.uid, "resourceVersion": live.resource_version},
         }
         try:
-            await self._call("delete", self._path(live.ref), timeout, body=options)
+            await self._call("DELETE", self._path(live.ref), timeout, body=options)
         except ObjectGone:
             return
 
-    async def list_kind(self, kind: Kind) -> Listed:
-        """List our objects of a kind, all pages."""
-        path, found, token = self._resources[kind].path(), [], ""
+    async def strip(self, live: Live, annotations: Sequence[str], *, timeout: float) -> Live:
+        """Take annotations, whoever owns them, from exactly this object; ObjectChanged if they are
+        not there."""
+        keys = (name.replace("~", "~0").replace("/", "~1") for name in annotations)
+        removals = [{"op": "remove", "path": f"/metadata/annotations/{key}"} for key in keys]
+        return await self._patch_pinned(live, removals, timeout)
+
+    async def discover(self, kind: Kind) -> bool:
+        """Look whether the API server serves a kind that it need not; note where."""
+        try:
+            found = await self._read(f"/apis/{kind.api_version}", _LIST_TIMEOUT)
+        except ObjectGone:
+            found = {}
+        for item in found.get("resources") or ():
+            if item["kind"] == kind.kind and "/" not in item["name"]:
+                self._resources[kind] = Place(kind, item["name"], item["namespaced"])
+                return True
+        self._resources.pop(kind, None)
+        return False
+
+    async def list_kind(self, kind: Kind, selected: Mapping[str, str] = OURS) -> Listed:
+        """List the objects of a kind that are selected, all pages."""
+        path, found, token = self._served(kind).path(), [], ""
         while True:
-            query = [("limit", str(_PAGE))] + ([("continue", token)] if token else [])
+            query = {**selected, "limit": str(_PAGE)}
             answer = await self._read(
-                path, _LIST_TIMEOUT, label_selector=_SELECTOR, query_params=query
+                path, _LIST_TIMEOUT, query={**query, "continue": token} if token else query
             )
             # Items of a list say neither their kind nor its version.
             found += [
@@ -167,22 +197,24 @@ class KubeCluster:
                 return Listed(found, answer["metadata"]["resourceVersion"])
 
     async def watch_kind(
-        self, kind: Kind, resource_version: str, seconds: int
+        self,
+        kind: Kind,
+        resource_version: str,
+        seconds: int,
+        selected: Mapping[str, str] = OURS,
     ) -> AsyncGenerator[Event, None]:
-        """Yield what happens to our objects of a kind; ends by itself after so many seconds."""
+        """Yield what happens to selected objects of a kind; ends after so many seconds."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=seconds + 15)
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            **selected,
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(seconds),
+        }
         try:
-            response = await self._client.request(
-                "get",
-                self._resources[kind].path(),
-                watch=True,
-                label_selector=_SELECTOR,
-                resource_version=resource_version,
-                timeout_seconds=seconds,
-                query_params=[("allowWatchBookmarks", "true")],
-                serialize=False,
-                _request_timeout=timeout,
-            )
+            path = self._served(kind).path()
+            response = await self._transport.send("GET", path, timeout, query=query)
             try:
                 async for line in response.content:
                     event = orjson.loads(line)
@@ -192,26 +224,35 @@ class KubeCluster:
         except RAISED as error:
             raise await self._understood(error) from error
 
-    async def _read(self, path: str, timeout: float, **params: object) -> dict[str, Any]:
+    async def _read(
+        self, path: str, timeout: float, *, query: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         deadline = self._clock.monotonic() + timeout
         for attempt in range(1, _READ_TRIES):
             left = deadline - self._clock.monotonic()
             try:
-                return await self._call("get", path, left, **params)
+                return await self._call("GET", path, left, query=query)
             except (ClusterUnavailable, ClusterTimeout) as failed:
                 pause = failed.retry_after or _RETRY.delay(attempt)
                 if self._clock.monotonic() + pause >= deadline:
                     raise
                 await self._clock.sleep(pause)
-        return await self._call("get", path, deadline - self._clock.monotonic(), **params)
+        return await self._call("GET", path, deadline - self._clock.monotonic(), query=query)
 
     async def _call(
-        self, method: str, path: str, timeout: float, **params: object
+        self,
+        method: str,
+        path: str,
+        timeout: float,
+        *,
+        body: object = None,
+        content_type: str = JSON,
+        query: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         limit = aiohttp.ClientTimeout(total=max(timeout, 0.001))
         try:
-            response = await self._client.request(
-                method, path, serialize=False, _request_timeout=limit, **params
+            response = await self._transport.send(
+                method, path, limit, body=body, content_type=content_type, query=query
             )
             content: dict[str, Any] = orjson.loads(await response.read())
         except RAISED as error:
@@ -234,7 +275,13 @@ class KubeCluster:
         return self._resource(ref).path(name=ref.name, namespace=ref.namespace or None)
 
     def _resource(self, ref: Ref) -> ApiResource:
-        return self._resources[Kind(ref.api_version, ref.kind)]
+        return self._served(Kind(ref.api_version, ref.kind))
+
+    def _served(self, kind: Kind) -> ApiResource:
+        found = self._resources.get(kind)
+        if found is None:
+            raise KindMissing(f"The cluster does not serve {kind.kind} of {kind.api_version}.")
+        return found
 
 
 def _live(content: dict[str, Any]) -> Live:

@@ -4,6 +4,8 @@ import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
@@ -19,6 +21,7 @@ from services.provisioner.errors import ClusterForbidden, ClusterUnavailable
 from services.provisioner.kube.client import ApiResource, KubeCluster
 from services.provisioner.kube.failures import RAISED, to_refusal
 from services.provisioner.kube.kinds import KINDS, Kind
+from services.provisioner.kube.transport import Transport
 from services.provisioner.kube.writes import OwnWrites
 
 _CONNECTIONS = 64
@@ -48,12 +51,12 @@ async def connect_cluster(
     while not process.stopping.is_set():
         try:
             # Not where the client keeps it by default: anybody could have put a file there.
-            resources, client = await _discover(api, Path(folder) / "discovery.json")
+            resources = await _discover(api, Path(folder) / "discovery.json")
         except (ClusterUnavailable, ClusterForbidden) as refusal:
             await _pause(outage, refusal, process.stopping)
         else:
             outage.over()
-            return KubeCluster(client, resources, writes, process.clock, credentials.reload)
+            return KubeCluster(Transport(api), resources, writes, process.clock, credentials.reload)
     return None
 
 
@@ -66,6 +69,8 @@ class Credentials:
         self._read_at = 0.0
         self.configuration = Configuration()
         self.configuration.connection_pool_maxsize = _CONNECTIONS
+        # Else proxies are looked up again for each request, in a thread.
+        self.configuration.client_session_kwargs = {"trust_env": False}
 
     async def load(self) -> None:
         """Read the credentials; StartError if there are none."""
@@ -75,14 +80,15 @@ class Credentials:
                 # The token of a service account is replaced now and then; the client reads it
                 # anew every minute.
                 _load_incluster(client_configuration=self.configuration)
-                return
-            await _load_kubeconfig(
-                config_file=str(self._kubeconfig),
-                client_configuration=self.configuration,
-                persist_config=False,
-            )
+            else:
+                await _load_kubeconfig(
+                    config_file=str(self._kubeconfig),
+                    client_configuration=self.configuration,
+                    persist_config=False,
+                )
         except (ConfigException, OSError, ValueError) as error:
             raise StartError(self._problem(error)) from error
+        self.configuration.proxy = self.configuration.proxy or _proxy(self.configuration.host)
 
     async def reload(self) -> bool:
         """Read the credentials again; False if that was done a moment ago and did not help."""
@@ -100,7 +106,15 @@ class Credentials:
         return f"The kubeconfig {self._kubeconfig} cannot be used: {str(error).rstrip('.')}."
 
 
-async def _discover(api: ApiClient, file: Path) -> tuple[dict[Kind, ApiResource], DynamicClient]:
+def _proxy(host: str) -> str | None:
+    """Return the proxy that the environment names for this host."""
+    url = urlsplit(host)
+    if proxy_bypass(url.hostname or ""):
+        return None
+    return getproxies().get(url.scheme)
+
+
+async def _discover(api: ApiClient, file: Path) -> dict[Kind, ApiResource]:
     try:
         client = await _dynamic_client(api, cache_file=str(file))
         # Named in full, so that only the few groups that are needed are asked for.
@@ -115,7 +129,7 @@ async def _discover(api: ApiClient, file: Path) -> tuple[dict[Kind, ApiResource]
         ]
     except RAISED as error:
         raise to_refusal(error) from error
-    return dict(zip(KINDS, found, strict=True)), client
+    return dict(zip(KINDS, found, strict=True))
 
 
 async def _pause(outage: Outage, refusal: Refusal, stopping: asyncio.Event) -> None:

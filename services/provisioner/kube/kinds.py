@@ -21,6 +21,21 @@ class Kind:
         return self.api_version.rpartition("/")[2]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a custom resource is served."""
+
+    kind: Kind
+    plural: str
+    namespaced: bool
+
+    def path(self, name: str | None = None, namespace: str | None = None) -> str:
+        """Return the path of an object, or of the collection, over all namespaces for none."""
+        inside = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        collection = f"/apis/{self.kind.api_version}{inside}/{self.plural}"
+        return f"{collection}/{name}" if name else collection
+
+
 KINDS = (
     Kind("v1", "Namespace"),
     Kind("v1", "ResourceQuota"),
@@ -30,3 +45,10 @@ KINDS = (
     Kind("autoscaling/v2", "HorizontalPodAutoscaler"),
     Kind("rbac.authorization.k8s.io/v1", "RoleBinding"),
 )
+
+ORGANIZATION = Kind("kube-dc.com/v1", "Organization")
+EIP = Kind("kube-dc.com/v1", "EIp")
+HIERARCHICAL_QUOTA = Kind("hnc.x-k8s.io/v1alpha2", "HierarchicalResourceQuota")
+
+OPTIONAL = (ORGANIZATION, EIP, HIERARCHICAL_QUOTA)
+"""Kinds of other systems, which a cluster may serve, or come to serve, or cease to."""

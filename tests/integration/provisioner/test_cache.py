@@ -151,12 +151,12 @@ class TooOld:
     def __getattr__(self, name: str) -> object:
         return getattr(self._cluster, name)
 
-    async def list_kind(self, kind: object) -> object:
+    async def list_kind(self, kind: object, *selected: object) -> object:
         self.lists[kind] += 1
-        return await self._cluster.list_kind(kind)  # type: ignore[arg-type] # handed on
+        return await self._cluster.list_kind(kind, *selected)  # type: ignore[arg-type] # handed on
 
-    def watch_kind(self, kind: object, version: str, seconds: int) -> object:
-        return self._cluster.watch_kind(kind, "1", seconds)  # type: ignore[arg-type] # handed on
+    def watch_kind(self, kind: object, version: str, seconds: int, *selected: object) -> object:
+        return self._cluster.watch_kind(kind, "1", seconds, *selected)  # type: ignore[arg-type] # handed on
 
 
 async def test_what_stood_before_the_first_list_is_no_news(plane: Plane) -> None:

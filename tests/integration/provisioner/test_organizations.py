@@ -243,7 +243,7 @@ async def test_an_organization_that_appears_later_is_made_at_once(plane: Plane) 
         await org.make("web")
         try:
             await work.until(tenant, is_ready())
-            assert await org.total() == of(PRO, 1)
+            await eventually(org.total, wanted=of(PRO, 1))
         finally:
             await org.unmake()
 

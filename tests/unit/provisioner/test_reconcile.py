@@ -276,9 +276,9 @@ async def test_a_call_never_outlives_the_lease(world: World) -> None:
 
     class Timed:
         def __getattr__(self, name: str) -> Any:
-            async def call(*args: Any, timeout: float) -> Any:
+            async def call(*args: Any, timeout: float, **others: Any) -> Any:
                 times.append(timeout)
-                return await getattr(world.cluster, name)(*args, timeout=timeout)
+                return await getattr(world.cluster, name)(*args, timeout=timeout, **others)
 
             return call
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.chassis.metrics import Metrics
 from services.chassis.wakeups import Wakeups
 from services.provisioner import isolation, naming, sessions, usecases
 from services.provisioner.convert import Codec
@@ -21,6 +22,8 @@ from services.provisioner.domain import (
 )
 from services.provisioner.naming import Naming
 from services.provisioner.objects import Live
+from services.provisioner.organization.settings import OrganizationSettings
+from services.provisioner.organization.ways import Ways
 from services.provisioner.ports import Cluster, Store
 from services.provisioner.reconcile import Reconciler
 from services.provisioner.timeline import Result
@@ -30,6 +33,7 @@ from tests.fakes.provisioner import (
     TENANT_ROWS,
     MemoryCluster,
     MemoryLease,
+    MemoryOrganizations,
     MemoryStore,
     MemoryView,
 )
@@ -82,6 +86,7 @@ class World:
     names: Naming = field(default_factory=Naming)
     wakeups: Wakeups = field(default_factory=Wakeups)
     db: MemoryDatabase = field(default_factory=MemoryDatabase)
+    settings: OrganizationSettings = field(default_factory=OrganizationSettings)
 
     def __post_init__(self) -> None:
         self.db.clock = self.clock
@@ -90,11 +95,21 @@ class World:
             self.db, lambda tx: MemoryStore(tx, self.codec), wakeups=self.wakeups
         )
         self.view = MemoryView(self.cluster)
+        self.organizations = MemoryOrganizations(self.cluster)
+        self.metrics = Metrics()
+        writes = self.metrics.counter("quota_writes", "Quotas written", ("why",))
+        self.ways = Ways(self.organizations, self.settings, writes)
 
     def reconciler(self, cluster: Cluster | None = None) -> Reconciler:
         """Return a new worker, as after a restart."""
         return Reconciler(
-            self.tx, cluster or self.cluster, self.view, self.names, self.ids, self.clock
+            self.tx,
+            cluster or self.cluster,
+            self.view,
+            self.names,
+            self.ids,
+            self.clock,
+            self.ways,
         )
 
     async def take(self, one: Order) -> Tenant:

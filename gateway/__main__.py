@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from gateway.app import make_app
-from gateway.clients import GrpcPayments, GrpcPricing
+from gateway.app import Dialects, Services, for_browsers, make_app
+from gateway.clients import GrpcPayments, GrpcPricing, GrpcProvisioner, GrpcSubscription
 from gateway.config import GatewayConfig, read_config
-from gateway.limits import InFlight
+from gateway.limits import CallRate, InFlight
 from gateway.observe import Observer
 from gateway.ports import IngestAnswer, Webhook
 from gateway.routes.webhooks import WebhookEdge
@@ -25,16 +25,22 @@ from services.chassis.tokens import TokenVerifier
 _SERVICES = {
     "payments": "tollgate.payments.v1.PaymentsService",
     "pricing": "tollgate.pricing.v1.PricingService",
+    "subscription": "tollgate.subscription.v1.SubscriptionService",
+    "provisioner": "tollgate.provisioner.v1.ProvisionerService",
 }
+# Without the provisioner only usage cannot be told.
+_NEEDED = ("payments", "pricing", "subscription")
 _MOST_IN_A_CALL = 256
 _BYTES_IN_A_CALL = 3 << 20
 
 
 async def run(config: GatewayConfig, process: Process) -> None:
     """Serve until the process is to stop."""
-    payments_channel = _channel(config, process, "payments", config.payments)
-    pricing_channel = _channel(config, process, "pricing", config.pricing)
-    payments = GrpcPayments(payments_channel)
+    channels = {
+        service: _channel(config, process, service, target)
+        for service, target in _targets(config).items()
+    }
+    payments = GrpcPayments(channels["payments"])
     batches: GroupCommit[Webhook, IngestAnswer] = GroupCommit(
         payments.ingest,
         key=lambda _: 0,
@@ -48,15 +54,24 @@ async def run(config: GatewayConfig, process: Process) -> None:
 
     async def ready() -> bool:
         states = await asyncio.gather(
-            serving(payments_channel, _SERVICES["payments"]),
-            serving(pricing_channel, _SERVICES["pricing"]),
+            *(serving(channels[service], _SERVICES[service]) for service in _NEEDED)
         )
         return all(states)
 
     in_flight = InFlight(requests=config.webhooks_at_once, body_bytes=config.webhook_bytes)
     app = make_app(
-        payments=payments,
-        pricing=GrpcPricing(pricing_channel),
+        Services(
+            payments,
+            GrpcPricing(channels["pricing"]),
+            GrpcSubscription(channels["subscription"]),
+            GrpcProvisioner(channels["provisioner"]),
+        ),
+        Dialects(
+            billing_catalog=config.billing_catalog,
+            scaffolder_catalog=config.scaffolder_catalog,
+            console_url=config.console_url,
+            catalog_public=config.catalog_public,
+        ),
         edge=WebhookEdge(batches, in_flight, process.clock),
         verifier=TokenVerifier(
             config.chassis.oidc_base,
@@ -64,15 +79,25 @@ async def run(config: GatewayConfig, process: Process) -> None:
             clock=process.clock,
             certs_path=config.chassis.oidc_certs_path,
         ),
+        rate=CallRate(config.price_calls_per_minute, process.clock),
         ready=ready,
-        billing_catalog=config.billing_catalog,
     )
     process.health.declare("gateway")
     process.health.mark("gateway", True)
     try:
-        await _serve(Observer(app, process.metrics), config, process)
+        browsers = for_browsers(app, config.console_url)
+        await _serve(Observer(browsers, process.metrics), config, process)
     finally:
         ended.set()
+
+
+def _targets(config: GatewayConfig) -> dict[str, str]:
+    return {
+        "payments": config.payments,
+        "pricing": config.pricing,
+        "subscription": config.subscription,
+        "provisioner": config.provisioner,
+    }
 
 
 def _channel(config: GatewayConfig, process: Process, service: str, target: str) -> Channel:

@@ -1,25 +1,52 @@
 """Puts the gateway's routes together."""
 
-from fastapi import FastAPI
-from starlette.exceptions import HTTPException
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from gateway.ports import Payments, Pricing
-from gateway.problems import crashed, refused, unrouted
-from gateway.routes.billing import billing_routes
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+from gateway.limits import CallRate
+from gateway.ports import Payments, Pricing, Provisioner, Subscription
+from gateway.problems import crashed, refused, unreadable, unrouted
+from gateway.routes.billing import BillingDesk, billing_routes
 from gateway.routes.health import Ready, health_routes, product_version
+from gateway.routes.scaffolder import ScaffolderDesk, scaffolder_routes
 from gateway.routes.webhooks import WebhookEdge
 from services.chassis.errors import Refusal
 from services.chassis.tokens import TokenVerifier
 
 
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Who the gateway asks."""
+
+    payments: Payments
+    pricing: Pricing
+    subscription: Subscription
+    provisioner: Provisioner
+
+
+@dataclass(frozen=True, slots=True)
+class Dialects:
+    """What the REST dialects are told: see the settings of the same names."""
+
+    billing_catalog: str
+    scaffolder_catalog: str
+    console_url: str
+    catalog_public: bool
+
+
 def make_app(
+    services: Services,
+    dialects: Dialects,
     *,
-    payments: Payments,
-    pricing: Pricing,
     edge: WebhookEdge,
     verifier: TokenVerifier,
+    rate: CallRate,
     ready: Ready,
-    billing_catalog: str,
 ) -> FastAPI:
     """Return the application; everything it needs is given."""
     app = FastAPI(
@@ -28,11 +55,44 @@ def make_app(
         description="Turns money into Kubernetes capacity, and takes it back when the money stops.",
     )
     app.state.verifier = verifier
+    app.state.catalog_public = dialects.catalog_public
     app.add_exception_handler(Refusal, refused)
+    app.add_exception_handler(RequestValidationError, unreadable)
     app.add_exception_handler(HTTPException, unrouted)
     app.add_exception_handler(Exception, crashed)
     # First, and as plain routes: the hot path.
     app.router.routes[0:0] = edge.routes()
     app.include_router(health_routes(ready))
-    app.include_router(billing_routes(payments, pricing, billing_catalog))
+    app.include_router(billing_routes(_billing_desk(services, dialects)))
+    app.include_router(
+        scaffolder_routes(
+            ScaffolderDesk(
+                services.pricing, services.subscription, dialects.scaffolder_catalog, rate
+            )
+        )
+    )
     return app
+
+
+def for_browsers(app: FastAPI, console_url: str) -> CORSMiddleware:
+    """Let pages of the console call, with credentials; around all, so refusals reach them too."""
+    parts = urlsplit(console_url)
+    return CORSMiddleware(
+        app,
+        allow_origins=[f"{parts.scheme}://{parts.netloc}"],
+        allow_credentials=True,
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+        expose_headers=["Retry-After"],
+    )
+
+
+def _billing_desk(services: Services, dialects: Dialects) -> BillingDesk:
+    return BillingDesk(
+        payments=services.payments,
+        pricing=services.pricing,
+        subscription=services.subscription,
+        provisioner=services.provisioner,
+        catalog=dialects.billing_catalog,
+        console_url=dialects.console_url,
+    )

@@ -1,17 +1,30 @@
 """Refusals as HTTP: the one place where a status code is chosen, and each dialect's error body."""
 
-from collections.abc import Callable, Mapping
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeAlias
+from types import MappingProxyType
 
 import orjson
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.chassis.errors import Code, Internal, NotFound, Refusal, Unavailable
+from gateway import figures
+from services.chassis.errors import (
+    Code,
+    FieldViolation,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    Refusal,
+)
 
-ErrorBody: TypeAlias = Callable[[Refusal], Mapping[str, object]]
+_WORD = re.compile(r"[A-Za-z_]+")
 
 HTTP_STATUS: Mapping[Code, int] = {
     Code.CANCELLED: 499,
@@ -40,19 +53,42 @@ class PayloadTooLarge(Refusal):
     reason = "PAYLOAD_TOO_LARGE"
 
 
-def status_of(refusal: Refusal) -> int:
-    """Return the HTTP status of a refusal."""
-    return 413 if isinstance(refusal, PayloadTooLarge) else HTTP_STATUS[refusal.code]
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one document writes refusals.
 
+    ``statuses`` are by reason, where the code alone would give another. ``fields`` are this
+    dialect's names for the services' fields.
+    """
 
-def response_of(refusal: Refusal, body: Mapping[str, object]) -> Response:
-    """Return a refusal as a response with this body."""
-    headers: dict[str, str] = {}
-    if refusal.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(refusal.retry_after)))
-    if refusal.code is Code.UNAUTHENTICATED:
-        headers["WWW-Authenticate"] = 'Bearer realm="tollgate"'
-    return json_response(body, status=status_of(refusal), headers=headers)
+    body: Callable[["Dialect", Refusal], Mapping[str, object]]
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def status(self, refusal: Refusal) -> int:
+        """Return the HTTP status of a refusal."""
+        if isinstance(refusal, PayloadTooLarge):
+            return 413
+        return self.statuses.get(refusal.reason, HTTP_STATUS[refusal.code])
+
+    def response(self, refusal: Refusal) -> Response:
+        """Return a refusal as a response."""
+        headers: dict[str, str] = {}
+        if refusal.retry_after is not None:
+            headers["Retry-After"] = str(max(1, math.ceil(refusal.retry_after)))
+        if refusal.code is Code.UNAUTHENTICATED:
+            headers["WWW-Authenticate"] = 'Bearer realm="tollgate"'
+        return json_response(self.body(self, refusal), status=self.status(refusal), headers=headers)
+
+    def told(self, refusal: Refusal) -> tuple[str, Sequence[FieldViolation]]:
+        """Return the sentence and the bad fields, by the names that the client used."""
+        own = [FieldViolation(self._field(bad.field), bad.description) for bad in refusal.fields]
+        if own == list(refusal.fields):
+            return refusal.message, own
+        return "; ".join(f"{bad.field}: {bad.description}" for bad in own), own
+
+    def _field(self, path: str) -> str:
+        return _WORD.sub(lambda word: self.fields.get(word[0], word[0]), path.removeprefix("plan."))
 
 
 def json_response(
@@ -62,46 +98,169 @@ def json_response(
     return Response(orjson.dumps(body), status, dict(headers or {}), media_type="application/json")
 
 
-def detail_body(refusal: Refusal) -> Mapping[str, object]:
+def detail_body(dialect: Dialect, refusal: Refusal) -> Mapping[str, object]:
     """Write a refusal as document 002 does."""
     return {"detail": refusal.message, "code": refusal.reason}
 
 
-def plain_body(refusal: Refusal) -> Mapping[str, object]:
+def plain_body(dialect: Dialect, refusal: Refusal) -> Mapping[str, object]:
     """Write a refusal as document 003 does."""
     return {"error": refusal.message, "code": refusal.reason}
 
 
-def billing_body(refusal: Refusal) -> Mapping[str, object]:
+def scaffolder_body(dialect: Dialect, refusal: Refusal) -> Mapping[str, object]:
+    """Write a refusal as document 000's actions read it: each bad field with what is right."""
+    text, bad = dialect.told(refusal)
+    body: dict[str, object] = {"error": text, "code": refusal.reason}
+    if bad:
+        body["fields"] = {one.field: one.description for one in bad}
+    return body
+
+
+def billing_body(dialect: Dialect, refusal: Refusal) -> Mapping[str, object]:
     """Write a refusal as document 001 does: error, details, timestamp."""
-    text = refusal.message
-    if isinstance(refusal, Unavailable):
-        text = "Billing service unreachable"
-    elif refusal.code in (Code.INTERNAL, Code.UNKNOWN, Code.DATA_LOSS):
-        text = "Internal server error"
+    text, bad = dialect.told(refusal)
+    status = dialect.status(refusal)
+    text = _BILLING_TEXTS.get(refusal.reason) or _BILLING_FAILURES.get(status, text)
     details: dict[str, object] = dict(refusal.metadata)
-    if refusal.fields:
-        details["fields"] = {bad.field: bad.description for bad in refusal.fields}
+    if refusal.reason == USAGE_EXCEEDS_PLAN:
+        details = {"violations": violations(refusal)}
+    if bad:
+        details["fields"] = {one.field: one.description for one in bad}
     body: dict[str, object] = {"success": False, "error": text, "code": refusal.reason}
     if details:
         body["details"] = details
     return body | {"timestamp": timestamp()}
 
 
-def body_for(path: str) -> ErrorBody:
-    """Return how the dialect that owns this path writes a refusal."""
-    if path.startswith(("/api/billing", "/api/manage-organization")):
-        return billing_body
-    if path.startswith("/api/"):
-        return plain_body
-    return detail_body
+USAGE_EXCEEDS_PLAN = "USAGE_EXCEEDS_PLAN"
+UNKNOWN_PLAN = "UNKNOWN_PLAN"
+UNKNOWN_ADDON = "UNKNOWN_ADDON"
+_PAYMENT_DECLINED = 402
+
+BILLING = Dialect(
+    billing_body,
+    MappingProxyType(
+        {
+            UNKNOWN_PLAN: 400,
+            UNKNOWN_ADDON: 400,
+            "NOT_SOLD_IN_CURRENCY": 400,
+            "PROVIDER_OFF": 404,
+            "PAYMENT_DECLINED": _PAYMENT_DECLINED,
+            # The document knows no 504: what does not answer in time is not reachable.
+            "DEADLINE_EXCEEDED": 503,
+        }
+    ),
+    MappingProxyType(
+        {
+            "plan": "planId",
+            "addon": "addonId",
+            "promotion_code": "promoCode",
+            "checkout_id": "sessionId",
+            "request_id": "Idempotency-Key",
+        }
+    ),
+)
+SCAFFOLDER = Dialect(
+    scaffolder_body,
+    MappingProxyType({"PAYMENT_DECLINED": _PAYMENT_DECLINED}),
+    MappingProxyType(
+        {
+            "duration_hours": "duration",
+            "backup_plan": "backupPlan",
+            "features": "additionalFeatures",
+            "required_tier": "requiredTier",
+            "required_features": "requiredFeatures",
+            "request_id": "Idempotency-Key",
+        }
+    ),
+)
+PLAIN = Dialect(plain_body)
+DETAIL = Dialect(detail_body)
+
+_BILLING_TEXTS = {"PROVIDER_OFF": "Not found"}
+_BILLING_FAILURES = {500: "Internal server error", 503: "Billing service unreachable"}
+_PREFIXES = (
+    ("/api/billing", BILLING),
+    ("/api/manage-organization", BILLING),
+    ("/api/tollgate", SCAFFOLDER),
+    ("/api/", PLAIN),
+)
+
+
+def dialect_of(path: str) -> Dialect:
+    """Return the dialect that owns a path."""
+    return next((dialect for prefix, dialect in _PREFIXES if path.startswith(prefix)), DETAIL)
+
+
+@contextmanager
+def speaking_of(*, plan: str = "", addons: Sequence[str] = ()) -> Iterator[None]:
+    """Let refusals in the block name the plan or add-on, by their short ids, that is unknown."""
+    try:
+        yield
+    except Refusal as refusal:
+        told = _about(refusal, plan, addons)
+        if told is refusal:
+            raise
+        raise told from refusal
+
+
+def _about(refusal: Refusal, plan: str, addons: Sequence[str]) -> Refusal:
+    if refusal.reason == UNKNOWN_PLAN and plan:
+        return InvalidArgument(f"Unknown plan: {plan}", reason=UNKNOWN_PLAN)
+    if refusal.reason == UNKNOWN_ADDON and addons:
+        known = [name.rpartition("/")[2] for name in refusal.metadata.get("addons", "").split(",")]
+        unknown = next((addon for addon in addons if addon not in known), addons[-1])
+        return InvalidArgument(f"Unknown add-on: {unknown}", reason=UNKNOWN_ADDON)
+    return refusal
+
+
+_SHOWN = {"public_ips": "ipv4"}
+_UNITS = {"cpu": "cores", "memory": "GiB", "storage": "GiB", "objectStorage": "GB"}
+
+
+def violations(refusal: Refusal) -> list[Mapping[str, object]]:
+    """Return what is used above a plan's limits, from ``{"cpu": "6200m > 4"}``."""
+    found: list[Mapping[str, object]] = []
+    for name, text in sorted(refusal.metadata.items()):
+        used, _, limit = text.partition(" > ")
+        resource = _SHOWN.get(name, name)
+        found.append(
+            {
+                "resource": resource,
+                "used": _size(name, used),
+                "limit": _size(name, limit),
+                "unit": _UNITS.get(resource, "pieces"),
+            }
+        )
+    return found
+
+
+def _size(resource: str, quantity: str) -> object:
+    try:
+        return figures.size(resource, quantity)
+    except ValueError:
+        return None  # Still in the way, though nobody can read how much it is.
 
 
 async def refused(request: Request, error: Exception) -> Response:
     """Answer a refusal that a route let through."""
     if not isinstance(error, Refusal):
         raise error
-    return response_of(error, body_for(request.url.path)(error))
+    return dialect_of(request.url.path).response(error)
+
+
+async def unreadable(request: Request, error: Exception) -> Response:
+    """Answer parameters of a URL that are not what the route documents."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    fields = [
+        FieldViolation(str(one["loc"][-1]), str(one["msg"]).replace("Input should", "should"))
+        for one in error.errors()
+    ]
+    sentence = "; ".join(f"{bad.field}: {bad.description}" for bad in fields)
+    refusal = InvalidArgument(sentence, fields=fields, reason="INVALID_FIELDS")
+    return dialect_of(request.url.path).response(refusal)
 
 
 class RouteNotFound(NotFound):
@@ -115,16 +274,16 @@ async def unrouted(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     refusal = RouteNotFound("Not found" if error.status_code == 404 else error.detail)
-    body = body_for(request.url.path)(refusal)
+    dialect = dialect_of(request.url.path)
+    body = dialect.body(dialect, refusal)
     return json_response(body, status=error.status_code, headers=error.headers)
 
 
 async def crashed(request: Request, error: Exception) -> Response:
     """Answer a failure that nobody foresaw, without a word of it; the server logs it."""
-    refusal = Internal("Internal server error")
-    return response_of(refusal, body_for(request.url.path)(refusal))
+    return dialect_of(request.url.path).response(Internal("Internal server error"))
 
 
 def timestamp() -> str:
     """Return now as document 001 writes it: RFC 3339 with milliseconds and Z."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return str(figures.instant(datetime.now(UTC)))

@@ -6,10 +6,11 @@ may have an endpoint, with secrets of its own, for each.
 
 from collections.abc import Mapping
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.bodies import announced_size, read
 from gateway.edge import check_stripe_header
 from gateway.limits import MAX_WEBHOOK_BYTES, InFlight
 from gateway.ports import IngestAnswer, Ingested, Webhook
@@ -42,9 +43,9 @@ class WebhookEdge:
         with self._in_flight.request():
             headers = _signature_headers(request)
             check_stripe_header(headers["stripe-signature"], self._clock.now().timestamp())
-            size = _announced_size(request)
+            size = announced_size(request, MAX_WEBHOOK_BYTES)
             with self._in_flight.reading(size):
-                body = await _read(request, size)
+                body = await read(request, size)
                 webhook = Webhook("stripe", request.url.path, headers, body)
                 answer = await self._batches.submit(webhook)
         if answer.outcome in (Ingested.STORED, Ingested.DUPLICATE):
@@ -57,31 +58,6 @@ def _signature_headers(request: Request) -> Mapping[str, str]:
     if not found:
         raise InvalidArgument("The header Stripe-Signature is missing.", reason="SIGNATURE_MISSING")
     return found
-
-
-def _announced_size(request: Request) -> int:
-    """Return the body's size, the most that is taken if it is not announced."""
-    announced = request.headers.get("content-length", "")
-    if not announced.isdecimal():
-        return MAX_WEBHOOK_BYTES
-    size = int(announced)
-    if size > MAX_WEBHOOK_BYTES:
-        raise _too_large()
-    return size
-
-
-async def _read(request: Request, most: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > most:
-                raise _too_large()
-            chunks.append(chunk)
-    except ClientDisconnect:
-        raise InvalidArgument("The body ended early.", reason="BODY_INCOMPLETE") from None
-    return b"".join(chunks)
 
 
 def _too_large() -> PayloadTooLarge:

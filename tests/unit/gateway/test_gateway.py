@@ -1,90 +1,18 @@
-"""The gateway over services in memory: the webhook edge, the billing dialect, the probes."""
+"""The gateway over services in memory: the webhook edge, what is sold, the probes."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 
-import httpx
 import pytest
 
-from gateway.app import make_app
-from gateway.limits import MAX_WEBHOOK_BYTES, InFlight
-from gateway.ports import IngestAnswer, Ingested, Offer, Webhook
-from gateway.routes.webhooks import PATHS, WebhookEdge
-from services.chassis.clock import SystemClock
-from services.chassis.errors import Unauthenticated, Unavailable
-from services.chassis.groupcommit import GroupCommit
-from services.chassis.identity import Principal
-from services.chassis.money import Money
-from services.chassis.tokens import TokenVerifier
-from tests.fakes.gateway import MemoryPayments, MemoryPricing
-
-ADMIN = Principal("ada", "user", organization="acme", groups=("org-admin", "user"))
-PRO = Offer(
-    name="kube-dc/pro-pool",
-    display_name="Pro Pool",
-    description="Production and teams",
-    monthly=Money("eur", 4950),
-    recommended=True,
-    highlights=("8 vCPU",),
-    quota={"cpu": "8", "memory": "24Gi", "storage": "160Gi", "pods": "200"},
-    object_storage_gb=100,
-    public_ips=1,
-)
-TURBO = Offer(
-    "kube-dc/turbo-x1", "Turbo x1", "+2", Money("eur", 900), False, (), {"cpu": "2500m"}, None, None
-)
-
-
-class OneToken(TokenVerifier):
-    """Knows one token; everything else is refused."""
-
-    def __init__(self) -> None:
-        super().__init__("http://idp", audience="tollgate", clock=SystemClock())
-
-    async def verify(self, token: str) -> Principal:
-        if token != "good":
-            raise Unauthenticated("The token cannot be verified.", reason="TOKEN_REFUSED")
-        return ADMIN
-
-
-@dataclass
-class World:
-    http: httpx.AsyncClient
-    payments: MemoryPayments
-    pricing: MemoryPricing
-    in_flight: InFlight
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    payments, in_flight = MemoryPayments(), InFlight(requests=64, body_bytes=8 * MAX_WEBHOOK_BYTES)
-    pricing = MemoryPricing({"kube-dc": [PRO]}, {"kube-dc": [TURBO]})
-    batches: GroupCommit[Webhook, IngestAnswer] = GroupCommit(
-        payments.ingest, key=lambda _: 0, size=lambda webhook: len(webhook.body)
-    )
-
-    async def ready() -> bool:
-        return True
-
-    app = make_app(
-        payments=payments,
-        pricing=pricing,
-        edge=WebhookEdge(batches, in_flight, SystemClock()),
-        verifier=OneToken(),
-        ready=ready,
-        billing_catalog="kube-dc",
-    )
-    stopping = asyncio.Event()
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(batches.run(stopping))
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
-            yield World(http, payments, pricing, in_flight)
-        stopping.set()
+from gateway.limits import MAX_WEBHOOK_BYTES
+from gateway.ports import IngestAnswer, Ingested, Offer
+from gateway.routes.webhooks import PATHS
+from services.chassis.errors import Unavailable
+from tests.fakes.gateway import NO_PROVIDER
+from tests.unit.gateway.world import ADMIN, World, running
 
 
 def signed(seconds_ago: int = 0, signatures: int = 1) -> dict[str, str]:
@@ -200,7 +128,7 @@ async def test_webhooks_that_take_every_place_of_theirs_leave_people_alone(world
     assert world.payments.stored == []
 
 
-AUTH = {"Authorization": "Bearer good"}
+AUTH = {"Authorization": "Bearer admin"}
 BILLING = ("/api/billing/config", "/api/billing/plans", "/api/billing/addons")
 
 
@@ -223,6 +151,29 @@ async def test_config_has_the_provider_and_its_features_under_both_keys(world: W
     assert world.payments.callers == [ADMIN]
 
 
+async def test_without_a_provider_nothing_can_be_bought_and_config_says_so(world: World) -> None:
+    world.payments.on = NO_PROVIDER
+    body = (await world.http.get("/api/billing/config", headers=AUTH)).json()["config"]
+    assert body["provider"] == "none"
+    on = {name for name, there in body["features"].items() if there}
+    assert on == {"quotas", "plans"}
+
+
+async def test_health_names_the_provider_to_who_is_signed_in(world: World) -> None:
+    answer = await world.call("guest", "GET", "/api/billing/health")
+    assert answer.json()["data"] == {"status": "healthy", "provider": "stripe"}
+    assert (await world.call("", "GET", "/api/billing/health")).status_code == 401
+
+
+async def test_the_catalog_is_open_to_nobody_only_where_it_is_public() -> None:
+    async with running(catalog_public=True) as world:
+        for path in BILLING:
+            assert (await world.call("", "GET", path)).status_code == 200
+            assert (await world.call("bad", "GET", path)).status_code == 401
+        assert world.payments.callers == [None]
+        assert (await world.call("", "GET", "/api/billing/health")).status_code == 401
+
+
 async def test_plans_have_short_ids_and_plain_numbers(world: World) -> None:
     answer = await world.http.get("/api/billing/plans", headers=AUTH)
     (plan,) = answer.json()["data"]
@@ -242,7 +193,7 @@ async def test_plans_have_short_ids_and_plain_numbers(world: World) -> None:
 async def test_addons_have_an_id_and_what_they_add(world: World) -> None:
     (addon,) = (await world.http.get("/api/billing/addons", headers=AUTH)).json()["data"]
     assert addon["id"] == "turbo-x1"
-    assert addon["resources"] == {"cpu": 2.5}
+    assert addon["resources"] == {"cpu": 2.5, "memory": 4}
 
 
 async def test_a_service_that_is_away_is_billing_service_unreachable(world: World) -> None:
@@ -275,8 +226,3 @@ async def test_what_is_not_served_is_not_found_in_the_dialects_form(world: World
 @pytest.mark.parametrize("path", ["/", "/health", "/livez", "/readyz"])
 async def test_probes_answer_without_a_token(world: World, path: str) -> None:
     assert (await world.http.get(path)).status_code == 200
-
-
-async def test_the_openapi_document_lists_the_dialect(world: World) -> None:
-    document = json.loads((await world.http.get("/openapi.json")).text)
-    assert set(BILLING) <= set(document["paths"])

@@ -1,11 +1,9 @@
-"""What the gateway asks of the services, in words of its own."""
+"""Payments, as the gateway sees it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
-
-from services.chassis.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +46,6 @@ class Provider:
     addons: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A plan or an add-on, as a list of them shows it. ``quota`` holds Kubernetes quantities."""
-
-    name: str
-    display_name: str
-    description: str
-    monthly: Money | None
-    recommended: bool
-    highlights: Sequence[str]
-    quota: Mapping[str, str]
-    object_storage_gb: int | None
-    public_ips: int | None
-
-
 class Payments(Protocol):
     """The payments service."""
 
@@ -72,16 +55,4 @@ class Payments(Protocol):
 
     async def provider(self) -> Provider:
         """Return the payment provider that is on."""
-        ...
-
-
-class Pricing(Protocol):
-    """The pricing service."""
-
-    async def plans(self, catalog: str) -> Sequence[Offer]:
-        """Return the plans that a catalog offers."""
-        ...
-
-    async def addons(self, catalog: str) -> Sequence[Offer]:
-        """Return the add-ons that a catalog offers."""
         ...

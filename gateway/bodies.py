@@ -1,0 +1,176 @@
+"""Request bodies: bounded, read exactly, and held to the model that documents them."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar
+
+from fastapi import Header
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+from starlette.requests import ClientDisconnect, Request
+
+from gateway.limits import MAX_BODY_BYTES
+from gateway.problems import PayloadTooLarge
+from services.chassis.errors import FieldViolation, InvalidArgument
+
+MAX_TEXT = 255
+PLAIN = r"^[^\x00-\x1f\x7f]*$"
+"""Texts without control characters, which no database would take."""
+_EXPECTED = {
+    "string_type": "expected a text",
+    "string_unicode": "expected a text",
+    "int_type": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "bool_type": "expected true or false",
+    "list_type": "expected a list",
+    "model_type": "expected an object",
+    "string_pattern_mismatch": "expected no control characters",
+    "string_too_long": "expected at most {max_length} characters",
+    "greater_than_equal": "expected at least {ge}",
+    "less_than_equal": "expected at most {le}",
+    "too_short": "expected at least {min_length}",
+    "too_long": "expected at most {max_length}",
+    "literal_error": "expected {expected}",
+}
+_NEEDED = frozenset({"missing", "string_too_short"})
+
+
+class Body(BaseModel):
+    """A body that a client sends. What is not named is ignored: a client sets no price of ours."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+
+Text = Annotated[str, Field(max_length=MAX_TEXT, pattern=PLAIN)]
+Name = Annotated[Text, Field(min_length=1)]
+M = TypeVar("M", bound=Body)
+Answers: TypeAlias = dict[int | str, dict[str, Any]]
+
+
+async def read_body(request: Request, model: type[M]) -> M:
+    """Return the body; InvalidArgument names every bad field at once, in the client's words."""
+    raw = await read(request, announced_size(request, MAX_BODY_BYTES))
+    try:
+        # Floats are decimals here: what a client wrote is what is priced.
+        found = json.loads(raw or b"{}", parse_float=Decimal, parse_constant=_no_number)
+    except (ValueError, ArithmeticError, RecursionError):
+        raise InvalidArgument("The body is not JSON.", reason="BODY_NOT_JSON") from None
+    try:
+        return model.model_validate(found)
+    except ValidationError as error:
+        raise _refusal(error) from None
+
+
+def documented(model: type[Body]) -> dict[str, Any]:
+    """Return what OpenAPI says of a route that reads this body."""
+    schema = model.model_json_schema()
+    whole = _inlined(schema, schema.pop("$defs", {}))
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": whole}},
+        }
+    }
+
+
+def refusals(model: type[BaseModel], meanings: Mapping[int | str, str]) -> Answers:
+    """Return what OpenAPI says of refusals with these statuses, whose body is always this one."""
+    # Written out: a model for each would be built anew for each status of each route.
+    content = {"application/json": {"schema": model.model_json_schema()}}
+    return {
+        status: {"description": meaning, "content": content} for status, meaning in meanings.items()
+    }
+
+
+def announced_size(request: Request, most: int) -> int:
+    """Return the body's size, the most that is taken if it is not announced."""
+    announced = request.headers.get("content-length", "")
+    if not announced.isdecimal():
+        return most
+    # More digits than any size has are not even read.
+    if len(announced) > len(str(most)) or int(announced) > most:
+        raise _too_large(most)
+    return int(announced)
+
+
+async def read(request: Request, most: int) -> bytes:
+    """Return the body; PayloadTooLarge beyond ``most`` bytes."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > most:
+                raise _too_large(most)
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise InvalidArgument("The body ended early.", reason="BODY_INCOMPLETE") from None
+    return b"".join(chunks)
+
+
+async def request_key(
+    key: Annotated[
+        str,
+        Header(
+            alias="Idempotency-Key",
+            description="The same key with the same content is answered as the first time.",
+        ),
+    ] = "",
+) -> str:
+    """Return the caller's idempotency key, empty for a new operation."""
+    if len(key) > MAX_TEXT:
+        raise needed("Idempotency-Key", f"expected at most {MAX_TEXT} characters")
+    return key
+
+
+def needed(field: str, description: str = "") -> InvalidArgument:
+    """Return the refusal of one field: that it is required, or what would be right."""
+    sentence = f"{field}: {description}" if description else f"{field} is required"
+    violation = FieldViolation(field, description or "is required")
+    return InvalidArgument(sentence, fields=[violation], reason="INVALID_FIELDS")
+
+
+def _refusal(error: ValidationError) -> InvalidArgument:
+    bad = [(_path(one["loc"]), _expected(one)) for one in error.errors(include_url=False)]
+    # The absent field alone is the sentence that clients of document 001 look for.
+    sentences = [
+        f"{field} {text}" if text == "is required" else f"{field}: {text}" for field, text in bad
+    ]
+    violations = [FieldViolation(field, text) for field, text in bad]
+    return InvalidArgument("; ".join(sentences), fields=violations, reason="INVALID_FIELDS")
+
+
+def _expected(problem: ErrorDetails) -> str:
+    if problem["type"] in _NEEDED:
+        return "is required"
+    known = _EXPECTED.get(problem["type"])
+    if known:
+        return known.format(**problem.get("ctx", {}))
+    return problem["msg"].removeprefix("Value error, ")
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path or "body"
+
+
+def _too_large(most: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body is larger than {most} bytes.")
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number")
+
+
+def _inlined(schema: Any, parts: dict[str, Any]) -> Any:
+    """Put the parts of a schema where it refers to them: it has no place of its own for them."""
+    if isinstance(schema, list):
+        return [_inlined(one, parts) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(parts[schema["$ref"].rpartition("/")[2]], parts)
+    return {key: _inlined(value, parts) for key, value in schema.items()}

@@ -1,0 +1,62 @@
+"""What the gateway asks of the services, in words of its own."""
+
+from gateway.ports.payments import IngestAnswer, Ingested, Payments, Provider, Webhook
+from gateway.ports.pricing import (
+    CostPart,
+    Deployment,
+    Offer,
+    Pricing,
+    Quote,
+    ResourceCost,
+    ResourceWish,
+)
+from gateway.ports.provisioner import OrganizationQuota, Project, Provisioner, QuotaBackend
+from gateway.ports.subscription import (
+    AccountKind,
+    AddonQuantity,
+    Change,
+    Entitlement,
+    Held,
+    Interval,
+    PaymentPage,
+    Price,
+    Purchase,
+    Requirement,
+    State,
+    Subscription,
+    Upgrade,
+    Verified,
+)
+
+__all__ = [
+    "AccountKind",
+    "AddonQuantity",
+    "Change",
+    "CostPart",
+    "Deployment",
+    "Entitlement",
+    "Held",
+    "IngestAnswer",
+    "Ingested",
+    "Interval",
+    "Offer",
+    "OrganizationQuota",
+    "PaymentPage",
+    "Payments",
+    "Price",
+    "Pricing",
+    "Project",
+    "Provider",
+    "Provisioner",
+    "Purchase",
+    "QuotaBackend",
+    "Quote",
+    "Requirement",
+    "ResourceCost",
+    "ResourceWish",
+    "State",
+    "Subscription",
+    "Upgrade",
+    "Verified",
+    "Webhook",
+]

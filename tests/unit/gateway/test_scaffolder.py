@@ -1,0 +1,346 @@
+"""Document 000: what somebody holds, and what resources cost."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.ports import (
+    AccountKind,
+    CostPart,
+    Entitlement,
+    Interval,
+    Price,
+    Quote,
+    Requirement,
+    ResourceCost,
+    ResourceWish,
+    State,
+    Upgrade,
+)
+from services.chassis.errors import FieldViolation, InvalidArgument, Unavailable
+from services.chassis.money import Money
+from tests.unit.gateway.world import USER, World, running
+
+VALIDATE = "/api/tollgate/validate-subscription"
+CALCULATE = "/api/tollgate/calculate-price"
+PREMIUM = Entitlement(
+    valid=True,
+    tier="premium",
+    features=("custom-resources", "kubernetes-deployment"),
+    remaining_credits=1000,
+    next_billing_time=datetime(2026, 4, 1, tzinfo=UTC),
+    state=State.ACTIVE,
+)
+BASIC = Entitlement(
+    valid=False,
+    tier="basic",
+    features=("kubernetes-deployment",),
+    remaining_credits=0,
+    next_billing_time=None,
+    state=None,
+    reason="TIER_TOO_LOW",
+    message="This needs the tier premium; yours is basic.",
+    missing_features=("custom-resources",),
+    upgrade=Upgrade(
+        "scaffolder/premium", "Premium", "premium", Price(Money("usd", 2900), Interval.MONTH)
+    ),
+)
+
+
+def usd(cents: int) -> Money:
+    return Money("usd", cents)
+
+
+QUOTE = Quote(
+    name="quo_7",
+    expire_time=datetime(2026, 3, 4, 11, tzinfo=UTC),
+    payment_required=True,
+    total=usd(18050),
+    monthly=usd(18300),
+    resources=(
+        ResourceCost(
+            "wordpress",
+            usd(17050),
+            usd(17300),
+            (CostPart("cpu", usd(13824), usd(14016)), CostPart("backup", usd(810), usd(824))),
+        ),
+    ),
+    components=(
+        CostPart("cpu", usd(13824), usd(14016)),
+        CostPart("monitoring", usd(1000), usd(1000)),
+    ),
+    region="us-east-1",
+)
+WORDPRESS: dict[str, object] = {
+    "type": "wordpress",
+    "cpu": 2,
+    "memory": 4,
+    "storage": 5,
+    "replicas": 2,
+}
+
+
+async def test_what_is_met_is_told_with_everything_that_is_held(world: World) -> None:
+    world.subscription.entitled = PREMIUM
+    body = {"requiredTier": "premium", "requiredFeatures": ["kubernetes-deployment"]}
+    answer = await world.call("user", "POST", VALIDATE, body)
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {
+            "isValid": True,
+            "subscriptionTier": "premium",
+            "availableFeatures": ["custom-resources", "kubernetes-deployment"],
+            "remainingCredits": 1000,
+            "nextBillingDate": "2026-04-01T00:00:00.000Z",
+            "billingStatus": "active",
+        },
+    )
+    assert world.subscription.required == [
+        Requirement("", "premium", ["kubernetes-deployment"], "scaffolder")
+    ]
+
+
+async def test_what_is_not_met_is_no_error_and_says_what_would_do(world: World) -> None:
+    world.subscription.entitled = BASIC
+    answer = await world.call("user", "POST", VALIDATE, {"requiredTier": "premium"})
+    body = answer.json()
+    assert (answer.status_code, body["isValid"], body["billingStatus"]) == (200, False, "none")
+    assert body["reason"] == "TIER_TOO_LOW"
+    assert body["message"] == "This needs the tier premium; yours is basic."
+    assert body["missingFeatures"] == ["custom-resources"]
+    assert body["upgrade"] == {
+        "plan": "scaffolder/premium",
+        "displayName": "Premium",
+        "tier": "premium",
+        "price": 29,
+        "currency": "USD",
+        "interval": "month",
+    }
+    assert '"price":29.00,' in answer.text
+
+
+async def test_who_holds_nothing_has_no_tier(world: World) -> None:
+    world.subscription.entitled = replace(BASIC, tier="", features=(), upgrade=None)
+    body = (await world.call("guest", "POST", VALIDATE)).json()
+    assert (body["subscriptionTier"], body["availableFeatures"]) == (None, [])
+    assert "upgrade" not in body
+
+
+@pytest.mark.parametrize("state", State)
+async def test_each_state_has_a_billing_status(world: World, state: State) -> None:
+    world.subscription.entitled = replace(PREMIUM, state=state)
+    body = (await world.call("user", "POST", VALIDATE, {})).json()
+    assert body["billingStatus"] == state.value
+
+
+@pytest.mark.parametrize("user", [None, "", USER.subject, USER.email])
+async def test_the_caller_may_be_named_or_not(world: World, user: str | None) -> None:
+    world.subscription.entitled = PREMIUM
+    answer = await world.call("user", "POST", VALIDATE, {"userId": user})
+    assert answer.status_code == 200
+    assert world.subscription.required[0].account == ""
+
+
+@pytest.mark.parametrize("role", ["user", "admin", "other"])
+async def test_somebody_else_may_not_be_asked_for(world: World, role: str) -> None:
+    world.subscription.entitled = PREMIUM
+    answer = await world.call(role, "POST", VALIDATE, {"userId": "gus"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "ACCOUNT_OF_ANOTHER")
+    assert world.subscription.required == []
+
+
+async def test_a_platform_admin_asks_for_that_users_account(world: World) -> None:
+    world.subscription.entitled = PREMIUM
+    world.subscription.accounts[(AccountKind.USER, "gus")] = "acc_gus"
+    answer = await world.call("platform", "POST", VALIDATE, {"userId": "gus"})
+    assert answer.status_code == 200
+    assert world.subscription.required[0].account == "acc_gus"
+    unknown = await world.call("platform", "POST", VALIDATE, {"userId": "nobody"})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "UNKNOWN_USER")
+
+
+async def test_a_wrong_requirement_is_named_as_the_document_does(world: World) -> None:
+    world.subscription.refusal = InvalidArgument(
+        "required_tier: expected one of basic, premium, enterprise",
+        fields=[FieldViolation("required_tier", "expected one of basic, premium, enterprise")],
+        reason="INVALID_FIELDS",
+    )
+    answer = await world.call("user", "POST", VALIDATE, {"requiredTier": "gold"})
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {
+            "error": "requiredTier: expected one of basic, premium, enterprise",
+            "code": "INVALID_FIELDS",
+            "fields": {"requiredTier": "expected one of basic, premium, enterprise"},
+        },
+    )
+
+
+async def test_a_price_is_told_in_parts_and_kept(world: World) -> None:
+    world.pricing.quoted = QUOTE
+    body = {
+        "resources": [WORDPRESS],
+        "region": "us-east-1",
+        "duration": 720,
+        "backupPlan": "basic",
+        "additionalFeatures": ["monitoring"],
+    }
+    answer = await world.call("user", "POST", CALCULATE, body, **{"Idempotency-Key": "k"})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {
+            "totalCost": 180.5,
+            "monthlyCost": 183,
+            "breakdown": {
+                "resources": [
+                    {
+                        "type": "wordpress",
+                        "cost": 170.5,
+                        "monthlyCost": 173,
+                        "components": {"cpu": 138.24, "backup": 8.1},
+                    }
+                ],
+                "components": {"cpu": 138.24, "monitoring": 10},
+            },
+            "currency": "USD",
+            "region": "us-east-1",
+            "quoteId": "quo_7",
+            "expiresAt": "2026-03-04T11:00:00.000Z",
+            "requiresPayment": True,
+        },
+    )
+    assert '"totalCost":180.50,"monthlyCost":183.00,' in answer.text
+    ((asked, key, caller),) = world.pricing.asked
+    assert list(asked.resources) == [ResourceWish("wordpress", "2", "4", "5", 2)]
+    assert (asked.region, asked.hours, asked.backup_plan) == ("us-east-1", "720", "basic")
+    assert (list(asked.features), key, caller) == (["monitoring"], "k", USER)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("2", "2"),
+        ("0.1", "0.1"),
+        ("1234567890.12345678901234567890", "1234567890.12345678901234567890"),
+        ("1e3", "1000"),
+        ("25e-1", "2.5"),
+        ("-1", "-1"),
+        ('"500m"', "500m"),
+        ('"6.4Gi"', "6.4Gi"),
+    ],
+)
+async def test_sizes_are_priced_as_they_were_written(world: World, raw: str, text: str) -> None:
+    world.pricing.quoted = QUOTE
+    content = f'{{"resources":[{{"type":"web","memory":{raw}}}],"duration":{raw}}}'
+    headers = {"Authorization": "Bearer user"}
+    answer = await world.http.post(CALCULATE, content=content, headers=headers)
+    assert answer.status_code == 200
+    ((asked, _, _),) = world.pricing.asked
+    assert (asked.resources[0].memory, asked.hours) == (text, text)
+
+
+@pytest.mark.parametrize("raw", ["1e999999999", "1e21", "1e-21", "true", "[]", "{}", "null"])
+async def test_a_size_that_is_none_is_named(world: World, raw: str) -> None:
+    content = f'{{"resources":[{{"type":"web","cpu":{raw}}}]}}'
+    headers = {"Authorization": "Bearer user"}
+    answer = await world.http.post(CALCULATE, content=content, headers=headers)
+    assert answer.status_code == 400
+    assert list(answer.json()["fields"]) == ["resources[0].cpu"]
+    assert world.pricing.asked == []
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, {"resources": "is required"}),
+        ({"resources": []}, {"resources": "expected at least 1"}),
+        (
+            {"resources": [WORDPRESS | {"replicas": 0}]},
+            {"resources[0].replicas": "expected at least 1"},
+        ),
+        ({"resources": "web"}, {"resources": "expected a list"}),
+        ({"resources": [3]}, {"resources[0]": "expected an object"}),
+        (
+            {"resources": [WORDPRESS | {"replicas": "2"}], "region": 5},
+            {"resources[0].replicas": "expected a whole number", "region": "expected a text"},
+        ),
+        (
+            {"resources": [WORDPRESS], "additionalFeatures": [1]},
+            {"additionalFeatures[0]": "expected a text"},
+        ),
+    ],
+)
+async def test_every_bad_field_is_named_at_once(
+    world: World, body: object, fields: dict[str, str]
+) -> None:
+    answer = await world.call("user", "POST", CALCULATE, body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_FIELDS")
+    assert answer.json()["fields"] == fields
+
+
+async def test_what_pricing_refuses_is_named_as_the_document_does(world: World) -> None:
+    named = {
+        "resources[0].cpu": "cannot be negative",
+        "duration_hours": "too long",
+        "backup_plan": "one of none, basic, premium",
+        "features[1]": "one of monitoring",
+    }
+    world.pricing.refusal = InvalidArgument(
+        "all wrong",
+        fields=[FieldViolation(name, text) for name, text in named.items()],
+        reason="INVALID_FIELDS",
+    )
+    answer = await world.call("user", "POST", CALCULATE, {"resources": [WORDPRESS]})
+    assert answer.status_code == 400
+    assert answer.json()["fields"] == {
+        "resources[0].cpu": "cannot be negative",
+        "duration": "too long",
+        "backupPlan": "one of none, basic, premium",
+        "additionalFeatures[1]": "one of monitoring",
+    }
+    assert "duration_hours" not in answer.text
+
+
+async def test_a_client_sets_neither_price_nor_threshold(world: World) -> None:
+    world.pricing.quoted = QUOTE
+    body = {
+        "resources": [WORDPRESS | {"price": 0}],
+        "autoApprovalThreshold": 1e9,
+        "pricing": {"cpuHourlyRate": 0},
+        "requiresPayment": False,
+    }
+    answer = await world.call("user", "POST", CALCULATE, body)
+    assert answer.json()["requiresPayment"] is True
+    ((asked, _, _),) = world.pricing.asked
+    assert list(asked.resources) == [ResourceWish("wordpress", "2", "4", "5", 2)]
+
+
+@pytest.mark.parametrize("path", [VALIDATE, CALCULATE])
+async def test_nobody_asks_without_a_token(world: World, path: str) -> None:
+    answer = await world.call("", "POST", path, {})
+    assert (answer.status_code, answer.json()) == (
+        401,
+        {"error": "Authentication token required", "code": "SIGN_IN_REQUIRED"},
+    )
+
+
+async def test_a_service_that_is_away_is_told_without_its_address(world: World) -> None:
+    world.pricing.refusal = Unavailable("A service that this needs cannot be reached now.")
+    answer = await world.call("user", "POST", CALCULATE, {"resources": [WORDPRESS]})
+    assert answer.status_code == 503
+
+
+async def test_one_person_calls_so_often_and_no_more() -> None:
+    async with running(per_minute=4) as world:
+        world.subscription.entitled = PREMIUM
+        for path in (VALIDATE, CALCULATE, VALIDATE, CALCULATE):
+            # Wrong calls count as well: what is counted is the work of answering.
+            await world.call("user", "POST", path, {})
+        refused = await world.call("user", "POST", VALIDATE, {})
+        assert (refused.status_code, refused.json()["code"]) == (429, "RATE_LIMITED")
+        assert refused.headers["retry-after"] == "15"
+        assert (await world.call("guest", "POST", VALIDATE, {})).status_code == 200
+        world.clock.seconds += 15.01
+        assert (await world.call("user", "POST", VALIDATE, {})).status_code == 200
+        assert (await world.call("user", "POST", VALIDATE, {})).status_code == 429

@@ -105,6 +105,7 @@ class GrpcSubscription:
             addons=to_addons(change.addons or ()),
             request_id=change.request_id,
             validate_only=change.validate_only,
+            addon_changes=change.addon_changes,
         )
         answer = await self._stub.UpdateSubscription(request, timeout=TIMEOUT)
         return _held(answer.subscription)

@@ -1,7 +1,7 @@
 """Subscription, as the gateway sees it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -93,13 +93,17 @@ class PaymentPage:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a subscription is to be. An empty plan keeps the plan, ``addons`` None the add-ons."""
+    """What a subscription is to be. An empty plan keeps the plan, ``addons`` None the add-ons.
+
+    ``addon_changes`` are units more of an add-on that is held, or less.
+    """
 
     subscription: str
     plan: str = ""
     addons: Sequence[AddonQuantity] | None = None
     request_id: str = ""
     validate_only: bool = False
+    addon_changes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,15 @@ class UnknownPrice(FailedPrecondition):
         )
 
 
+class AddonNotHeld(NotFound):
+    """More units of an add-on would be taken off than there are."""
+
+    reason = "ADDON_NOT_HELD"
+
+    def __init__(self, addon: str) -> None:
+        super().__init__(f"There are not as many of {addon}.", metadata={"addon": addon})
+
+
 class PlanNotSold(FailedPrecondition):
     """A plan or an add-on cannot be bought here."""
 

@@ -51,7 +51,10 @@ class BuyRequest:
 
 @dataclass(frozen=True, slots=True)
 class UpdateRequest:
-    """What a subscription is to be from now on. ``addons`` is None to keep what is held."""
+    """What a subscription is to be from now on.
+
+    ``addons`` is None to keep what is held, but for ``addon_changes``: units more, or less.
+    """
 
     name: str
     plan: str
@@ -59,10 +62,16 @@ class UpdateRequest:
     request_id: str
     request_hash: bytes
     validate_only: bool = False
+    addon_changes: tuple[tuple[str, int], ...] = ()
 
     def check(self) -> None:
         """Raise InvalidArgument that names every bad field."""
         bad = Violations()
+        if len(self.addon_changes) > MAX_ADDONS:
+            bad.add("addon_changes", f"expected at most {MAX_ADDONS}")
+        for addon, units in self.addon_changes:
+            if not 1 <= abs(units) <= MAX_QUANTITY:
+                bad.add(f"addon_changes[{addon!r}]", f"expected 1 to {MAX_QUANTITY}, or less by it")
         if self.plan and not catalog_of(self.plan):
             bad.add("plan", "expected <catalog>/<plan>, or nothing to keep the plan")
         check_addons(bad, self.addons or ())

@@ -186,6 +186,14 @@ class MemorySubscription:
         account, held = self._find(change.subscription)
         plan = change.plan or held.plan
         addons = held.addons if change.addons is None else tuple(change.addons)
+        counts = {one.addon: one.quantity for one in addons}
+        for addon, units in change.addon_changes.items():
+            if units > 0:
+                self._check("", [AddonQuantity(addon, units)])
+            counts[addon] = counts.get(addon, 0) + units
+            if counts[addon] < 0:
+                raise NotFound("not held", reason="ADDON_NOT_HELD")
+        addons = tuple(AddonQuantity(name, count) for name, count in counts.items() if count)
         changed = replace(held, plan=plan, plan_display_name="", addons=addons)
         if not change.validate_only:
             self._put(account, changed)

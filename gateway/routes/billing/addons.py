@@ -5,9 +5,9 @@ from starlette.responses import Response
 
 from gateway.auth import SignedIn
 from gateway.bodies import documented, read_body
-from gateway.ports import Change, Held
+from gateway.ports import Change
 from gateway.problems import speaking_of
-from gateway.routes.billing.desk import DECLINED, BillingDesk, short, success
+from gateway.routes.billing.desk import DECLINED, BillingDesk, success
 from gateway.routes.billing.models import AddonBody, OrganizationSubscription, Success
 from gateway.routes.billing.organization import PATH, RequestKey
 from gateway.routes.billing.views import subscription_view
@@ -35,11 +35,8 @@ def add_addon_routes(router: APIRouter, desk: BillingDesk) -> None:
         with acting(caller):
             await desk.admit_admin(caller)
             wish = await read_body(request, AddonBody)
-            held = await desk.held(caller.organization)
-            quantities = _quantities(held)
-            quantities[wish.addonId] = quantities.get(wish.addonId, 0) + wish.quantity
             with speaking_of(addons=[wish.addonId]):
-                return await _changed(desk, caller, held, quantities, key)
+                return await _changed(desk, caller, wish.addonId, wish.quantity, key)
 
     @router.delete(
         f"{PATH}/addons/{{addon_id}}",
@@ -50,22 +47,19 @@ def add_addon_routes(router: APIRouter, desk: BillingDesk) -> None:
     async def take_off(caller: SignedIn, addon_id: str, key: RequestKey) -> Response:
         with acting(caller):
             await desk.admit_admin(caller)
-            held = await desk.held(caller.organization)
-            quantities = _quantities(held)
-            if addon_id not in quantities:
-                raise AddonNotHeld(f"Unknown add-on: {addon_id}")
-            quantities[addon_id] -= 1
-            left = {addon: count for addon, count in quantities.items() if count}
-            return await _changed(desk, caller, held, left, key)
-
-
-def _quantities(held: Held) -> dict[str, int]:
-    return {short(addon.addon): addon.quantity for addon in held.addons}
+            try:
+                return await _changed(desk, caller, addon_id, -1, key)
+            except NotFound as refusal:
+                if refusal.reason == AddonNotHeld.reason:
+                    raise AddonNotHeld(f"Unknown add-on: {addon_id}") from refusal
+                raise
 
 
 async def _changed(
-    desk: BillingDesk, caller: Principal, held: Held, quantities: dict[str, int], key: str
+    desk: BillingDesk, caller: Principal, addon: str, units: int, key: str
 ) -> Response:
-    asked = Change(held.name, addons=desk.addons(quantities), request_id=key)
+    """Change what is held by so many units: the same request again changes nothing more."""
+    held = await desk.held(caller.organization)
+    asked = Change(held.name, addon_changes={desk.full(addon): units}, request_id=key)
     changed = await desk.subscription.change(asked)
     return success(await subscription_view(desk, caller.organization, changed))

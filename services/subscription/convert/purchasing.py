@@ -68,6 +68,8 @@ def from_update_request(request: service_pb.UpdateSubscriptionRequest) -> Update
     bad = Violations()
     if request.addons and not request.replace_addons:
         bad.add("addons", "only with replace_addons")
+    if request.addon_changes and request.replace_addons:
+        bad.add("addon_changes", "not with replace_addons")
     bad.raise_if_any()
     return UpdateRequest(
         name=request.name,
@@ -76,6 +78,7 @@ def from_update_request(request: service_pb.UpdateSubscriptionRequest) -> Update
         request_id=request.request_id,
         request_hash=_digest(request),
         validate_only=request.validate_only,
+        addon_changes=tuple(sorted(request.addon_changes.items())),
     )
 
 

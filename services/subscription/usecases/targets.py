@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from services.chassis.errors import NotFound, Violations
 from services.subscription.domain import Subscription
-from services.subscription.errors import NotSoldInCurrency, PlanNotSold, UnknownPrice
+from services.subscription.errors import AddonNotHeld, NotSoldInCurrency, PlanNotSold, UnknownPrice
 from services.subscription.incoming import Item
 from services.subscription.offers import AddonQuantity, Offer, catalog_of
 from services.subscription.ports import (
@@ -16,7 +16,7 @@ from services.subscription.ports import (
     Pricing,
     ResolvedPrice,
 )
-from services.subscription.purchasing import UpdateRequest
+from services.subscription.purchasing import MAX_QUANTITY, UpdateRequest
 from services.subscription.units import Unit
 
 
@@ -66,7 +66,7 @@ async def target_of(
         bad.add("plan", f"expected a plan of the catalog {sub.offer.catalog}")
         bad.raise_if_any()
     billing = await _billing(pricing, unit, sub)
-    addons = sub.offer.addons if request.addons is None else _sorted(request.addons)
+    addons = _addons_after(sub.offer.addons, request)
     price, version = await _plan_price(pricing, billing, plan, sub.offer)
     prices = [price]
     prices += await _addon_prices(pricing, billing, sub.offer.catalog, addons)
@@ -84,8 +84,21 @@ async def target_of(
     return Target(offer, items, expansion.limits)
 
 
-def _sorted(addons: Sequence[AddonQuantity]) -> tuple[AddonQuantity, ...]:
-    return tuple(sorted(addons, key=lambda addon: addon.addon))
+def _addons_after(
+    held: Sequence[AddonQuantity], request: UpdateRequest
+) -> tuple[AddonQuantity, ...]:
+    counts = {one.addon: one.quantity for one in held}
+    if request.addons is not None:
+        counts = {one.addon: one.quantity for one in request.addons}
+    bad = Violations()
+    for addon, units in request.addon_changes:
+        counts[addon] = counts.get(addon, 0) + units
+        if counts[addon] < 0:
+            raise AddonNotHeld(addon)
+        if counts[addon] > MAX_QUANTITY:
+            bad.add(f"addon_changes[{addon!r}]", f"expected at most {MAX_QUANTITY} together")
+    bad.raise_if_any()
+    return tuple(AddonQuantity(addon, counts[addon]) for addon in sorted(counts) if counts[addon])
 
 
 async def _billing(pricing: Pricing, unit: Unit, sub: Subscription) -> _Billing:

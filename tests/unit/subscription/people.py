@@ -60,9 +60,11 @@ def update(
     addons: tuple[AddonQuantity, ...] | None = None,
     key: str = "",
     only_say: bool = False,
+    units: tuple[tuple[str, int], ...] = (),
 ) -> UpdateRequest:
     """Ask for a change."""
-    return UpdateRequest(name, plan, addons, key, f"{name} {plan} {addons}".encode(), only_say)
+    content = f"{name} {plan} {addons} {units}".encode()
+    return UpdateRequest(name, plan, addons, key, content, only_say, units)
 
 
 def cancel(name: str, mode: EndMode = EndMode.AT_PERIOD_END, *, key: str = "") -> CancelRequest:

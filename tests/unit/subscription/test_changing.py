@@ -206,6 +206,23 @@ async def test_the_same_key_changes_once_and_answers_as_the_first_time(world: Wo
         await update_subscription(world.desk, BOSS, update(sub.name, "dc/small", key="r1"))
 
 
+async def test_units_are_added_once_for_a_key_and_taken_off_down_to_none(world: World) -> None:
+    sub = await hold(world, addons=[Item("price_more", 2)])
+    added = update(sub.name, units=(("dc/more", 1),), key="one-more")
+    for _ in range(2):
+        changed = await update_subscription(world.desk, BOSS, added)
+        assert changed.offer.addons == (AddonQuantity("dc/more", 3),)
+    assert len(world.shop.changes) == 1
+    assert billed(world) == [("price_large", 1), ("price_more", 3)]
+    none = await update_subscription(world.desk, BOSS, update(sub.name, units=(("dc/more", -2),)))
+    assert none.offer.addons == ()
+    with pytest.raises(NotFound) as refused:
+        await update_subscription(world.desk, BOSS, update(sub.name, units=(("dc/more", -3),)))
+    assert refused.value.reason == "ADDON_NOT_HELD"
+    with pytest.raises(InvalidArgument, match="together"):
+        await update_subscription(world.desk, BOSS, update(sub.name, units=(("dc/more", 999),)))
+
+
 async def test_a_retry_after_a_lost_answer_reaches_the_same_change(world: World) -> None:
     sub = await hold(world, "price_small")
 

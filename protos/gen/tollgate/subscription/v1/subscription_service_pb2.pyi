@@ -499,12 +499,33 @@ class UpdateSubscriptionRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class AddonChangesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
     REPLACE_ADDONS_FIELD_NUMBER: _builtins.int
     ADDONS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    ADDON_CHANGES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"tsub_…"."""
     plan: _builtins.str
@@ -519,6 +540,10 @@ class UpdateSubscriptionRequest(_message.Message):
     def addons(self) -> _containers.RepeatedCompositeFieldContainer[_pricing_pb2.AddonQuantity]:
         """At most 20, each add-on once; only with `replace_addons`."""
 
+    @_builtins.property
+    def addon_changes(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """By how many units an add-on grows, or, below 0, shrinks; not with `replace_addons`."""
+
     def __init__(
         self,
         *,
@@ -528,10 +553,11 @@ class UpdateSubscriptionRequest(_message.Message):
         addons: _abc.Iterable[_pricing_pb2.AddonQuantity] | None = ...,
         request_id: _builtins.str = ...,
         validate_only: _builtins.bool = ...,
+        addon_changes: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addons", b"addons", "name", b"name", "plan", b"plan", "replace_addons", b"replace_addons", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addon_changes", b"addon_changes", "addons", b"addons", "name", b"name", "plan", b"plan", "replace_addons", b"replace_addons", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -87,8 +87,9 @@ class SubscriptionServiceStub:
     """Changes plan and add-ons of a subscription at its provider, which prorates. What is answered is
     the subscription as it was asked to be; the cluster follows when the provider has told.
 
-    Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
-    (quantities), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+    Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`, `ADDON_NOT_HELD` (more
+    would be taken off than there are); INVALID_ARGUMENT (quantities), `NOT_SOLD_IN_CURRENCY`,
+    `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
     `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `NO_PROVIDER_SUBSCRIPTION` (bought by a single payment),
     `UNKNOWN_PRICE` (billed by a price that no catalog knows), `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN`
     (metadata: one entry for each resource in the way, "<resource>": "<used> > <limit>");
@@ -179,8 +180,9 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     """Changes plan and add-ons of a subscription at its provider, which prorates. What is answered is
     the subscription as it was asked to be; the cluster follows when the provider has told.
 
-    Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
-    (quantities), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+    Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`, `ADDON_NOT_HELD` (more
+    would be taken off than there are); INVALID_ARGUMENT (quantities), `NOT_SOLD_IN_CURRENCY`,
+    `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
     `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `NO_PROVIDER_SUBSCRIPTION` (bought by a single payment),
     `UNKNOWN_PRICE` (billed by a price that no catalog knows), `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN`
     (metadata: one entry for each resource in the way, "<resource>": "<used> > <limit>");
@@ -322,8 +324,9 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Changes plan and add-ons of a subscription at its provider, which prorates. What is answered is
         the subscription as it was asked to be; the cluster follows when the provider has told.
 
-        Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
-        (quantities), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+        Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`, `ADDON_NOT_HELD` (more
+        would be taken off than there are); INVALID_ARGUMENT (quantities), `NOT_SOLD_IN_CURRENCY`,
+        `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
         `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `NO_PROVIDER_SUBSCRIPTION` (bought by a single payment),
         `UNKNOWN_PRICE` (billed by a price that no catalog knows), `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN`
         (metadata: one entry for each resource in the way, "<resource>": "<used> > <limit>");

@@ -22,7 +22,7 @@ $(READY): requirements/dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(READY) ## Start the embedded stack, play the story, show it, stop
+demo: $(READY) ## Start the embedded stack, play the stories, show them, stop
 	@$(BIN)/python -m deploy.sandbox demo
 
 up: $(READY) ## Start the embedded stack and leave it running until Ctrl-C

@@ -1,5 +1,6 @@
 """What Kube-DC and the people of an organization do in a cluster: objects, projects, pods."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
@@ -11,6 +12,11 @@ from services.chassis import quantities
 
 PROJECT = "kube-dc.com/project"
 _GROUP = "/apis/kube-dc.com/v1"
+_HIERARCHIES = "/apis/hnc.x-k8s.io/v1alpha2"
+_NOT_FOUND = 404
+_CONFLICT = 409
+_PATIENCE = 60.0
+_PAUSE = 0.2
 
 
 class KubeDc:
@@ -40,6 +46,14 @@ class KubeDc:
             metadata = {"labels": {PROJECT: ""}, "annotations": {PROJECT: f"{name}/{short}"}}
             body = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
             await self._make("/api/v1/namespaces", body, project)
+            if await self._serves_hierarchies():
+                below = {
+                    "apiVersion": "hnc.x-k8s.io/v1alpha2",
+                    "kind": "HierarchyConfiguration",
+                    "spec": {"parent": name},
+                }
+                path = f"{_HIERARCHIES}/namespaces/{project}/hierarchyconfigurations"
+                await self._make(path, below, "hierarchy", project)
 
     async def annotations(self) -> dict[str, str]:
         """Return what the Organization says."""
@@ -51,6 +65,12 @@ class KubeDc:
     async def plan_quota(self) -> dict[str, Decimal]:
         """Return what the organization's quota objects allow together."""
         hard: dict[str, Decimal] = defaultdict(Decimal)
+        if await self._serves_hierarchies():
+            path = f"{_HIERARCHIES}/namespaces/{self._organization}/hierarchicalresourcequotas"
+            for item in (await self._api.call("GET", path))["items"]:
+                for name, amount in item["spec"]["hard"].items():
+                    hard[name] += quantities.parse(amount)
+            return hard
         for namespace in self.namespaces:
             path = f"/api/v1/namespaces/{namespace}/resourcequotas"
             for item in (await self._api.call("GET", path))["items"]:
@@ -85,11 +105,42 @@ class KubeDc:
         """The namespaces of the projects, and then the organization's own."""
         return [*self._projects, self._organization]
 
+    async def _serves_hierarchies(self) -> bool:
+        """Whether the Hierarchical Namespace Controller is in the cluster."""
+        try:
+            await self._api.call("GET", _HIERARCHIES)
+        except KubeApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            return False
+        return True
+
     async def _make(
         self, collection: str, body: dict[str, Any], name: str, namespace: str = ""
     ) -> None:
-        """Create it: what stands already is somebody's, and not the demo's to change."""
+        """Create it: what stands already is somebody's, and not the demo's to change.
+
+        What an earlier demo made, and is going, is waited for.
+        """
         metadata = {**body.get("metadata", {}), "name": name}
         if namespace:
             metadata["namespace"] = namespace
-        await self._api.call("POST", collection, {**body, "metadata": metadata})
+        async with asyncio.timeout(_PATIENCE):
+            while True:
+                try:
+                    await self._api.call("POST", collection, {**body, "metadata": metadata})
+                except KubeApiError as error:
+                    if error.status != _CONFLICT or not await self._is_going(collection, name):
+                        raise
+                else:
+                    return
+                await asyncio.sleep(_PAUSE)
+
+    async def _is_going(self, collection: str, name: str) -> bool:
+        try:
+            found = await self._api.call("GET", f"{collection}/{name}")
+        except KubeApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            return True
+        return "deletionTimestamp" in found["metadata"]

@@ -66,7 +66,7 @@ class OrganizationStory:
         self.screen.check(not started, f"4 cores run in a project {started}".rstrip())
         refused = await self.kube_dc.run_pod("shop", "greedy", cpu="7", memory="8Gi")
         self.screen.check(
-            "exceeded quota" in refused, "7 more in another would be too many, and are refused"
+            "exceeded" in refused, "7 more in another would be too many, and are refused"
         )
 
         async def used() -> dict[str, Any] | None:

@@ -50,6 +50,16 @@ async def test_a_renewal_that_was_paid_for_grants_its_period() -> None:
     assert (granted.amount, granted.start) == (GRANTED, START + MONTH)
 
 
+async def test_a_period_before_the_newest_that_was_granted_grants_nothing() -> None:
+    world = memory_world(pricing=ledger_catalog())
+    await bought(world)
+    [sub] = await world.subscriptions()
+    pool = Pool(sub.account, "shop")
+    newest = Grant("grt_2", pool, GRANTED, GRANTED, sub.name, START + 2 * MONTH)
+    assert due_grant(sub, None, [renewal()], newest) is None
+    assert due_grant(sub, None, [renewal()], replace(newest, period_start=START)) is not None
+
+
 async def test_a_renewal_of_nothing_grants_nothing() -> None:
     world = memory_world(pricing=ledger_catalog())
     await bought(world)

@@ -15,6 +15,7 @@ HNC = "hnc.x-k8s.io"
 _COLLECTION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _APPLIED = {"fieldManager": "tollgate-install", "force": "true"}
 _NOT_FOUND = 404
+_NOT_YET = (429, 503)
 _PATIENCE = 10.0
 _PAUSE = 0.05
 
@@ -43,8 +44,13 @@ async def apply_definitions(api: KubeApi, groups: Sequence[str] = (KUBE_DC,)) ->
 
 async def _until_stands(api: KubeApi, path: str) -> None:
     while True:
-        if await _stands(api, path):
-            return
+        try:
+            if await _stands(api, path):
+                return
+        except KubeApiError as error:
+            # "storage is (re)initializing": for a moment after its definition was taken.
+            if error.status not in _NOT_YET:
+                raise
         # Nothing tells when a definition that was taken begins to be served.
         await asyncio.sleep(_PAUSE)
 

@@ -217,7 +217,7 @@ async def test_a_namespace_that_goes_takes_nothing_new(held: Held, desired: Desi
     live = await cluster.create(target.namespace.wanted(None), timeout=TIME)
     if held.api is not None:
         await hold_back(held.api, live.ref)
-    await cluster.delete(await fresh(cluster, live.ref), timeout=TIME)
+    await delete(cluster, live.ref)
     assert (await fresh(cluster, live.ref)).deleting
     with pytest.raises(NamespaceTerminating):
         await cluster.create(target.fences[0].wanted(None), timeout=TIME)
@@ -237,6 +237,15 @@ async def hold_back(api: Api, ref: Ref) -> None:
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
     code, _ = await api.call("POST", f"/api/v1/namespaces/{ref.name}/configmaps", body)
     assert code == 201
+
+
+async def delete(cluster: Cluster, ref: Ref) -> None:
+    """Delete an object as it is now: on a real cluster others write to it, too."""
+    while True:
+        try:
+            return await cluster.delete(await fresh(cluster, ref), timeout=TIME)
+        except ObjectChanged:
+            continue
 
 
 async def fresh(cluster: Cluster, ref: Ref) -> Live:

@@ -5,10 +5,9 @@ server for the objects of a tenant: uids, resourceVersions, preconditions, manag
 pruning of server-side apply, and namespaces that take a while to go.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, TypeVar
 
 from services.chassis.facts import FactRecord
@@ -27,6 +26,7 @@ from services.provisioner.organization.seen import Seen, is_public, project_of
 from services.provisioner.ports import TENANTS, Audited
 from services.provisioner.store import QUEUE, Codec
 from tests.fakes import memory_inbox, memory_outbox, memory_queue
+from tests.fakes.memory_apply import fields_of, is_ours, managed_entry, merge, prune
 from tests.fakes.memory_db import MemoryTx, Table
 
 T = TypeVar("T")
@@ -150,10 +150,10 @@ class MemoryCluster:
             raise ObjectExists(f"{ref.name} stands")
         self._check_namespace(ref)
         content: dict[str, Any] = deepcopy(dict(wanted))
-        fields = _fields(content)
+        fields = fields_of(content)
         self._default(content)
         content["metadata"] |= {"uid": f"uid-{self._version + 1}"}
-        content["metadata"]["managedFields"] = [_entry("Update", fields)]
+        content["metadata"]["managedFields"] = [managed_entry("Update", fields)]
         return self._put(ref, content)
 
     async def hand_over(
@@ -168,15 +168,15 @@ class MemoryCluster:
         self.calls.append(("apply", live.ref))
         content = self._pinned(live)
         entries = content["metadata"].get("managedFields") or []
-        fields = _fields(wanted)
-        applied = [one for one in entries if _is_ours(one, "Apply")]
-        others = [one for one in entries if not _is_ours(one, "Apply")]
+        fields = fields_of(wanted)
+        applied = [one for one in entries if is_ours(one, "Apply")]
+        others = [one for one in entries if not is_ours(one, "Apply")]
         for entry in applied:
             kept = [fields, *(one["fieldsV1"] for one in others)]
-            _prune(content, entry["fieldsV1"], kept)
-        _merge(content, wanted)
+            prune(content, entry["fieldsV1"], kept)
+        merge(content, wanted)
         self._default(content)
-        content["metadata"]["managedFields"] = [_entry("Apply", fields), *others]
+        content["metadata"]["managedFields"] = [managed_entry("Apply", fields), *others]
         return self._put(live.ref, content)
 
     async def strip(self, live: Live, annotations: Sequence[str], *, timeout: float) -> Live:
@@ -222,7 +222,7 @@ class MemoryCluster:
         """Set the replicas as the autoscaler does, through its subresource."""
         content = deepcopy(self.stored[ref])
         content["spec"]["replicas"] = replicas
-        entry = _entry("Update", {"f:spec": {"f:replicas": {}}})
+        entry = managed_entry("Update", {"f:spec": {"f:replicas": {}}})
         content["metadata"]["managedFields"].append(
             {**entry, "manager": "autoscaler", "subresource": "scale"}
         )
@@ -335,66 +335,6 @@ class MemoryOrganizations:
 
 
 @dataclass
-class FaultyCluster:
-    """A cluster at which something happens at the n-th call (from 0), before it or after it.
-
-    ``struck`` is that call, as verb and kind, once it came to it.
-    """
-
-    cluster: MemoryCluster
-    call: int
-    happens: Callable[[], Awaitable[None]]
-    before: bool
-    made: int = 0
-    struck: tuple[str, str] | None = None
-
-    async def get(self, ref: Ref, *, timeout: float, since: str = "") -> Live | None:
-        return await self._at(
-            "get", ref, lambda: self.cluster.get(ref, timeout=timeout, since=since)
-        )
-
-    async def create(self, wanted: JsonObject, *, timeout: float) -> Live:
-        ref = ref_of(wanted)
-        return await self._at("create", ref, lambda: self.cluster.create(wanted, timeout=timeout))
-
-    async def hand_over(
-        self, live: Live, managed_fields: Sequence[Json], *, timeout: float
-    ) -> Live:
-        return await self._at(
-            "hand_over",
-            live.ref,
-            lambda: self.cluster.hand_over(live, managed_fields, timeout=timeout),
-        )
-
-    async def apply(self, wanted: JsonObject, live: Live, *, timeout: float) -> Live:
-        return await self._at(
-            "apply", live.ref, lambda: self.cluster.apply(wanted, live, timeout=timeout)
-        )
-
-    async def strip(self, live: Live, annotations: Sequence[str], *, timeout: float) -> Live:
-        return await self._at(
-            "strip", live.ref, lambda: self.cluster.strip(live, annotations, timeout=timeout)
-        )
-
-    async def delete(self, live: Live, *, timeout: float) -> None:
-        return await self._at(
-            "delete", live.ref, lambda: self.cluster.delete(live, timeout=timeout)
-        )
-
-    async def _at(self, verb: str, ref: Ref, call: Callable[[], Awaitable[T]]) -> T:
-        now = self.made == self.call
-        self.made += 1
-        if now:
-            self.struck = (verb, ref.kind)
-        if now and self.before:
-            await self.happens()
-        answer = await call()
-        if now and not self.before:
-            await self.happens()
-        return answer
-
-
-@dataclass
 class MemoryLease:
     """A lease with so many seconds left."""
 
@@ -402,50 +342,3 @@ class MemoryLease:
 
     def remaining(self) -> float:
         return self.left
-
-
-def _entry(operation: str, fields: JsonObject) -> dict[str, Any]:
-    return {
-        "manager": naming.FIELD_MANAGER,
-        "operation": operation,
-        "fieldsType": "FieldsV1",
-        "fieldsV1": fields,
-        "time": datetime(2026, 1, 1).isoformat(),  # noqa: DTZ001 - only a text
-    }
-
-
-def _is_ours(entry: Mapping[str, Any], operation: str) -> bool:
-    return (entry["manager"], entry["operation"]) == (naming.FIELD_MANAGER, operation)
-
-
-def _fields(content: Json, *, top: bool = True) -> dict[str, Any]:
-    if not isinstance(content, Mapping):
-        return {}
-    identity = ("apiVersion", "kind", "name", "namespace")
-    return {
-        f"f:{key}": _fields(value, top=top and key == "metadata")
-        for key, value in content.items()
-        if not (top and key in identity)
-    }
-
-
-def _prune(
-    content: dict[str, Any], owned: Mapping[str, Any], kept: list[Mapping[str, Any]]
-) -> None:
-    for key, inner in owned.items():
-        name = key.removeprefix("f:")
-        still = [one[key] for one in kept if key in one]
-        if name not in content:
-            continue
-        if inner and isinstance(content[name], dict):
-            _prune(content[name], inner, still)
-        elif not still:
-            del content[name]
-
-
-def _merge(content: dict[str, Any], wanted: JsonObject) -> None:
-    for key, value in wanted.items():
-        if isinstance(value, Mapping) and isinstance(content.get(key), dict):
-            _merge(content[key], value)
-        else:
-            content[key] = deepcopy(value)

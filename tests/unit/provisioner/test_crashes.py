@@ -8,7 +8,7 @@ from services.provisioner import isolation, sessions
 from services.provisioner.domain import OrderedPhase, TenantPhase
 from services.provisioner.errors import ClusterTimeout
 from services.provisioner.objects import Ref
-from tests.fakes.provisioner import FaultyCluster
+from tests.fakes.faulty_cluster import FaultyCluster
 from tests.unit.provisioner.world import EVERYTHING, FENCES, World, made_of, order
 
 

@@ -10,7 +10,7 @@ from services.provisioner import isolation, naming, sessions
 from services.provisioner.domain import OrderedPhase, TenantPhase
 from services.provisioner.errors import DriftNotRepaired, Superseded
 from services.provisioner.objects import Ref, section
-from tests.fakes.provisioner import FaultyCluster
+from tests.fakes.faulty_cluster import FaultyCluster
 from tests.unit.provisioner.world import EVERYTHING, PROFESSIONAL, World, made_of, order
 
 

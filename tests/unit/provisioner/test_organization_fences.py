@@ -12,7 +12,8 @@ from services.provisioner.objects import Live, Ref
 from services.provisioner.organization import hard as hard_limits
 from services.provisioner.organization.manifests import organization_ref
 from services.provisioner.organization.settings import OrganizationSettings
-from tests.fakes.provisioner import FaultyCluster, MemoryCluster, MemoryLease
+from tests.fakes.faulty_cluster import FaultyCluster
+from tests.fakes.provisioner import MemoryCluster, MemoryLease
 from tests.unit.provisioner.organizations import (
     ORG,
     PRO,

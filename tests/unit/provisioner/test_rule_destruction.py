@@ -3,7 +3,7 @@
 import pytest
 
 from services.provisioner.domain import OrderedPhase
-from tests.fakes.provisioner import FaultyCluster
+from tests.fakes.faulty_cluster import FaultyCluster
 from tests.unit.provisioner.world import World, order
 
 

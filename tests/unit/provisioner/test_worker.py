@@ -15,9 +15,9 @@ from services.provisioner.errors import ClusterUnavailable
 from services.provisioner.kube.cache import Heard
 from services.provisioner.kube.writes import OwnWrites
 from services.provisioner.worker import DriftFeed, TenantWorker, resync
+from tests.fakes.faulty_cluster import FaultyCluster
 from tests.fakes.memory_db import CommitFate
 from tests.fakes.memory_queue import QUEUE
-from tests.fakes.provisioner import FaultyCluster
 from tests.unit.provisioner.world import World, order, until
 
 

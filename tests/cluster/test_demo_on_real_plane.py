@@ -8,11 +8,24 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import service_account
-from tests.cluster.api import Api
+from tests.cluster.api import Api, wait_for
 from tests.cluster.settings import ROOT
 from tests.cluster.test_least_privilege import audit_of
 
 _PATIENCE = 110.0
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_acme(api: Api) -> None:
+    """The demo makes its organization itself; what other tests left is in its way."""
+    paths = [f"/api/v1/namespaces/{name}" for name in ("acme-web", "acme-shop", "acme")]
+    for path in paths:
+        api.call("DELETE", path)
+
+    def gone() -> bool:
+        return all(api.call("GET", path)[0] == 404 for path in paths)
+
+    wait_for("acme to be gone", gone, lambda: None, seconds=60.0)
 
 
 def _demo(home: Path, **settings: Path) -> subprocess.CompletedProcess[str]:

@@ -15,6 +15,7 @@ _GROUP = "/apis/kube-dc.com/v1"
 _HIERARCHIES = "/apis/hnc.x-k8s.io/v1alpha2"
 _NOT_FOUND = 404
 _CONFLICT = 409
+_IN_A_MOMENT = (429, 503)
 _PATIENCE = 60.0
 _PAUSE = 0.2
 
@@ -120,7 +121,8 @@ class KubeDc:
     ) -> None:
         """Create it: what stands already is somebody's, and not the demo's to change.
 
-        What an earlier demo made, and is going, is waited for.
+        What an earlier demo made, and is going, is waited for, and so is a controller that asks
+        for a moment.
         """
         metadata = {**body.get("metadata", {}), "name": name}
         if namespace:
@@ -130,7 +132,8 @@ class KubeDc:
                 try:
                     await self._api.call("POST", collection, {**body, "metadata": metadata})
                 except KubeApiError as error:
-                    if error.status != _CONFLICT or not await self._is_going(collection, name):
+                    going = error.status == _CONFLICT and await self._is_going(collection, name)
+                    if not going and error.status not in _IN_A_MOMENT:
                         raise
                 else:
                     return

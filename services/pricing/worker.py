@@ -119,8 +119,17 @@ class RateCardFile:
         self._taken = ""
 
     async def load(self) -> None:
-        """Bring the file's rate card into force; CatalogRejected if it is none."""
-        await self._take(await asyncio.to_thread(rate_card_text, self._source), edited=False)
+        """Bring the file's rate card into force.
+
+        A bad file leaves the last good version in force; CatalogRejected if there never was one,
+        since then nothing could be priced.
+        """
+        try:
+            await self._take(await asyncio.to_thread(rate_card_text, self._source), edited=False)
+        except CatalogRejected as rejected:
+            if not await usecases.has_rate_card(self._tx):
+                raise
+            _refused(rejected)
 
     async def watch(self) -> None:
         """Take every later change of the file, for ever; a bad one changes nothing."""
@@ -129,7 +138,7 @@ class RateCardFile:
             try:
                 await self.look()
             except CatalogRejected as rejected:
-                _log.error("The rate card is refused.", problems=rejected.problems)
+                _refused(rejected)
             except Unavailable as trouble:
                 _log.warning("The rate card waits for the database.", problem=trouble.message)
 
@@ -152,6 +161,13 @@ class RateCardFile:
             _log.info("A rate card is in force.", version=card.version)
 
 
+def _refused(rejected: CatalogRejected) -> None:
+    _log.error(
+        "The rate card is refused; the last good version stays in force.",
+        problems=rejected.problems,
+    )
+
+
 def rate_card_text(source: Path) -> str:
     """Return the text of a rate card's file; CatalogRejected if it cannot be read."""
     try:
@@ -165,6 +181,7 @@ async def purge(tx: PricingTransactions, clock: Clock) -> None:
     while True:
         await clock.sleep(PURGE_EVERY)
         try:
-            await usecases.forget_answers(tx)
+            while await usecases.forget_answers(tx):
+                pass
         except Unavailable as trouble:
             _log.warning("Idempotency keys wait for the database.", problem=trouble.message)

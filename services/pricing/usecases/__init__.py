@@ -20,7 +20,7 @@ from services.pricing.usecases.quotes import (
     get_quote,
     take_quote,
 )
-from services.pricing.usecases.rates import activate_rate_card
+from services.pricing.usecases.rates import activate_rate_card, has_rate_card
 
 __all__ = [
     "Asker",
@@ -35,6 +35,7 @@ __all__ = [
     "forget_answers",
     "get_plan",
     "get_quote",
+    "has_rate_card",
     "list_addons",
     "list_catalogs",
     "list_plans",

@@ -4,6 +4,11 @@ from services.pricing.ports import PricingTransactions, Store
 from services.pricing.rates import RateCard
 
 
+async def has_rate_card(tx: PricingTransactions) -> bool:
+    """Tell whether a rate card is in force."""
+    return await tx.run(lambda store: store.rate_card()) is not None
+
+
 async def activate_rate_card(tx: PricingTransactions, card: RateCard, *, edited: bool) -> bool:
     """Put a rate card in force and say whether that changed anything.
 

@@ -81,3 +81,18 @@ async def test_a_replica_that_still_reads_the_old_file_undoes_nothing(tmp_path: 
     for file in (old, new, old):
         await RateCardFile(file, tx, ManualClock()).load()
     assert str((await usecases.calculate_price(tx, CORE)).total) == "50.00 USD"
+
+
+async def test_a_bad_file_at_a_start_leaves_what_was_in_force_and_stops_the_first(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "rates.yaml"
+    file.write_text("rates: none")
+    tx = MemoryPricingTransactions()
+    with pytest.raises(CatalogRejected):
+        await RateCardFile(file, tx, ManualClock()).load()
+    file.write_text(GOOD)
+    await RateCardFile(file, tx, ManualClock()).load()
+    file.write_text("rates: none")
+    await RateCardFile(file, tx, ManualClock()).load()
+    assert str((await usecases.calculate_price(tx, CORE)).total) == "48.00 USD"

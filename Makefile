@@ -34,7 +34,7 @@ test: $(READY) ## Run all tests; TESTS=tests/unit for some
 	@$(BIN)/python -m pytest -q $(if $(ALL),-n 2 --dist loadfile --ignore=tests/e2e) $(TESTS)
 	@$(if $(ALL),$(BIN)/python -m pytest -q tests/e2e)
 
-cluster: $(READY) ## Start a real control plane for tests (needs Go; builds it the first time, 20 minutes)
+cluster: $(READY) ## Start a real control plane for tests (needs Go; builds it the first time, about 16 minutes)
 	@$(BIN)/python -m tests.cluster up
 
 cluster-stop: $(READY) ## Stop it and forget what was in it

@@ -212,8 +212,9 @@ class Stack:
             "currency": "eur",
             "unit_amount": str(amount),
             "recurring[interval]": "month",
+            **more,
         }
-        made: str = (await self.call("/v1/prices", **form, **more))["id"]
+        made: str = (await self.call("/v1/prices", **form))["id"]
         return made
 
     async def get(self, path: str, **query: str) -> dict[str, Any]:

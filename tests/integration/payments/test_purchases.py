@@ -200,6 +200,16 @@ async def test_a_price_that_is_not_what_was_quoted_is_refused_and_its_page_shut(
     assert page.state == Checkout.STATE_OPEN
 
 
+async def test_a_price_of_several_currencies_is_charged_in_the_quotes(
+    stack: Stack, seller: "PaymentsServiceAsyncStub"
+) -> None:
+    price = await stack.price(
+        5500, currency="usd", **{"currency_options[eur][unit_amount]": "4900"}
+    )
+    paid = await bought(stack, seller, price)
+    assert (paid.subtotal.currency, paid.subtotal.minor_units) == ("eur", 4900)
+
+
 async def test_a_trial_is_compared_by_its_list_price_and_so_told(
     stack: Stack, seller: "PaymentsServiceAsyncStub"
 ) -> None:

@@ -46,6 +46,7 @@ def test_a_subscriptions_page_passes_our_marker_on_to_what_it_begins() -> None:
     assert requests.checkout(WANTED, "cus_1", "", MARKER) == {
         "mode": "subscription",
         "customer": "cus_1",
+        "currency": "eur",
         "line_items": [
             {"price": "price_plan", "quantity": 1},
             {"price": "price_addon", "quantity": 3},

@@ -56,6 +56,8 @@ def checkout(
     params: SessionCreateParams = {
         "mode": "subscription" if wanted.recurring else "payment",
         "customer": customer_id,
+        # A price may be sold in several currencies; its own is not always the quote's.
+        "currency": wanted.subtotal.currency,
         "line_items": [
             {"price": item.price_id, "quantity": item.quantity} for item in wanted.items
         ],

@@ -166,6 +166,7 @@ def _held(sub: subscription_pb2.Subscription) -> Held:
         suspend_time=time_of(sub, "suspend_time"),
         trial_end_time=time_of(sub, "trial_end_time"),
         period_end=time_of(sub, "period_end"),
+        assigned=sub.HasField("assignment"),
     )
 
 

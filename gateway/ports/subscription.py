@@ -48,7 +48,7 @@ class AddonQuantity:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A subscription that an account holds, or held."""
+    """A subscription that an account holds, or held; ``assigned`` by hand, without money."""
 
     name: str
     plan: str
@@ -63,6 +63,7 @@ class Held:
     suspend_time: datetime | None = None
     trial_end_time: datetime | None = None
     period_end: datetime | None = None
+    assigned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,29 @@
-"""Puts the subscription service together; an operator's commands are in ``commands``."""
+"""Puts the subscription service together; commands are in ``commands`` and ``by_hand``."""
 
+import argparse
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 from services.chassis.channel import Channel, connect
+from services.chassis.clock import Clock, SystemClock
 from services.chassis.config import ConfigError, Env, environment
 from services.chassis.database import open_database
 from services.chassis.db import Connection, PgTransactions, open_pool
+from services.chassis.errors import Refusal
 from services.chassis.facts import FactRecord
+from services.chassis.ids import RandomIds
 from services.chassis.outbox import Relay
-from services.chassis.process import EXIT_CONFIG, Process, main
+from services.chassis.process import EXIT_CONFIG, EXIT_FAILED, Process, main
 from services.chassis.server import GrpcServer, Servicers
 from services.chassis.sink import SERVICE as SINK
 from services.chassis.sink import FactSinkClient, FactSinkServicer
 from services.chassis.telemetry import current_traceparent
 from services.chassis.wakeups import Wakeups
-from services.subscription import commands, convert
+from services.subscription import by_hand, commands, convert
 from services.subscription.access import ACCESS
 from services.subscription.clients import GrpcPayments, GrpcPricing, GrpcProvisioner
 from services.subscription.config import SubscriptionConfig, read_config, read_database
@@ -53,10 +58,19 @@ def _store(connection: Connection) -> PgStore:
     return PgStore(connection, _encode)
 
 
-def _channel(config: SubscriptionConfig, process: Process, name: str, target: str) -> Channel:
-    channel = connect(target, server_name=name, tls=config.chassis.tls, clock=process.clock)
-    process.resources.push_async_callback(channel.close)
-    return channel
+class Neighbours:
+    """The services that are asked, over channels that close with ``resources``."""
+
+    def __init__(self, config: SubscriptionConfig, resources: AsyncExitStack, clock: Clock) -> None:
+        def open_channel(name: str, target: str) -> Channel:
+            channel = connect(target, server_name=name, tls=config.chassis.tls, clock=clock)
+            resources.push_async_callback(channel.close)
+            return channel
+
+        self.pricing = GrpcPricing(open_channel("pricing", config.pricing_target))
+        self.payments = GrpcPayments(open_channel("payments", config.payments_target))
+        self.to_provisioner = open_channel("provisioner", config.provisioner_target)
+        self.provisioner = GrpcProvisioner(self.to_provisioner)
 
 
 async def run(config: SubscriptionConfig, process: Process) -> None:
@@ -64,21 +78,19 @@ async def run(config: SubscriptionConfig, process: Process) -> None:
     pool = await open_database(config.chassis, process, _MIGRATIONS)
     wakeups = Wakeups()
     tx = PgTransactions(pool, _store, wakeups=wakeups, clock=process.clock)
-    pricing = GrpcPricing(_channel(config, process, "pricing", config.pricing_target))
-    payments = GrpcPayments(_channel(config, process, "payments", config.payments_target))
-    provisioner = _channel(config, process, "provisioner", config.provisioner_target)
+    asks = Neighbours(config, process.resources, process.clock)
     alerting = Alerting(process.metrics.counter("alerts", "What needs a person", ("reason",)))
-    intake = FactIntake(tx, pricing, process.ids, alerting)
+    intake = FactIntake(tx, asks.pricing, process.ids, alerting)
     relay = Relay(
         pool,
         "provisioner",
-        FactSinkClient(provisioner).deliver,
+        FactSinkClient(asks.to_provisioner).deliver,
         wakeups=wakeups,
         clock=process.clock,
     )
-    giver = Giver(payments, timedelta(seconds=config.refund_delay))
+    giver = Giver(asks.payments, timedelta(seconds=config.refund_delay))
     chores = Chores(intake, pool, process.metrics, giver)
-    desk = Desk(tx, process.ids, config.user_claim, pricing, payments, GrpcProvisioner(provisioner))
+    desk = Desk(tx, process.ids, config.user_claim, asks.pricing, asks.payments, asks.provisioner)
     loop = partial(every, clock=process.clock)
     for task in (
         relay.run(),
@@ -86,6 +98,7 @@ async def run(config: SubscriptionConfig, process: Process) -> None:
         loop(config.refund_poll, "Giving refunds", chores.give_refunds),
         loop(config.retention_poll, "Giving back holds", chores.release_holds),
         loop(config.price_retry, "Asking for unknown prices", chores.retry_prices),
+        loop(config.price_retry, "Renewing assignments", chores.renew_assigned),
         loop(config.price_retry, "Giving orders again", chores.resend),
         loop(config.price_retry, "Taking kept facts", chores.take_kept),
         loop(PURGE, "Purging idempotency keys", chores.purge),
@@ -107,6 +120,8 @@ async def run(config: SubscriptionConfig, process: Process) -> None:
 
 async def operate(arguments: list[str], env: Env) -> str:
     """Do what an operator asks for on the command line; return what came of it."""
+    if arguments[0] in by_hand.NAMES:
+        return await _by_hand(by_hand.parse(arguments), env)
     asked = commands.parse(arguments)
     dsn = read_database(env)
     env.finish()
@@ -117,6 +132,20 @@ async def operate(arguments: list[str], env: Env) -> str:
         await pool.close()
 
 
+async def _by_hand(asked: argparse.Namespace, env: Env) -> str:
+    config = read_config(env)
+    env.finish()
+    async with AsyncExitStack() as resources:
+        clock = SystemClock()
+        dsn = config.chassis.database_url
+        pool = await open_pool(dsn, application_name="subscription-operator", max_size=2)
+        resources.push_async_callback(pool.close)
+        asks = Neighbours(config, resources, clock)
+        tx, ids = PgTransactions(pool, _store), RandomIds(clock)
+        desk = Desk(tx, ids, config.user_claim, asks.pricing, asks.payments, asks.provisioner)
+        return await by_hand.perform(desk, asked)
+
+
 def operator(arguments: list[str], env: Env) -> int:
     """Run one command and return the exit code."""
     try:
@@ -124,10 +153,13 @@ def operator(arguments: list[str], env: Env) -> int:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_CONFIG
+    except Refusal as refusal:
+        sys.stderr.write(f"{refusal.reason}: {refusal.message}\n")
+        return EXIT_FAILED
     return 0
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] and sys.argv[1] in commands.NAMES:
+    if sys.argv[1:2] and sys.argv[1] in (*commands.NAMES, *by_hand.NAMES):
         sys.exit(operator(sys.argv[1:], environment()))
     main("subscription", read_config, run)

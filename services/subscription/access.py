@@ -27,6 +27,8 @@ ACCESS: AccessTable = {
     f"/{SERVICE}/VerifyCheckout": _CUSTOMERS,
     f"/{SERVICE}/CreatePortalSession": _CUSTOMERS,
     f"/{SERVICE}/ValidateSubscription": _CUSTOMERS,
+    f"/{SERVICE}/AssignPlan": _OPERATORS,
+    f"/{SERVICE}/EndAssignment": _OPERATORS,
     f"/{CREDITS}/GetCreditBalance": _SIGNED_IN,
     f"/{CREDITS}/ListCreditEntries": _SIGNED_IN,
     f"/{CREDITS}/GrantCredits": _OPERATORS,

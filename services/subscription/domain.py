@@ -129,19 +129,23 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class UnitKey:
-    """What one subscription is bought through: a provider's subscription, or a single checkout.
+    """What one subscription comes from: a provider's subscription, a single checkout, or a hand.
 
-    Exactly one of ``provider_subscription_id`` and ``checkout_id`` is set.
+    Exactly one of ``provider_subscription_id``, ``checkout_id`` and ``assignment`` is set. The last
+    is the subscription's own name, and no provider stands behind it.
     """
 
     provider: str
     provider_account: str
     provider_subscription_id: str = ""
     checkout_id: str = ""
+    assignment: str = ""
 
     @property
     def subscription_name(self) -> str:
         """The name that the subscription of this key always has."""
+        if self.assignment:
+            return self.assignment
         what = "subscription" if self.provider_subscription_id else "checkout"
         key = self.provider_subscription_id or self.checkout_id
         return derived("tsub", self.provider, self.provider_account, what, key)
@@ -162,13 +166,42 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Assignment:
+    """A plan that an operator gave by hand; nobody pays for it.
+
+    ``actor`` and ``reason`` are of what is given now, the ``end_*`` of what was said last about its
+    end. ``renew_time`` is when its next month begins, None where no credits are granted by month.
+    ``over`` says whether the end had come by the database's clock when this was read.
+    """
+
+    subscription: str
+    account: str
+    offer: Offer
+    actor: str
+    reason: str
+    begin_time: datetime
+    end_time: datetime | None = None
+    end_actor: str = ""
+    end_reason: str = ""
+    end_ask_time: datetime | None = None
+    renew_time: datetime | None = None
+    over: bool = False
+
+    @property
+    def key(self) -> UnitKey:
+        """The unit that it is."""
+        return UnitKey("", "", assignment=self.subscription)
+
+
+@dataclass(frozen=True, slots=True)
 class Subscription:
     """A plan that an account holds.
 
     ``begin_time`` is when it came to be in force, None while it never was; ``suspend_time`` since
     when it is suspended or over, None while it is in force. ``due`` is when the grace of ``ending``
     is over, by the database's clock; ``over_time`` is when the timer found it so.
-    ``customer_id`` is the provider's customer, empty for a guest.
+    ``customer_id`` is the provider's customer, empty for a guest. ``assignment`` is what gave it by
+    hand, None for one that was bought.
     """
 
     name: str
@@ -187,6 +220,7 @@ class Subscription:
     suspend_time: datetime | None = None
     trial_end_time: datetime | None = None
     customer_id: str = ""
+    assignment: Assignment | None = None
 
     @property
     def over(self) -> bool:

@@ -121,6 +121,54 @@ class NotBilled(FailedPrecondition):
         )
 
 
+class AssignedByHand(FailedPrecondition):
+    """An operator gave it, so no provider has anything to change or to end."""
+
+    reason = "ASSIGNED_BY_HAND"
+
+    def __init__(self, subscription: str) -> None:
+        super().__init__(
+            "The plan was assigned by hand: AssignPlan changes it, EndAssignment ends it.",
+            metadata={"subscription": subscription},
+        )
+
+
+class NotAssigned(FailedPrecondition):
+    """Somebody bought it, so it is not an operator's to take back."""
+
+    reason = "NOT_ASSIGNED"
+
+    def __init__(self, subscription: str) -> None:
+        super().__init__(
+            "The subscription was bought and not assigned: CancelSubscription ends it.",
+            metadata={"subscription": subscription},
+        )
+
+
+class RoomTaken(FailedPrecondition):
+    """Something is in force that leaves no room for an assignment."""
+
+    reason = "ACCOUNT_HAS_SUBSCRIPTION"
+
+    def __init__(self, subscription: str, plan: str, *, assigned: bool) -> None:
+        held = "was assigned" if assigned else "pays for"
+        super().__init__(
+            f"The account {held} the plan {plan}, which leaves no room; end that first.",
+            metadata={"subscription": subscription, "plan": plan},
+        )
+
+
+class PlanNotForAccount(FailedPrecondition):
+    """A plan of organizations for somebody who is none."""
+
+    reason = "PLAN_NOT_FOR_ACCOUNT"
+
+    def __init__(self, plan: str) -> None:
+        super().__init__(
+            f"{plan} is a plan of organizations, and the account is none.", metadata={"plan": plan}
+        )
+
+
 class UnknownPrice(FailedPrecondition):
     """A subscription is billed by prices that no catalog knows."""
 

@@ -1,18 +1,22 @@
 """Which credits a payment grants, and what its reversal takes back. Pure.
 
 A grant is of a subscription and a period: the first, or one that begins at a time. The newest
-period counts; what an older one paid for grants nothing any more.
+period counts; what an older one paid for grants nothing any more. The periods of what was given by
+hand are the months since it was.
 """
 
+import calendar
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.chassis.ids import derived
-from services.subscription.domain import Purchase, PurchaseStatus, Subscription
+from services.subscription.domain import Assignment, Purchase, PurchaseStatus, Subscription
 from services.subscription.incoming import ReversalKind
 from services.subscription.ledger import Grant, Pool
 
+Period = tuple[datetime | None, datetime | None]
+"""Begin, None for the first period, and end, None where it is not known."""
 FIRST_REASON = "subscription_create"
 RENEWAL_REASON = "subscription_cycle"
 
@@ -61,22 +65,30 @@ def due_grant(
     ``newest`` is the grant of its newest period so far. Invoices of nothing grant nothing, nor do
     those of a change in mid-period; the first invoice and the checkout are one period.
     """
+    return _due(subscription, [*_first(purchase, invoices), *_renewals(invoices)], newest)
+
+
+def due_by_month(
+    subscription: Subscription, assignment: Assignment, newest: Grant | None, now: datetime
+) -> DueGrant | None:
+    """Return what is due to a subscription in force that was given by hand, None if nothing is."""
+    return _due(subscription, [month_of(assignment, now)], newest)
+
+
+def _due(
+    subscription: Subscription, periods: Sequence[Period], newest: Grant | None
+) -> DueGrant | None:
     amount = subscription.offer.terms.credits
-    if amount == 0:
+    if amount == 0 or not periods:
         return None
     pool = Pool(subscription.account, subscription.offer.catalog)
-    periods = [*_first(purchase, invoices), *_renewals(invoices)]
-    if not periods:
-        return None
     start, end = max(periods, key=_order)
     if newest is not None and _order((start, end)) <= _order((newest.period_start, None)):
         return None
     return DueGrant(subscription.name, pool, amount, start, end)
 
 
-def _first(
-    purchase: Purchase | None, invoices: Iterable[PaidInvoice]
-) -> Iterable[tuple[datetime | None, datetime | None]]:
+def _first(purchase: Purchase | None, invoices: Iterable[PaidInvoice]) -> Iterable[Period]:
     ends = [one.period_end for one in invoices if one.billing_reason == FIRST_REASON and one.paid]
     applied = purchase is not None and purchase.status is PurchaseStatus.APPLIED
     total = purchase.checkout.total if purchase else None
@@ -85,15 +97,32 @@ def _first(
         yield None, next((end for end in ends if end is not None), None)
 
 
-def _renewals(
-    invoices: Iterable[PaidInvoice],
-) -> Iterable[tuple[datetime | None, datetime | None]]:
+def _renewals(invoices: Iterable[PaidInvoice]) -> Iterable[Period]:
     for one in invoices:
         if one.billing_reason == RENEWAL_REASON and one.paid and one.period_start is not None:
             yield one.period_start, one.period_end
 
 
-def _order(period: tuple[datetime | None, datetime | None]) -> tuple[bool, float]:
+def month_of(assignment: Assignment, now: datetime) -> tuple[datetime | None, datetime]:
+    """Return the month of an assignment that ``now`` is in: its begin, None for the first, and end.
+
+    Months begin at the time of day and on the day that the assignment did, or on the last day of a
+    month that is too short for it.
+    """
+    begin = assignment.begin_time
+    count = max(0, (now.year - begin.year) * 12 + now.month - begin.month)
+    while count and _months_after(begin, count) > now:
+        count -= 1
+    return _months_after(begin, count) if count else None, _months_after(begin, count + 1)
+
+
+def _months_after(begin: datetime, count: int) -> datetime:
+    year, month = divmod(begin.year * 12 + begin.month - 1 + count, 12)
+    day = min(begin.day, calendar.monthrange(year, month + 1)[1])
+    return begin.replace(year=year, month=month + 1, day=day)
+
+
+def _order(period: Period) -> tuple[bool, float]:
     start = period[0]
     return start is not None, start.timestamp() if start else 0.0
 

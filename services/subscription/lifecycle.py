@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from services.subscription.domain import Ending, Phase, State, Subscription
+from services.subscription.domain import Assignment, Ending, Phase, State, Subscription
 from services.subscription.incoming import ProviderStatus, ProviderSubscription
 from services.subscription.offers import EndPolicy, Offer
 
@@ -117,6 +117,13 @@ def state_of(seen: ProviderSubscription | None, *, begun: bool) -> State:
         return State.ACTIVE if state is State.INCOMPLETE else state
     # Never begun: over, or still waiting for the first payment.
     return State.EXPIRED if state in (State.CANCELED, State.EXPIRED) else State.INCOMPLETE
+
+
+def assigned_state(assignment: Assignment) -> State:
+    """Return the state of what was given by hand, before any end policy."""
+    if assignment.over:
+        return State.CANCELED
+    return State.ACTIVE if assignment.end_time is None else State.CANCELING
 
 
 def standing_of(state: State, offer: Offer, *, over: bool) -> Standing:

@@ -62,14 +62,18 @@ def _told(subscription: Subscription) -> OrderedSubscription:
     )
 
 
-def _rank(subscription: Subscription) -> tuple[bool, bool, bool, float, str]:
-    """Rank who governs: real capacity before entitlements, what runs before what does not."""
+def _rank(subscription: Subscription) -> tuple[bool, bool, bool, bool, float, str]:
+    """Rank who governs: real capacity before entitlements, what runs before what does not, and of
+    what runs what was bought before what was given by hand.
+    """
     phase = phase_of(subscription)
+    runs = phase is Phase.RUNNING
     begin = subscription.begin_time
     return (
         subscription.offer.capacity.kind is not CapacityKind.NOTHING,
-        phase is Phase.RUNNING,
+        runs,
         phase is not Phase.DELETED,
+        runs and subscription.assignment is None,
         begin.timestamp() if begin else 0.0,
         subscription.name,
     )

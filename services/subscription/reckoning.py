@@ -1,8 +1,9 @@
 """An account's state, computed from all its objects: the same whatever order they came in.
 
 A unit is what one subscription is bought through: a provider's subscription with its checkout and
-invoices, or a single checkout. Where two units of one account rival for its capacity, the one that
-was taken first keeps it; the other's money is to be given back.
+invoices, a single checkout, or an assignment. Where two units of one account that were paid rival
+for its capacity, the one that was taken first keeps it; the other's money is to be given back. An
+assignment rivals nothing that was paid: it rests while that runs (``ordering``).
 """
 
 from collections.abc import Iterable, Sequence
@@ -70,13 +71,18 @@ def reckon(holdings: Holdings, *, now: datetime, epoch: int, permit: bool = Fals
 
 
 def _judge(units: Sequence[Unit]) -> None:
-    """Decide which units are taken: all that were before, then the earliest paid that may."""
+    """Decide which units are taken: all that were before, then the earliest paid that may.
+
+    Assignments are, and keep nothing from being taken that somebody paid for.
+    """
     for unit in units:
-        unit.taken = unit.known is not None and unit.known.begin_time is not None
+        begun_before = unit.known is not None and unit.known.begin_time is not None
+        unit.taken = begun_before or unit.assignment is not None
     for unit in units:
         if unit.taken or unit.offer is None or not unit.begun:
             continue
-        others = (other for other in units if other.taken and rivals(other.kind, unit.kind))
+        bought = (other for other in units if other.taken and other.assignment is None)
+        others = (other for other in bought if rivals(other.kind, unit.kind))
         unit.taken = not any(_in_the_way(rival, unit) for rival in others)
 
 
@@ -109,7 +115,6 @@ def _subscription(unit: Unit, account: str, *, now: datetime, permit: bool) -> S
     unseen = unit.known is None and (unit.barred or unit.waits)
     if offer is None or refused or unseen:
         return None
-    seen = unit.snapshot.seen if unit.snapshot else None
     known = unit.known or Subscription(
         name=unit.key.subscription_name,
         account=account,
@@ -122,12 +127,13 @@ def _subscription(unit: Unit, account: str, *, now: datetime, permit: bool) -> S
     standing, due, over_time = _grace(unit, offer, known, now=now, permit=permit)
     if not may_become(known.state, standing.state):
         raise ImpossibleTransition(known.name, known.state, standing.state)
+    period_start, period_end = _period(unit, known)
     made = replace(
         known,
         offer=offer,
         state=standing.state,
-        period_start=seen.period_start if seen else known.period_start,
-        period_end=seen.period_end if seen else known.period_end,
+        period_start=period_start,
+        period_end=period_end,
         begin_time=_begin(unit, known, now) if unit.taken else None,
         ending=standing.ending,
         due=due,
@@ -135,12 +141,23 @@ def _subscription(unit: Unit, account: str, *, now: datetime, permit: bool) -> S
         suspend_time=_suspended_since(unit, known, standing, now),
         trial_end_time=unit.trial_end,
         customer_id=unit.customer_id,
+        assignment=unit.assignment,
     )
     return replace(made, update_time=now) if made != known else made
 
 
+def _period(unit: Unit, known: Subscription) -> tuple[datetime | None, datetime | None]:
+    if unit.assignment is not None:
+        return unit.assignment.begin_time, unit.assignment.end_time
+    if unit.snapshot is not None:
+        return unit.snapshot.seen.period_start, unit.snapshot.seen.period_end
+    return known.period_start, known.period_end
+
+
 def _begin(unit: Unit, known: Subscription, now: datetime) -> datetime:
     """Return when it came to be in force: never later than was known before."""
+    if unit.assignment is not None:
+        return unit.assignment.begin_time
     started = unit.snapshot.seen.period_start if unit.snapshot else None
     times = [time for time in (unit.paid_at, known.begin_time) if time is not None]
     return min(times, default=started or now)

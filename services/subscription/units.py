@@ -6,6 +6,7 @@ from datetime import datetime
 
 from services.subscription.domain import (
     Account,
+    Assignment,
     Evidence,
     Order,
     Phase,
@@ -17,7 +18,7 @@ from services.subscription.domain import (
     UnitKey,
 )
 from services.subscription.incoming import ProviderStatus
-from services.subscription.lifecycle import begins, standing_of, state_of
+from services.subscription.lifecycle import assigned_state, begins, standing_of, state_of
 from services.subscription.offers import UNTOLD, CapacityKind, Offer
 
 
@@ -31,6 +32,7 @@ class Holdings:
     snapshots: Sequence[Snapshot] = ()
     subscriptions: Sequence[Subscription] = ()
     order: Order | None = None
+    assignments: Sequence[Assignment] = ()
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class Unit:
 
     One that an operation of ours began waits for its checkout, which alone tells whether the money
     was what had been quoted. One whose checkout is barred never begins, and is over if it had.
+    An assignment has no money to wait for: it is in force from its begin to its end.
     """
 
     key: UnitKey
@@ -47,10 +50,13 @@ class Unit:
     first_paid: datetime | None = None
     known: Subscription | None = None
     taken: bool = False
+    assignment: Assignment | None = None
 
     @property
     def offer(self) -> Offer | None:
         """The newest that could be said; what was sold before goes on if that is nothing."""
+        if self.assignment is not None:
+            return self.assignment.offer
         seen = self.snapshot.appraisal.offer if self.snapshot else None
         sold = self.known.offer if self.known else None
         bought = self.purchase.appraisal.offer if self.purchase else None
@@ -96,6 +102,8 @@ class Unit:
     @property
     def begun(self) -> bool:
         """Whether it is, or ever was, in force."""
+        if self.assignment is not None:
+            return True
         offer = self.offer
         if self.known is not None and self.known.begin_time is not None:
             return True
@@ -107,6 +115,8 @@ class Unit:
     @property
     def state(self) -> State:
         """Where it stands by the table, before any end policy."""
+        if self.assignment is not None:
+            return assigned_state(self.assignment)
         if self.barred:
             return State.CANCELED if self.begun else State.EXPIRED
         seen = self.snapshot.seen if self.snapshot else None
@@ -158,6 +168,8 @@ def units_of(holdings: Holdings) -> list[Unit]:
         unit(known.key).known = known
     for paid in holdings.evidence:
         unit(paid.key).first_paid = paid.first_paid
+    for assignment in holdings.assignments:
+        unit(assignment.key).assignment = assignment
     # Money for a subscription of which nothing else is known waits for the rest.
     return sorted(units.values(), key=_by_payment)
 

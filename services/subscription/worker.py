@@ -119,6 +119,12 @@ class Chores:
         intake.alerting.tell(alerts)
         intake.alerting.tell(await usecases.retry_unknown_quotes(intake.tx, intake.pricing))
 
+    async def renew_assigned(self) -> None:
+        """Grant the credits of months that began for what was given by hand."""
+        renewed = await usecases.renew_assigned(self.intake.tx, SYSTEM)
+        if renewed:
+            _log.info("Months of assignments began.", accounts=renewed)
+
     async def resend(self) -> None:
         """Give orders of an older epoch again."""
         sent = await usecases.resend_behind(self.intake.tx, SYSTEM)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from services.chassis.facts import FactRecord
@@ -29,6 +29,7 @@ from services.subscription.offers import Offer
 from services.subscription.units import Holdings
 from tests.fakes import memory_inbox, memory_outbox
 from tests.fakes.memory_db import MemoryDatabase, MemoryTransactions, MemoryTx
+from tests.fakes.subscription_assignments import MemoryAssignments
 from tests.fakes.subscription_facts import (
     ACCOUNTS,
     ANSWERS,
@@ -113,10 +114,9 @@ class MemoryAccounts:
         await self._tx.put(PAGES, account, page)
 
 
-class MemoryBooks:
+class MemoryBooks(MemoryAssignments):
     """What accounts hold and what is ordered for them, in memory."""
 
-    _tx: MemoryTx
     _encode: Encode
 
     async def holdings(self, account: Account) -> Holdings:
@@ -129,10 +129,11 @@ class MemoryBooks:
             evidence=_evidence([row for _, row in self._tx.rows(INVOICES) if row.account == name]),
             snapshots=[row for _, row in self._tx.rows(SNAPSHOTS) if row.account == name],
             subscriptions=sorted(
-                (row for _, row in self._tx.rows(SUBSCRIPTIONS) if row.account == name),
+                (self._with_giver(row) for row in self._subscriptions() if row.account == name),
                 key=lambda sub: (sub.create_time, sub.name),
             ),
             order=orders[-1] if orders else None,
+            assignments=self._assigned_to(name),
         )
 
     async def sold(self, subscription: str) -> Offer | None:
@@ -142,7 +143,8 @@ class MemoryBooks:
 
     async def subscription(self, name: str) -> Subscription | None:
         await self._tx.db.step()
-        return self._tx.get(SUBSCRIPTIONS, name)
+        found = self._tx.get(SUBSCRIPTIONS, name)
+        return self._with_giver(found) if found else None
 
     async def save_subscription(self, subscription: Subscription) -> None:
         await self._tx.put(SUBSCRIPTIONS, subscription.name, subscription)
@@ -183,38 +185,33 @@ class MemoryBooks:
     async def due_accounts(self, limit: int) -> Sequence[str]:
         await self._tx.db.step()
         due: dict[str, datetime] = {}
-        for sub in self._due():
-            if sub.due is not None:
-                due[sub.account] = min(sub.due, due.get(sub.account, sub.due))
+        for account, late in self._late():
+            due[account] = min(late, due.get(account, late))
         return sorted(due, key=lambda account: (due[account], account))[:limit]
 
     async def count_due(self) -> int:
         await self._tx.db.step()
-        return len({sub.account for sub in self._due()})
+        return len({account for account, _ in self._late()})
 
     async def count_over(self, within: timedelta) -> int:
         await self._tx.db.step()
         since = self._now() - within
-        rows = [sub for _, sub in self._tx.rows(SUBSCRIPTIONS)]
-        return len({sub.account for sub in rows if sub.over_time and sub.over_time > since})
+        touched = {sub.account for sub in self._subscriptions() if (sub.over_time or since) > since}
+        return len(touched | self._ended_by_timer(since))
 
     async def count_accounts(self) -> int:
         await self._tx.db.step()
         return len(self._tx.rows(ACCOUNTS))
 
-    def _due(self) -> list[Subscription]:
+    def _late(self) -> list[tuple[str, datetime]]:
         now = self._now()
-        rows = [sub for _, sub in self._tx.rows(SUBSCRIPTIONS)]
-        return [sub for sub in rows if sub.due and sub.due <= now and not sub.over]
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._tx.db.now(), UTC)
+        rows = [(sub, sub.due) for sub in self._subscriptions() if not sub.over]
+        graces = [(sub.account, due) for sub, due in rows if due and due <= now]
+        return [*graces, *self._ends_to_come_to_pass()]
 
 
-class MemoryReadings:
+class MemoryReadings(MemoryAssignments):
     """Pages for people, from memory."""
-
-    _tx: MemoryTx
 
     async def list_accounts(
         self, sight: Sight, after: tuple[datetime, str] | None, limit: int
@@ -233,8 +230,8 @@ class MemoryReadings:
         accounts = dict(self._tx.rows(ACCOUNTS))
         rows = sorted(
             (
-                row
-                for _, row in self._tx.rows(SUBSCRIPTIONS)
+                self._with_giver(row)
+                for row in self._subscriptions()
                 if account in ("", row.account) and sight.includes(accounts[row.account])
             ),
             key=lambda row: (row.create_time, row.name),

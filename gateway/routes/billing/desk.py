@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -86,7 +87,8 @@ class BillingDesk:
         return await self.subscription.find_account(AccountKind.ORGANIZATION, organization)
 
     async def current(self, organization: str) -> Held | None:
-        """Return what the organization holds of this catalog: what is in force, the newest first.
+        """Return what the organization holds of this catalog: what is in force, what it pays for
+        before what it was given, the newest first.
 
         Else what was in force last; None if nothing ever was.
         """
@@ -100,7 +102,7 @@ class BillingDesk:
             and held.begin_time is not None
             and WORDS[held.state].billing is not None
         ]
-        return max(own, key=lambda held: (held.state in IN_FORCE, held.create_time), default=None)
+        return max(own, key=_worth, default=None)
 
     async def held(self, organization: str) -> Held:
         """Return what can be changed; NoSubscription if there is nothing."""
@@ -108,6 +110,11 @@ class BillingDesk:
         if found is None:
             raise NoSubscription("The organization has no subscription.")
         return found
+
+
+def _worth(held: Held) -> tuple[bool, bool, datetime]:
+    in_force = held.state in IN_FORCE
+    return in_force, in_force and not held.assigned, held.create_time
 
 
 def success(data: object, **more: object) -> Response:

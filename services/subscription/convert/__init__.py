@@ -1,5 +1,6 @@
 """Between the contracts and the domain: facts that come, facts that go, requests and answers."""
 
+from services.subscription.convert.assigning import from_assign_request, from_end_request
 from services.subscription.convert.facts import (
     KNOWN_TYPES,
     Incoming,
@@ -33,9 +34,11 @@ __all__ = [
     "KNOWN_TYPES",
     "Incoming",
     "from_account_request",
+    "from_assign_request",
     "from_buy_request",
     "from_cancel_request",
     "from_customer",
+    "from_end_request",
     "from_purchase_status",
     "from_record",
     "from_update_request",

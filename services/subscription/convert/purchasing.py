@@ -1,15 +1,16 @@
 """Buying, changing, ending and entitlement: what is asked, and what is answered."""
 
-import hashlib
-from collections.abc import Sequence
 from typing import Final
 
-from google.protobuf.message import Message
-
 from services.chassis.errors import Violations
-from services.subscription.convert.values import to_proto_money, to_proto_state, to_timestamp
+from services.subscription.convert.values import (
+    digest_of,
+    from_proto_addons,
+    to_proto_money,
+    to_proto_state,
+    to_timestamp,
+)
 from services.subscription.entitlement import Entitlement, Upgrade, ValidateRequest, Validation
-from services.subscription.offers import AddonQuantity
 from services.subscription.ports import EndMode, Interval, Price
 from services.subscription.purchasing import (
     BuyRequest,
@@ -51,7 +52,7 @@ def from_buy_request(request: service_pb.CreateSubscriptionRequest) -> BuyReques
     return BuyRequest(
         account=request.account,
         plan=request.plan,
-        addons=_addons(request.addons),
+        addons=from_proto_addons(request.addons),
         currency=request.currency,
         interval=interval or Interval.MONTH,
         promotion_code=request.promotion_code,
@@ -59,7 +60,7 @@ def from_buy_request(request: service_pb.CreateSubscriptionRequest) -> BuyReques
         success_url=request.success_url,
         cancel_url=request.cancel_url,
         request_id=request.request_id,
-        request_hash=_digest(request),
+        request_hash=digest_of(request),
     )
 
 
@@ -74,9 +75,9 @@ def from_update_request(request: service_pb.UpdateSubscriptionRequest) -> Update
     return UpdateRequest(
         name=request.name,
         plan=request.plan,
-        addons=_addons(request.addons) if request.replace_addons else None,
+        addons=from_proto_addons(request.addons) if request.replace_addons else None,
         request_id=request.request_id,
-        request_hash=_digest(request),
+        request_hash=digest_of(request),
         validate_only=request.validate_only,
         addon_changes=tuple(sorted(request.addon_changes.items())),
     )
@@ -94,7 +95,7 @@ def from_cancel_request(request: service_pb.CancelSubscriptionRequest) -> Cancel
         mode=mode or EndMode.AT_PERIOD_END,
         reason=request.reason,
         request_id=request.request_id,
-        request_hash=_digest(request),
+        request_hash=digest_of(request),
     )
 
 
@@ -106,22 +107,6 @@ def from_validate_request(request: service_pb.ValidateSubscriptionRequest) -> Va
         features=tuple(request.required_features),
         catalog=request.catalog,
     )
-
-
-def _addons(messages: Sequence[pricing_pb2.AddonQuantity]) -> tuple[AddonQuantity, ...]:
-    return tuple(AddonQuantity(message.addon, message.quantity) for message in messages)
-
-
-def _digest(
-    request: service_pb.CreateSubscriptionRequest
-    | service_pb.UpdateSubscriptionRequest
-    | service_pb.CancelSubscriptionRequest,
-) -> bytes:
-    """Return the digest of everything but the key."""
-    plain: Message = type(request)()
-    plain.CopyFrom(request)
-    plain.ClearField("request_id")
-    return hashlib.sha256(plain.SerializeToString(deterministic=True)).digest()
 
 
 def to_proto_purchasing(page: Purchasing) -> pb.Purchasing:

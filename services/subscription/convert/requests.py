@@ -1,9 +1,8 @@
 """Requests, as the use cases take them."""
 
-import hashlib
-
 from services.chassis.errors import Violations
 from services.subscription.asking import AccountRequest
+from services.subscription.convert.values import digest_of
 from services.subscription.domain import AccountKind, PurchaseStatus
 from services.subscription.incoming import Customer
 from tollgate.subscription.v1 import subscription_pb2 as pb
@@ -30,16 +29,13 @@ def from_account_request(request: service_pb.CreateAccountRequest) -> AccountReq
     if kind is None:
         bad.add("kind", "expected a kind of account")
     bad.raise_if_any()
-    plain = service_pb.CreateAccountRequest()
-    plain.CopyFrom(request)
-    plain.ClearField("request_id")
     return AccountRequest(
         kind=kind or AccountKind.USER,
         external_id=request.external_id,
         email=request.email,
         customers=tuple(from_customer(customer) for customer in request.customers),
         request_id=request.request_id,
-        request_hash=hashlib.sha256(plain.SerializeToString(deterministic=True)).digest(),
+        request_hash=digest_of(request),
     )
 
 

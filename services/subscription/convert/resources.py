@@ -1,6 +1,7 @@
 """Resources, as people read them."""
 
 from services.subscription.asking import AccountView
+from services.subscription.convert.assigning import to_proto_assignment
 from services.subscription.convert.facts import PHASES
 from services.subscription.convert.values import (
     to_proto_addons,
@@ -57,7 +58,7 @@ def _customer(customer: Customer) -> pb.CustomerBinding:
 
 def to_proto_subscription(subscription: Subscription) -> pb.Subscription:
     """Write a subscription."""
-    offer = subscription.offer
+    offer, given = subscription.offer, subscription.assignment
     return pb.Subscription(
         name=subscription.name,
         account=subscription.account,
@@ -76,6 +77,7 @@ def to_proto_subscription(subscription: Subscription) -> pb.Subscription:
         trial_end_time=to_timestamp(subscription.trial_end_time),
         provider_customer_id=subscription.customer_id,
         plan_display_name=offer.terms.display_name,
+        assignment=to_proto_assignment(given) if given else None,
     )
 
 

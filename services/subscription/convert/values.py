@@ -1,5 +1,6 @@
 """Times, money, states, add-ons and capacity, both ways."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -89,3 +90,16 @@ def to_proto_addons(addons: Sequence[AddonQuantity]) -> list[pricing_pb2.AddonQu
     return [
         pricing_pb2.AddonQuantity(addon=addon.addon, quantity=addon.quantity) for addon in addons
     ]
+
+
+def from_proto_addons(messages: Sequence[pricing_pb2.AddonQuantity]) -> tuple[AddonQuantity, ...]:
+    """Read what is to be added to a plan."""
+    return tuple(AddonQuantity(message.addon, message.quantity) for message in messages)
+
+
+def digest_of(request: Message) -> bytes:
+    """Return the digest of everything in a request but its ``request_id``."""
+    plain: Message = type(request)()
+    plain.CopyFrom(request)
+    plain.ClearField("request_id")
+    return hashlib.sha256(plain.SerializeToString(deterministic=True)).digest()

@@ -11,6 +11,7 @@ from services.subscription.auditing import Change, OnceScope
 from services.subscription.domain import (
     Account,
     AccountKind,
+    Assignment,
     CapacityOrdered,
     LastPage,
     Observation,
@@ -192,19 +193,35 @@ class Books(Protocol):
         ...
 
     async def due_accounts(self, limit: int) -> Sequence[str]:
-        """Return accounts with a grace that is over, the longest due first."""
+        """Return accounts in which a grace is over, or an assignment whose end does not stand yet,
+        the longest due first.
+        """
         ...
 
     async def count_due(self) -> int:
-        """Return how many accounts have a grace that is over and not acted on."""
+        """Return in how many accounts one of both is over and not acted on."""
         ...
 
     async def count_over(self, within: timedelta) -> int:
-        """Return how many accounts the timer acted on in this time."""
+        """Return how many accounts the timer acted on in this time, not counting assignments that a
+        person ended there and then.
+        """
         ...
 
     async def count_accounts(self) -> int:
         """Return how many accounts there are."""
+        ...
+
+
+class Assignments(Protocol):
+    """Plans that operators gave by hand, within one transaction. Read with the holdings."""
+
+    async def save_assignment(self, assignment: Assignment) -> None:
+        """Write what is given by hand; the caller holds the account's lock. The begin stays."""
+        ...
+
+    async def renewable_accounts(self, limit: int) -> Sequence[str]:
+        """Return accounts with an assignment whose next month has begun, the longest ago first."""
         ...
 
 
@@ -293,7 +310,7 @@ class Readings(Protocol):
         ...
 
 
-class Store(FactRows, AccountRows, Books, Pages, Refunds, Readings, Ledger, Protocol):
+class Store(FactRows, AccountRows, Books, Assignments, Pages, Refunds, Readings, Ledger, Protocol):
     """Everything the service keeps, within one transaction."""
 
     async def now(self) -> datetime:

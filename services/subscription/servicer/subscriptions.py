@@ -138,6 +138,22 @@ class SubscriptionServicer(SubscriptionServiceServicer):
         found = await usecases.validate_subscription(self._desk, current(), wanted)
         return convert.to_proto_validation(found)
 
+    async def AssignPlan(  # noqa: N802
+        self, request: pb.AssignPlanRequest, context: Context
+    ) -> pb.AssignPlanResponse:
+        """Give an account a plan by hand."""
+        wanted = convert.from_assign_request(request)
+        held = await usecases.assign_plan(self._desk, current(), wanted, current_trace_id())
+        return pb.AssignPlanResponse(subscription=convert.to_proto_subscription(held))
+
+    async def EndAssignment(  # noqa: N802
+        self, request: pb.EndAssignmentRequest, context: Context
+    ) -> pb.EndAssignmentResponse:
+        """End what was given by hand."""
+        wanted = convert.from_end_request(request)
+        ended = await usecases.end_assignment(self._desk, current(), wanted, current_trace_id())
+        return pb.EndAssignmentResponse(subscription=convert.to_proto_subscription(ended))
+
 
 def _page(
     request: pb.ListAccountsRequest

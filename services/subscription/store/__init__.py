@@ -7,6 +7,7 @@ from services.chassis import audit, idempotency
 from services.chassis.db import Connection
 from services.subscription.auditing import Change, OnceScope
 from services.subscription.store.accounts import AccountSql
+from services.subscription.store.assignments import AssignmentSql
 from services.subscription.store.books import BookSql, Encode
 from services.subscription.store.facts import FactSql
 from services.subscription.store.grants import GrantSql
@@ -15,7 +16,9 @@ from services.subscription.store.readings import ReadingSql
 from services.subscription.store.refunds import RefundSql
 
 
-class PgStore(FactSql, AccountSql, BookSql, RefundSql, ReadingSql, LedgerSql, GrantSql):
+class PgStore(
+    FactSql, AccountSql, BookSql, AssignmentSql, RefundSql, ReadingSql, LedgerSql, GrantSql
+):
     """The service's store on PostgreSQL, within one transaction."""
 
     def __init__(self, connection: Connection, encode: Encode) -> None:

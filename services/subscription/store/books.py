@@ -15,8 +15,9 @@ from services.subscription.domain import (
     UnitKey,
 )
 from services.subscription.offers import Offer
+from services.subscription.store.assignments import assigned_to, read_subscriptions
 from services.subscription.store.forms import from_holding, from_offer, to_offer
-from services.subscription.store.rows import to_order, to_purchase, to_snapshot, to_subscription
+from services.subscription.store.rows import to_order, to_purchase, to_snapshot
 from services.subscription.units import Holdings
 
 Encode = Callable[[CapacityOrdered, str], FactRecord]
@@ -61,15 +62,29 @@ _RAISE = "UPDATE epoch SET epoch = epoch + 1 RETURNING epoch"
 _BEHIND = """
 SELECT DISTINCT account FROM orders WHERE epoch < (SELECT epoch FROM epoch) ORDER BY 1 LIMIT $1
 """
-_DUE = """
-SELECT account FROM subscriptions WHERE over_time IS NULL AND due <= now()
-GROUP BY account ORDER BY min(due), account LIMIT $1
-"""
-_COUNT_DUE = """
-SELECT count(DISTINCT account) FROM subscriptions WHERE over_time IS NULL AND due <= now()
-"""
+# Graces that are over, and assignments whose end has come and does not stand yet.
+_LATE = """(
+    SELECT account, due FROM subscriptions WHERE over_time IS NULL AND due <= now()
+    UNION ALL
+    SELECT assignments.account, assignments.end_time FROM assignments
+    JOIN subscriptions ON subscriptions.name = assignments.subscription
+    WHERE assignments.end_time <= now() AND subscriptions.ending = 'NONE'
+) AS late"""
+_DUE = f"""
+SELECT account FROM {_LATE} GROUP BY account ORDER BY min(due), account LIMIT $1
+"""  # noqa: S608 - constants
+_COUNT_DUE = f"SELECT count(DISTINCT account) FROM {_LATE}"  # noqa: S608 - constants
+# An end that was asked for at its own time was a person's doing, and not the timer's.
 _COUNT_OVER = """
-SELECT count(DISTINCT account) FROM subscriptions WHERE over_time > now() - $1::interval
+SELECT count(DISTINCT account) FROM (
+    SELECT account FROM subscriptions WHERE over_time > now() - $1::interval
+    UNION ALL
+    SELECT assignments.account FROM assignments
+    JOIN subscriptions ON subscriptions.name = assignments.subscription
+    WHERE assignments.end_time > assignments.end_ask_time
+        AND subscriptions.ending = 'ENDED'
+        AND subscriptions.suspend_time > now() - $1::interval
+) AS touched
 """
 _COUNT_ACCOUNTS = "SELECT count(*) FROM accounts"
 
@@ -92,10 +107,11 @@ class BookSql:
                 for row in await fetch(_EVIDENCE, account.name)
             ],
             snapshots=[to_snapshot(row) for row in await fetch(_SNAPSHOTS, account.name)],
-            subscriptions=[
-                to_subscription(row) for row in await fetch(_SUBSCRIPTIONS, account.name)
-            ],
+            subscriptions=await read_subscriptions(
+                self._connection, await fetch(_SUBSCRIPTIONS, account.name)
+            ),
             order=to_order(newest) if newest else None,
+            assignments=await assigned_to(self._connection, account.name),
         )
 
     async def sold(self, subscription: str) -> Offer | None:
@@ -105,8 +121,8 @@ class BookSql:
 
     async def subscription(self, name: str) -> Subscription | None:
         """Return a subscription, without a lock."""
-        row = await self._connection.fetchrow(_SUBSCRIPTION, name)
-        return to_subscription(row) if row else None
+        rows = await self._connection.fetch(_SUBSCRIPTION, name)
+        return next(iter(await read_subscriptions(self._connection, rows)), None)
 
     async def save_subscription(self, subscription: Subscription) -> None:
         """Write a subscription."""
@@ -174,11 +190,11 @@ class BookSql:
         return [row[0] for row in await self._connection.fetch(_BEHIND, limit)]
 
     async def due_accounts(self, limit: int) -> Sequence[str]:
-        """Return accounts with a grace that is over, the longest due first."""
+        """Return accounts in which a grace or an assignment is over, the longest due first."""
         return [row[0] for row in await self._connection.fetch(_DUE, limit)]
 
     async def count_due(self) -> int:
-        """Return how many accounts have a grace that is over and not acted on."""
+        """Return in how many accounts one is over and not acted on."""
         return int(await self._connection.fetchval(_COUNT_DUE))
 
     async def count_over(self, within: timedelta) -> int:

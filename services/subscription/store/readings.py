@@ -14,12 +14,8 @@ from services.subscription.domain import (
     PurchaseStatus,
     Subscription,
 )
-from services.subscription.store.rows import (
-    to_account,
-    to_observation,
-    to_purchase,
-    to_subscription,
-)
+from services.subscription.store.assignments import read_subscriptions
+from services.subscription.store.rows import to_account, to_observation, to_purchase
 
 # $1 and $2 are the cursor, null for the first page; $4 to $6 are who may see what.
 _VISIBLE = """($4 OR (accounts.kind, accounts.external_id) IN (
@@ -69,7 +65,7 @@ class ReadingSql:
         rows = await self._connection.fetch(
             _SUBSCRIPTIONS, *(after or (None, None)), limit, *_seen_by(sight), account
         )
-        return [to_subscription(row) for row in rows]
+        return await read_subscriptions(self._connection, rows)
 
     async def list_purchases(
         self, status: PurchaseStatus | None, before: tuple[datetime, str] | None, limit: int

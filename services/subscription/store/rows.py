@@ -6,6 +6,7 @@ from services.chassis.facts import FactRecord
 from services.subscription.domain import (
     Account,
     AccountKind,
+    Assignment,
     Ending,
     Observation,
     Order,
@@ -84,8 +85,16 @@ def to_snapshot(row: Row) -> Snapshot:
     )
 
 
+def to_assignment(row: Row) -> Assignment:
+    """Read what was given by hand."""
+    plain = {name: row[name] for name in Assignment.__slots__}
+    return Assignment(**plain | {"offer": to_offer(row["offer"])})
+
+
 def to_key(row: Row) -> UnitKey:
-    """Read what a subscription is bought through."""
+    """Read what a subscription comes from: a hand where the row names nothing of a provider's."""
+    if not row["provider_subscription_id"] and not row["checkout_id"]:
+        return UnitKey("", "", assignment=row["name"])
     return UnitKey(
         row["provider"],
         row["provider_account"],
@@ -94,8 +103,8 @@ def to_key(row: Row) -> UnitKey:
     )
 
 
-def to_subscription(row: Row) -> Subscription:
-    """Read a subscription."""
+def to_subscription(row: Row, given: Row | None = None) -> Subscription:
+    """Read a subscription, with the row of what gave it by hand."""
     return Subscription(
         name=row["name"],
         account=row["account"],
@@ -113,6 +122,7 @@ def to_subscription(row: Row) -> Subscription:
         suspend_time=row["suspend_time"],
         trial_end_time=row["trial_end_time"],
         customer_id=row["customer_id"],
+        assignment=to_assignment(given) if given else None,
     )
 
 

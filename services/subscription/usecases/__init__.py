@@ -5,6 +5,12 @@ from services.subscription.usecases.accounts import (
     get_account,
     list_accounts,
 )
+from services.subscription.usecases.assigning import (
+    assign_plan,
+    end_assignment,
+    give_plan,
+    take_back,
+)
 from services.subscription.usecases.buying import (
     create_portal_session,
     create_subscription,
@@ -23,6 +29,7 @@ from services.subscription.usecases.facts import (
     take_payment_failure,
     take_provider_subscription,
 )
+from services.subscription.usecases.months import renew_assigned
 from services.subscription.usecases.prices import retry_unknown_prices
 from services.subscription.usecases.quoting import retry_unknown_quotes
 from services.subscription.usecases.reads import (
@@ -42,13 +49,16 @@ __all__ = [
     "Desk",
     "Envelope",
     "Sweep",
+    "assign_plan",
     "cancel_subscription",
     "create_account",
     "create_portal_session",
     "create_subscription",
     "decide_refunds",
+    "end_assignment",
     "get_account",
     "get_capacity_order",
+    "give_plan",
     "give_refunds",
     "keep_unknown",
     "list_accounts",
@@ -57,11 +67,13 @@ __all__ = [
     "list_subscriptions",
     "raise_epoch",
     "release_expired",
+    "renew_assigned",
     "resend_behind",
     "retake_unknown",
     "retry_unknown_prices",
     "retry_unknown_quotes",
     "sweep_retention",
+    "take_back",
     "take_checkout",
     "take_invoice",
     "take_observation",

@@ -131,8 +131,9 @@ async def _sellable(desk: Desk, held: _Held, plan_name: str) -> Plan:
 
 
 def _in_the_way(sub: Subscription, kind: CapacityKind) -> bool:
-    live = sub.begin_time is not None and sub.state in RUNNING
-    return live and rivals(sub.offer.capacity.kind, kind)
+    """Tell whether it leaves no room. What was given by hand rests instead."""
+    bought = sub.begin_time is not None and sub.assignment is None
+    return bought and sub.state in RUNNING and rivals(sub.offer.capacity.kind, kind)
 
 
 def _selection(held: _Held, plan: Plan, request: BuyRequest) -> Selection:
@@ -249,7 +250,7 @@ def _bought_by(sub: Subscription, page: Page) -> bool:
     key = sub.key
     if key.checkout_id:
         return key.checkout_id == page.checkout_id
-    return key.provider_subscription_id == page.provider_subscription_id
+    return not key.assignment and key.provider_subscription_id == page.provider_subscription_id
 
 
 async def create_portal_session(

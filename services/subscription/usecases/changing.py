@@ -6,7 +6,12 @@ from dataclasses import dataclass, replace
 from services.chassis.identity import Principal
 from services.subscription.auditing import Actor, Change, OnceScope
 from services.subscription.domain import Account, State, Subscription
-from services.subscription.errors import NotBilled, SubscriptionOver, UnknownSubscription
+from services.subscription.errors import (
+    AssignedByHand,
+    NotBilled,
+    SubscriptionOver,
+    UnknownSubscription,
+)
 from services.subscription.lifecycle import standing_of, state_of
 from services.subscription.offers import AddonQuantity, Offer
 from services.subscription.ports import EndMode, Store
@@ -97,6 +102,8 @@ async def _held(store: Store, principal: Principal, claim: str, name: str) -> He
 
 def _refuse_over(held: Held) -> None:
     sub = held.subscription
+    if sub.assignment is not None:
+        raise AssignedByHand(sub.name)
     if sub.state in _OVER or _ended_at_provider(held.unit):
         raise SubscriptionOver(sub.name)
     if not sub.key.provider_subscription_id:

@@ -17,6 +17,7 @@ from services.subscription.granting import (
     UNDOES,
     DueGrant,
     Reversal,
+    due_by_month,
     due_grant,
     grant_name,
     takes_back,
@@ -29,6 +30,7 @@ from services.subscription.ledger import (
     Posting,
 )
 from services.subscription.lifecycle import phase_of
+from services.subscription.offers import rivals
 from services.subscription.ports import Store
 from services.subscription.units import key_of
 
@@ -40,7 +42,7 @@ async def renew(
     purchases: Sequence[Purchase],
     actor: Actor,
 ) -> None:
-    """Bring the credits of a locked account into line with what was paid."""
+    """Bring the credits of a locked account into line with what was paid, and given by hand."""
     granting = [sub for sub in subscriptions if sub.begin_time and sub.offer.terms.credits]
     if granting:
         await _grant_due(store, account, subscriptions, granting, purchases, actor)
@@ -60,14 +62,25 @@ async def _grant_due(
     bought = {key_of(purchase).subscription_name: purchase for purchase in purchases}
     live = {sub.name for sub in subscriptions if phase_of(sub) is Phase.RUNNING}
     for sub in granting:
-        due = due_grant(
-            sub,
-            bought.get(sub.name),
-            [invoice for invoice in invoices if invoice.subscription == sub.name],
-            await store.newest_grant(sub.name),
-        )
+        newest = await store.newest_grant(sub.name)
+        if sub.assignment is not None:
+            gives = _gives(sub, subscriptions, live)
+            now = await store.now()
+            due = due_by_month(sub, sub.assignment, newest, now) if gives else None
+        else:
+            own = [invoice for invoice in invoices if invoice.subscription == sub.name]
+            due = due_grant(sub, bought.get(sub.name), own, newest)
         if due is not None:
             await _open(store, due, live, actor)
+
+
+def _gives(assigned: Subscription, subscriptions: Sequence[Subscription], live: set[str]) -> bool:
+    """Tell whether what was given by hand grants: in force, and nothing paid runs in its place."""
+    kind = assigned.offer.capacity.kind
+    return assigned.name in live and not any(
+        sub.assignment is None and sub.name in live and rivals(sub.offer.capacity.kind, kind)
+        for sub in subscriptions
+    )
 
 
 async def _open(store: Store, due: DueGrant, live: set[str], actor: Actor) -> None:

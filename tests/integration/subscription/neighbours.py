@@ -121,6 +121,7 @@ class Quotas(ProvisionerServiceServicer):
         raise InvalidArgument("not asked here")
 
     GetTenant = ListTenants = SetCapacity
+    GetProjectQuota = UpdateProjectQuota = DeleteProjectQuota = SetCapacity
 
     async def WatchTenants(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
         raise InvalidArgument("not asked here")

@@ -1,8 +1,10 @@
 """Who asks, in the tests of buying and of entitlement, and what they ask with."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from services.chassis.identity import Principal
+from services.subscription.assigning import AssignRequest, EndingMode, EndRequest
 from services.subscription.domain import Account, AccountKind
 from services.subscription.offers import AddonQuantity
 from services.subscription.ports import EndMode, Interval
@@ -70,3 +72,30 @@ def update(
 def cancel(name: str, mode: EndMode = EndMode.AT_PERIOD_END, *, key: str = "") -> CancelRequest:
     """Ask for an end."""
     return CancelRequest(name, mode, "", key, f"{name} {mode}".encode())
+
+
+def assign(
+    account: str,
+    plan: str = "shop/basic",
+    *,
+    addons: tuple[AddonQuantity, ...] = (),
+    until: datetime | None = None,
+    key: str = "",
+    reason: str = "sponsored",
+    only_say: bool = False,
+) -> AssignRequest:
+    """Ask for a plan without money."""
+    content = f"{account} {plan} {addons} {until} {reason} {only_say}".encode()
+    return AssignRequest(account, plan, addons, reason, key, content, until, only_say)
+
+
+def end(
+    name: str,
+    mode: EndingMode = EndingMode.NOW,
+    *,
+    at: datetime | None = None,
+    key: str = "",
+    reason: str = "over",
+) -> EndRequest:
+    """Ask for the end of what was given."""
+    return EndRequest(name, mode, reason, key, f"{name} {mode} {at} {reason}".encode(), at)

@@ -231,6 +231,7 @@ class Subscription(_message.Message):
     TRIAL_END_TIME_FIELD_NUMBER: _builtins.int
     PROVIDER_CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     PLAN_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"tsub_…"."""
     account: _builtins.str
@@ -281,6 +282,10 @@ class Subscription(_message.Message):
     def trial_end_time(self) -> _timestamp_pb2.Timestamp:
         """When the trial ends, or ended; not set without one."""
 
+    @_builtins.property
+    def assignment(self) -> Global___Assignment:
+        """Who gave the plan by hand; not set for one that was bought. Nobody bills what is set here."""
+
     def __init__(
         self,
         *,
@@ -301,14 +306,61 @@ class Subscription(_message.Message):
         trial_end_time: _timestamp_pb2.Timestamp | None = ...,
         provider_customer_id: _builtins.str = ...,
         plan_display_name: _builtins.str = ...,
+        assignment: Global___Assignment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "create_time", b"create_time", "period_end", b"period_end", "period_start", b"period_start", "suspend_time", b"suspend_time", "trial_end_time", b"trial_end_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment", "begin_time", b"begin_time", "create_time", b"create_time", "period_end", b"period_end", "period_start", b"period_start", "suspend_time", b"suspend_time", "trial_end_time", b"trial_end_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "addons", b"addons", "begin_time", b"begin_time", "catalog_version", b"catalog_version", "create_time", b"create_time", "name", b"name", "period_end", b"period_end", "period_start", b"period_start", "plan", b"plan", "plan_display_name", b"plan_display_name", "provider", b"provider", "provider_customer_id", b"provider_customer_id", "provider_subscription_id", b"provider_subscription_id", "state", b"state", "suspend_time", b"suspend_time", "trial_end_time", b"trial_end_time", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "addons", b"addons", "assignment", b"assignment", "begin_time", b"begin_time", "catalog_version", b"catalog_version", "create_time", b"create_time", "name", b"name", "period_end", b"period_end", "period_start", b"period_start", "plan", b"plan", "plan_display_name", b"plan_display_name", "provider", b"provider", "provider_customer_id", b"provider_customer_id", "provider_subscription_id", b"provider_subscription_id", "state", b"state", "suspend_time", b"suspend_time", "trial_end_time", b"trial_end_time", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Subscription: _TypeAlias = Subscription  # noqa: Y015
+
+@_typing.final
+class Assignment(_message.Message):
+    """That a plan was given by hand, without money. The account's own admins read it too."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    BEGIN_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    END_ACTOR_FIELD_NUMBER: _builtins.int
+    END_REASON_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    """Who gave it, or changed last what is given: the subject of the token."""
+    reason: _builtins.str
+    """Why."""
+    end_actor: _builtins.str
+    """Who said when it ends; empty where nobody did."""
+    end_reason: _builtins.str
+    """Why it ends; empty where nobody said when."""
+    @_builtins.property
+    def begin_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was given first."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ends, or ended; not set where nobody said so."""
+
+    def __init__(
+        self,
+        *,
+        actor: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        begin_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        end_actor: _builtins.str = ...,
+        end_reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "end_time", b"end_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "begin_time", b"begin_time", "end_actor", b"end_actor", "end_reason", b"end_reason", "end_time", b"end_time", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Assignment: _TypeAlias = Assignment  # noqa: Y015
 
 @_typing.final
 class Purchase(_message.Message):

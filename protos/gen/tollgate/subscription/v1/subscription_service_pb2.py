@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from tollgate.pricing.v1 import pricing_pb2 as tollgate_dot_pricing_dot_v1_dot_pricing__pb2
 from tollgate.subscription.v1 import subscription_pb2 as tollgate_dot_subscription_dot_v1_dot_subscription__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3tollgate/subscription/v1/subscription_service.proto\x12\x18tollgate.subscription.v1\x1a!tollgate/pricing/v1/pricing.proto\x1a+tollgate/subscription/v1/subscription.proto\"\xc2\x01\n\x14\x43reateAccountRequest\x12\x34\n\x04kind\x18\x01 \x01(\x0e\x32&.tollgate.subscription.v1.Account.Kind\x12\x13\n\x0b\x65xternal_id\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12<\n\tcustomers\x18\x04 \x03(\x0b\x32).tollgate.subscription.v1.CustomerBinding\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"K\n\x15\x43reateAccountResponse\x12\x32\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32!.tollgate.subscription.v1.Account\"!\n\x11GetAccountRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"H\n\x12GetAccountResponse\x12\x32\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32!.tollgate.subscription.v1.Account\"y\n\x13ListAccountsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12;\n\x08\x63ustomer\x18\x03 \x01(\x0b\x32).tollgate.subscription.v1.CustomerBinding\"d\n\x14ListAccountsResponse\x12\x33\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32!.tollgate.subscription.v1.Account\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"R\n\x18ListSubscriptionsRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"s\n\x19ListSubscriptionsResponse\x12=\n\rsubscriptions\x18\x01 \x03(\x0b\x32&.tollgate.subscription.v1.Subscription\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"x\n\x14ListPurchasesRequest\x12\x39\n\x06status\x18\x01 \x01(\x0e\x32).tollgate.subscription.v1.Purchase.Status\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"g\n\x15ListPurchasesResponse\x12\x35\n\tpurchases\x18\x01 \x03(\x0b\x32\".tollgate.subscription.v1.Purchase\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"*\n\x17GetCapacityOrderRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\"R\n\x18GetCapacityOrderResponse\x12\x36\n\x05order\x18\x01 \x01(\x0b\x32\'.tollgate.subscription.v1.CapacityOrder\"?\n\x16ListParkedFactsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"g\n\x17ListParkedFactsResponse\x12\x33\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32$.tollgate.subscription.v1.ParkedFact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x95\x02\n\x19\x43reateSubscriptionRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0c\n\x04plan\x18\x02 \x01(\t\x12\x32\n\x06\x61\x64\x64ons\x18\x03 \x03(\x0b\x32\".tollgate.pricing.v1.AddonQuantity\x12\x10\n\x08\x63urrency\x18\x04 \x01(\t\x12/\n\x08interval\x18\x05 \x01(\x0e\x32\x1d.tollgate.pricing.v1.Interval\x12\x16\n\x0epromotion_code\x18\x06 \x01(\t\x12\r\n\x05trial\x18\x07 \x01(\x08\x12\x13\n\x0bsuccess_url\x18\x08 \x01(\t\x12\x12\n\ncancel_url\x18\t \x01(\t\x12\x12\n\nrequest_id\x18\n \x01(\t\"V\n\x1a\x43reateSubscriptionResponse\x12\x38\n\npurchasing\x18\x01 \x01(\x0b\x32$.tollgate.subscription.v1.Purchasing\"\xc1\x02\n\x19UpdateSubscriptionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04plan\x18\x02 \x01(\t\x12\x16\n\x0ereplace_addons\x18\x03 \x01(\x08\x12\x32\n\x06\x61\x64\x64ons\x18\x04 \x03(\x0b\x32\".tollgate.pricing.v1.AddonQuantity\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\x12\\\n\raddon_changes\x18\x07 \x03(\x0b\x32\x45.tollgate.subscription.v1.UpdateSubscriptionRequest.AddonChangesEntry\x1a\x33\n\x11\x41\x64\x64onChangesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"Z\n\x1aUpdateSubscriptionResponse\x12<\n\x0csubscription\x18\x01 \x01(\x0b\x32&.tollgate.subscription.v1.Subscription\"\xea\x01\n\x19\x43\x61ncelSubscriptionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x46\n\x04mode\x18\x02 \x01(\x0e\x32\x38.tollgate.subscription.v1.CancelSubscriptionRequest.Mode\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"S\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12MODE_AT_PERIOD_END\x10\x01\x12\x0c\n\x08MODE_NOW\x10\x02\x12\x0f\n\x0bMODE_RESUME\x10\x03\"Z\n\x1a\x43\x61ncelSubscriptionResponse\x12<\n\x0csubscription\x18\x01 \x01(\x0b\x32&.tollgate.subscription.v1.Subscription\"=\n\x15VerifyCheckoutRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x13\n\x0b\x63heckout_id\x18\x02 \x01(\t\"h\n\x16VerifyCheckoutResponse\x12\x10\n\x08verified\x18\x01 \x01(\x08\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.tollgate.subscription.v1.State\x12\x0c\n\x04plan\x18\x03 \x01(\t\"A\n\x1a\x43reatePortalSessionRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x12\n\nreturn_url\x18\x02 \x01(\t\"*\n\x1b\x43reatePortalSessionResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\"q\n\x1bValidateSubscriptionRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x15\n\rrequired_tier\x18\x02 \x01(\t\x12\x19\n\x11required_features\x18\x03 \x03(\t\x12\x0f\n\x07\x63\x61talog\x18\x04 \x01(\t\"\xd8\x01\n\x1cValidateSubscriptionResponse\x12\r\n\x05valid\x18\x01 \x01(\x08\x12:\n\x0b\x65ntitlement\x18\x02 \x01(\x0b\x32%.tollgate.subscription.v1.Entitlement\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x32\n\x07upgrade\x18\x05 \x01(\x0b\x32!.tollgate.subscription.v1.Upgrade\x12\x18\n\x10missing_features\x18\x06 \x03(\t2\xc7\x0c\n\x13SubscriptionService\x12p\n\rCreateAccount\x12..tollgate.subscription.v1.CreateAccountRequest\x1a/.tollgate.subscription.v1.CreateAccountResponse\x12g\n\nGetAccount\x12+.tollgate.subscription.v1.GetAccountRequest\x1a,.tollgate.subscription.v1.GetAccountResponse\x12m\n\x0cListAccounts\x12-.tollgate.subscription.v1.ListAccountsRequest\x1a..tollgate.subscription.v1.ListAccountsResponse\x12|\n\x11ListSubscriptions\x12\x32.tollgate.subscription.v1.ListSubscriptionsRequest\x1a\x33.tollgate.subscription.v1.ListSubscriptionsResponse\x12p\n\rListPurchases\x12..tollgate.subscription.v1.ListPurchasesRequest\x1a/.tollgate.subscription.v1.ListPurchasesResponse\x12y\n\x10GetCapacityOrder\x12\x31.tollgate.subscription.v1.GetCapacityOrderRequest\x1a\x32.tollgate.subscription.v1.GetCapacityOrderResponse\x12v\n\x0fListParkedFacts\x12\x30.tollgate.subscription.v1.ListParkedFactsRequest\x1a\x31.tollgate.subscription.v1.ListParkedFactsResponse\x12\x7f\n\x12\x43reateSubscription\x12\x33.tollgate.subscription.v1.CreateSubscriptionRequest\x1a\x34.tollgate.subscription.v1.CreateSubscriptionResponse\x12\x7f\n\x12UpdateSubscription\x12\x33.tollgate.subscription.v1.UpdateSubscriptionRequest\x1a\x34.tollgate.subscription.v1.UpdateSubscriptionResponse\x12\x7f\n\x12\x43\x61ncelSubscription\x12\x33.tollgate.subscription.v1.CancelSubscriptionRequest\x1a\x34.tollgate.subscription.v1.CancelSubscriptionResponse\x12s\n\x0eVerifyCheckout\x12/.tollgate.subscription.v1.VerifyCheckoutRequest\x1a\x30.tollgate.subscription.v1.VerifyCheckoutResponse\x12\x82\x01\n\x13\x43reatePortalSession\x12\x34.tollgate.subscription.v1.CreatePortalSessionRequest\x1a\x35.tollgate.subscription.v1.CreatePortalSessionResponse\x12\x85\x01\n\x14ValidateSubscription\x12\x35.tollgate.subscription.v1.ValidateSubscriptionRequest\x1a\x36.tollgate.subscription.v1.ValidateSubscriptionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3tollgate/subscription/v1/subscription_service.proto\x12\x18tollgate.subscription.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tollgate/pricing/v1/pricing.proto\x1a+tollgate/subscription/v1/subscription.proto\"\xc2\x01\n\x14\x43reateAccountRequest\x12\x34\n\x04kind\x18\x01 \x01(\x0e\x32&.tollgate.subscription.v1.Account.Kind\x12\x13\n\x0b\x65xternal_id\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12<\n\tcustomers\x18\x04 \x03(\x0b\x32).tollgate.subscription.v1.CustomerBinding\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"K\n\x15\x43reateAccountResponse\x12\x32\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32!.tollgate.subscription.v1.Account\"!\n\x11GetAccountRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"H\n\x12GetAccountResponse\x12\x32\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32!.tollgate.subscription.v1.Account\"y\n\x13ListAccountsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12;\n\x08\x63ustomer\x18\x03 \x01(\x0b\x32).tollgate.subscription.v1.CustomerBinding\"d\n\x14ListAccountsResponse\x12\x33\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32!.tollgate.subscription.v1.Account\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"R\n\x18ListSubscriptionsRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"s\n\x19ListSubscriptionsResponse\x12=\n\rsubscriptions\x18\x01 \x03(\x0b\x32&.tollgate.subscription.v1.Subscription\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"x\n\x14ListPurchasesRequest\x12\x39\n\x06status\x18\x01 \x01(\x0e\x32).tollgate.subscription.v1.Purchase.Status\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"g\n\x15ListPurchasesResponse\x12\x35\n\tpurchases\x18\x01 \x03(\x0b\x32\".tollgate.subscription.v1.Purchase\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"*\n\x17GetCapacityOrderRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\"R\n\x18GetCapacityOrderResponse\x12\x36\n\x05order\x18\x01 \x01(\x0b\x32\'.tollgate.subscription.v1.CapacityOrder\"?\n\x16ListParkedFactsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"g\n\x17ListParkedFactsResponse\x12\x33\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32$.tollgate.subscription.v1.ParkedFact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x95\x02\n\x19\x43reateSubscriptionRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0c\n\x04plan\x18\x02 \x01(\t\x12\x32\n\x06\x61\x64\x64ons\x18\x03 \x03(\x0b\x32\".tollgate.pricing.v1.AddonQuantity\x12\x10\n\x08\x63urrency\x18\x04 \x01(\t\x12/\n\x08interval\x18\x05 \x01(\x0e\x32\x1d.tollgate.pricing.v1.Interval\x12\x16\n\x0epromotion_code\x18\x06 \x01(\t\x12\r\n\x05trial\x18\x07 \x01(\x08\x12\x13\n\x0bsuccess_url\x18\x08 \x01(\t\x12\x12\n\ncancel_url\x18\t \x01(\t\x12\x12\n\nrequest_id\x18\n \x01(\t\"V\n\x1a\x43reateSubscriptionResponse\x12\x38\n\npurchasing\x18\x01 \x01(\x0b\x32$.tollgate.subscription.v1.Purchasing\"\xc1\x02\n\x19UpdateSubscriptionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04plan\x18\x02 \x01(\t\x12\x16\n\x0ereplace_addons\x18\x03 \x01(\x08\x12\x32\n\x06\x61\x64\x64ons\x18\x04 \x03(\x0b\x32\".tollgate.pricing.v1.AddonQuantity\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\x12\\\n\raddon_changes\x18\x07 \x03(\x0b\x32\x45.tollgate.subscription.v1.UpdateSubscriptionRequest.AddonChangesEntry\x1a\x33\n\x11\x41\x64\x64onChangesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"Z\n\x1aUpdateSubscriptionResponse\x12<\n\x0csubscription\x18\x01 \x01(\x0b\x32&.tollgate.subscription.v1.Subscription\"\xea\x01\n\x19\x43\x61ncelSubscriptionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x46\n\x04mode\x18\x02 \x01(\x0e\x32\x38.tollgate.subscription.v1.CancelSubscriptionRequest.Mode\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"S\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12MODE_AT_PERIOD_END\x10\x01\x12\x0c\n\x08MODE_NOW\x10\x02\x12\x0f\n\x0bMODE_RESUME\x10\x03\"Z\n\x1a\x43\x61ncelSubscriptionResponse\x12<\n\x0csubscription\x18\x01 \x01(\x0b\x32&.tollgate.subscription.v1.Subscription\"=\n\x15VerifyCheckoutRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x13\n\x0b\x63heckout_id\x18\x02 \x01(\t\"h\n\x16VerifyCheckoutResponse\x12\x10\n\x08verified\x18\x01 \x01(\x08\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.tollgate.subscription.v1.State\x12\x0c\n\x04plan\x18\x03 \x01(\t\"A\n\x1a\x43reatePortalSessionRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x12\n\nreturn_url\x18\x02 \x01(\t\"*\n\x1b\x43reatePortalSessionResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\"q\n\x1bValidateSubscriptionRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x15\n\rrequired_tier\x18\x02 \x01(\t\x12\x19\n\x11required_features\x18\x03 \x03(\t\x12\x0f\n\x07\x63\x61talog\x18\x04 \x01(\t\"\xd8\x01\n\x1cValidateSubscriptionResponse\x12\r\n\x05valid\x18\x01 \x01(\x08\x12:\n\x0b\x65ntitlement\x18\x02 \x01(\x0b\x32%.tollgate.subscription.v1.Entitlement\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x32\n\x07upgrade\x18\x05 \x01(\x0b\x32!.tollgate.subscription.v1.Upgrade\x12\x18\n\x10missing_features\x18\x06 \x03(\t\"\xcf\x01\n\x11\x41ssignPlanRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0c\n\x04plan\x18\x02 \x01(\t\x12\x32\n\x06\x61\x64\x64ons\x18\x03 \x03(\x0b\x32\".tollgate.pricing.v1.AddonQuantity\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x15\n\rvalidate_only\x18\x07 \x01(\x08\"R\n\x12\x41ssignPlanResponse\x12<\n\x0csubscription\x18\x01 \x01(\x0b\x32&.tollgate.subscription.v1.Subscription\"\x88\x02\n\x14\x45ndAssignmentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x41\n\x04mode\x18\x02 \x01(\x0e\x32\x33.tollgate.subscription.v1.EndAssignmentRequest.Mode\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"M\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x0c\n\x08MODE_NOW\x10\x01\x12\x10\n\x0cMODE_AT_TIME\x10\x02\x12\x0f\n\x0bMODE_RESUME\x10\x03\"U\n\x15\x45ndAssignmentResponse\x12<\n\x0csubscription\x18\x01 \x01(\x0b\x32&.tollgate.subscription.v1.Subscription2\xa2\x0e\n\x13SubscriptionService\x12p\n\rCreateAccount\x12..tollgate.subscription.v1.CreateAccountRequest\x1a/.tollgate.subscription.v1.CreateAccountResponse\x12g\n\nGetAccount\x12+.tollgate.subscription.v1.GetAccountRequest\x1a,.tollgate.subscription.v1.GetAccountResponse\x12m\n\x0cListAccounts\x12-.tollgate.subscription.v1.ListAccountsRequest\x1a..tollgate.subscription.v1.ListAccountsResponse\x12|\n\x11ListSubscriptions\x12\x32.tollgate.subscription.v1.ListSubscriptionsRequest\x1a\x33.tollgate.subscription.v1.ListSubscriptionsResponse\x12p\n\rListPurchases\x12..tollgate.subscription.v1.ListPurchasesRequest\x1a/.tollgate.subscription.v1.ListPurchasesResponse\x12y\n\x10GetCapacityOrder\x12\x31.tollgate.subscription.v1.GetCapacityOrderRequest\x1a\x32.tollgate.subscription.v1.GetCapacityOrderResponse\x12v\n\x0fListParkedFacts\x12\x30.tollgate.subscription.v1.ListParkedFactsRequest\x1a\x31.tollgate.subscription.v1.ListParkedFactsResponse\x12\x7f\n\x12\x43reateSubscription\x12\x33.tollgate.subscription.v1.CreateSubscriptionRequest\x1a\x34.tollgate.subscription.v1.CreateSubscriptionResponse\x12\x7f\n\x12UpdateSubscription\x12\x33.tollgate.subscription.v1.UpdateSubscriptionRequest\x1a\x34.tollgate.subscription.v1.UpdateSubscriptionResponse\x12\x7f\n\x12\x43\x61ncelSubscription\x12\x33.tollgate.subscription.v1.CancelSubscriptionRequest\x1a\x34.tollgate.subscription.v1.CancelSubscriptionResponse\x12s\n\x0eVerifyCheckout\x12/.tollgate.subscription.v1.VerifyCheckoutRequest\x1a\x30.tollgate.subscription.v1.VerifyCheckoutResponse\x12\x82\x01\n\x13\x43reatePortalSession\x12\x34.tollgate.subscription.v1.CreatePortalSessionRequest\x1a\x35.tollgate.subscription.v1.CreatePortalSessionResponse\x12\x85\x01\n\x14ValidateSubscription\x12\x35.tollgate.subscription.v1.ValidateSubscriptionRequest\x1a\x36.tollgate.subscription.v1.ValidateSubscriptionResponse\x12g\n\nAssignPlan\x12+.tollgate.subscription.v1.AssignPlanRequest\x1a,.tollgate.subscription.v1.AssignPlanResponse\x12p\n\rEndAssignment\x12..tollgate.subscription.v1.EndAssignmentRequest\x1a/.tollgate.subscription.v1.EndAssignmentResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,62 +36,72 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_UPDATESUBSCRIPTIONREQUEST_ADDONCHANGESENTRY']._loaded_options = None
   _globals['_UPDATESUBSCRIPTIONREQUEST_ADDONCHANGESENTRY']._serialized_options = b'8\001'
-  _globals['_CREATEACCOUNTREQUEST']._serialized_start=162
-  _globals['_CREATEACCOUNTREQUEST']._serialized_end=356
-  _globals['_CREATEACCOUNTRESPONSE']._serialized_start=358
-  _globals['_CREATEACCOUNTRESPONSE']._serialized_end=433
-  _globals['_GETACCOUNTREQUEST']._serialized_start=435
-  _globals['_GETACCOUNTREQUEST']._serialized_end=468
-  _globals['_GETACCOUNTRESPONSE']._serialized_start=470
-  _globals['_GETACCOUNTRESPONSE']._serialized_end=542
-  _globals['_LISTACCOUNTSREQUEST']._serialized_start=544
-  _globals['_LISTACCOUNTSREQUEST']._serialized_end=665
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=667
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=767
-  _globals['_LISTSUBSCRIPTIONSREQUEST']._serialized_start=769
-  _globals['_LISTSUBSCRIPTIONSREQUEST']._serialized_end=851
-  _globals['_LISTSUBSCRIPTIONSRESPONSE']._serialized_start=853
-  _globals['_LISTSUBSCRIPTIONSRESPONSE']._serialized_end=968
-  _globals['_LISTPURCHASESREQUEST']._serialized_start=970
-  _globals['_LISTPURCHASESREQUEST']._serialized_end=1090
-  _globals['_LISTPURCHASESRESPONSE']._serialized_start=1092
-  _globals['_LISTPURCHASESRESPONSE']._serialized_end=1195
-  _globals['_GETCAPACITYORDERREQUEST']._serialized_start=1197
-  _globals['_GETCAPACITYORDERREQUEST']._serialized_end=1239
-  _globals['_GETCAPACITYORDERRESPONSE']._serialized_start=1241
-  _globals['_GETCAPACITYORDERRESPONSE']._serialized_end=1323
-  _globals['_LISTPARKEDFACTSREQUEST']._serialized_start=1325
-  _globals['_LISTPARKEDFACTSREQUEST']._serialized_end=1388
-  _globals['_LISTPARKEDFACTSRESPONSE']._serialized_start=1390
-  _globals['_LISTPARKEDFACTSRESPONSE']._serialized_end=1493
-  _globals['_CREATESUBSCRIPTIONREQUEST']._serialized_start=1496
-  _globals['_CREATESUBSCRIPTIONREQUEST']._serialized_end=1773
-  _globals['_CREATESUBSCRIPTIONRESPONSE']._serialized_start=1775
-  _globals['_CREATESUBSCRIPTIONRESPONSE']._serialized_end=1861
-  _globals['_UPDATESUBSCRIPTIONREQUEST']._serialized_start=1864
-  _globals['_UPDATESUBSCRIPTIONREQUEST']._serialized_end=2185
-  _globals['_UPDATESUBSCRIPTIONREQUEST_ADDONCHANGESENTRY']._serialized_start=2134
-  _globals['_UPDATESUBSCRIPTIONREQUEST_ADDONCHANGESENTRY']._serialized_end=2185
-  _globals['_UPDATESUBSCRIPTIONRESPONSE']._serialized_start=2187
-  _globals['_UPDATESUBSCRIPTIONRESPONSE']._serialized_end=2277
-  _globals['_CANCELSUBSCRIPTIONREQUEST']._serialized_start=2280
-  _globals['_CANCELSUBSCRIPTIONREQUEST']._serialized_end=2514
-  _globals['_CANCELSUBSCRIPTIONREQUEST_MODE']._serialized_start=2431
-  _globals['_CANCELSUBSCRIPTIONREQUEST_MODE']._serialized_end=2514
-  _globals['_CANCELSUBSCRIPTIONRESPONSE']._serialized_start=2516
-  _globals['_CANCELSUBSCRIPTIONRESPONSE']._serialized_end=2606
-  _globals['_VERIFYCHECKOUTREQUEST']._serialized_start=2608
-  _globals['_VERIFYCHECKOUTREQUEST']._serialized_end=2669
-  _globals['_VERIFYCHECKOUTRESPONSE']._serialized_start=2671
-  _globals['_VERIFYCHECKOUTRESPONSE']._serialized_end=2775
-  _globals['_CREATEPORTALSESSIONREQUEST']._serialized_start=2777
-  _globals['_CREATEPORTALSESSIONREQUEST']._serialized_end=2842
-  _globals['_CREATEPORTALSESSIONRESPONSE']._serialized_start=2844
-  _globals['_CREATEPORTALSESSIONRESPONSE']._serialized_end=2886
-  _globals['_VALIDATESUBSCRIPTIONREQUEST']._serialized_start=2888
-  _globals['_VALIDATESUBSCRIPTIONREQUEST']._serialized_end=3001
-  _globals['_VALIDATESUBSCRIPTIONRESPONSE']._serialized_start=3004
-  _globals['_VALIDATESUBSCRIPTIONRESPONSE']._serialized_end=3220
-  _globals['_SUBSCRIPTIONSERVICE']._serialized_start=3223
-  _globals['_SUBSCRIPTIONSERVICE']._serialized_end=4830
+  _globals['_CREATEACCOUNTREQUEST']._serialized_start=195
+  _globals['_CREATEACCOUNTREQUEST']._serialized_end=389
+  _globals['_CREATEACCOUNTRESPONSE']._serialized_start=391
+  _globals['_CREATEACCOUNTRESPONSE']._serialized_end=466
+  _globals['_GETACCOUNTREQUEST']._serialized_start=468
+  _globals['_GETACCOUNTREQUEST']._serialized_end=501
+  _globals['_GETACCOUNTRESPONSE']._serialized_start=503
+  _globals['_GETACCOUNTRESPONSE']._serialized_end=575
+  _globals['_LISTACCOUNTSREQUEST']._serialized_start=577
+  _globals['_LISTACCOUNTSREQUEST']._serialized_end=698
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=700
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=800
+  _globals['_LISTSUBSCRIPTIONSREQUEST']._serialized_start=802
+  _globals['_LISTSUBSCRIPTIONSREQUEST']._serialized_end=884
+  _globals['_LISTSUBSCRIPTIONSRESPONSE']._serialized_start=886
+  _globals['_LISTSUBSCRIPTIONSRESPONSE']._serialized_end=1001
+  _globals['_LISTPURCHASESREQUEST']._serialized_start=1003
+  _globals['_LISTPURCHASESREQUEST']._serialized_end=1123
+  _globals['_LISTPURCHASESRESPONSE']._serialized_start=1125
+  _globals['_LISTPURCHASESRESPONSE']._serialized_end=1228
+  _globals['_GETCAPACITYORDERREQUEST']._serialized_start=1230
+  _globals['_GETCAPACITYORDERREQUEST']._serialized_end=1272
+  _globals['_GETCAPACITYORDERRESPONSE']._serialized_start=1274
+  _globals['_GETCAPACITYORDERRESPONSE']._serialized_end=1356
+  _globals['_LISTPARKEDFACTSREQUEST']._serialized_start=1358
+  _globals['_LISTPARKEDFACTSREQUEST']._serialized_end=1421
+  _globals['_LISTPARKEDFACTSRESPONSE']._serialized_start=1423
+  _globals['_LISTPARKEDFACTSRESPONSE']._serialized_end=1526
+  _globals['_CREATESUBSCRIPTIONREQUEST']._serialized_start=1529
+  _globals['_CREATESUBSCRIPTIONREQUEST']._serialized_end=1806
+  _globals['_CREATESUBSCRIPTIONRESPONSE']._serialized_start=1808
+  _globals['_CREATESUBSCRIPTIONRESPONSE']._serialized_end=1894
+  _globals['_UPDATESUBSCRIPTIONREQUEST']._serialized_start=1897
+  _globals['_UPDATESUBSCRIPTIONREQUEST']._serialized_end=2218
+  _globals['_UPDATESUBSCRIPTIONREQUEST_ADDONCHANGESENTRY']._serialized_start=2167
+  _globals['_UPDATESUBSCRIPTIONREQUEST_ADDONCHANGESENTRY']._serialized_end=2218
+  _globals['_UPDATESUBSCRIPTIONRESPONSE']._serialized_start=2220
+  _globals['_UPDATESUBSCRIPTIONRESPONSE']._serialized_end=2310
+  _globals['_CANCELSUBSCRIPTIONREQUEST']._serialized_start=2313
+  _globals['_CANCELSUBSCRIPTIONREQUEST']._serialized_end=2547
+  _globals['_CANCELSUBSCRIPTIONREQUEST_MODE']._serialized_start=2464
+  _globals['_CANCELSUBSCRIPTIONREQUEST_MODE']._serialized_end=2547
+  _globals['_CANCELSUBSCRIPTIONRESPONSE']._serialized_start=2549
+  _globals['_CANCELSUBSCRIPTIONRESPONSE']._serialized_end=2639
+  _globals['_VERIFYCHECKOUTREQUEST']._serialized_start=2641
+  _globals['_VERIFYCHECKOUTREQUEST']._serialized_end=2702
+  _globals['_VERIFYCHECKOUTRESPONSE']._serialized_start=2704
+  _globals['_VERIFYCHECKOUTRESPONSE']._serialized_end=2808
+  _globals['_CREATEPORTALSESSIONREQUEST']._serialized_start=2810
+  _globals['_CREATEPORTALSESSIONREQUEST']._serialized_end=2875
+  _globals['_CREATEPORTALSESSIONRESPONSE']._serialized_start=2877
+  _globals['_CREATEPORTALSESSIONRESPONSE']._serialized_end=2919
+  _globals['_VALIDATESUBSCRIPTIONREQUEST']._serialized_start=2921
+  _globals['_VALIDATESUBSCRIPTIONREQUEST']._serialized_end=3034
+  _globals['_VALIDATESUBSCRIPTIONRESPONSE']._serialized_start=3037
+  _globals['_VALIDATESUBSCRIPTIONRESPONSE']._serialized_end=3253
+  _globals['_ASSIGNPLANREQUEST']._serialized_start=3256
+  _globals['_ASSIGNPLANREQUEST']._serialized_end=3463
+  _globals['_ASSIGNPLANRESPONSE']._serialized_start=3465
+  _globals['_ASSIGNPLANRESPONSE']._serialized_end=3547
+  _globals['_ENDASSIGNMENTREQUEST']._serialized_start=3550
+  _globals['_ENDASSIGNMENTREQUEST']._serialized_end=3814
+  _globals['_ENDASSIGNMENTREQUEST_MODE']._serialized_start=3737
+  _globals['_ENDASSIGNMENTREQUEST_MODE']._serialized_end=3814
+  _globals['_ENDASSIGNMENTRESPONSE']._serialized_start=3816
+  _globals['_ENDASSIGNMENTRESPONSE']._serialized_end=3901
+  _globals['_SUBSCRIPTIONSERVICE']._serialized_start=3904
+  _globals['_SUBSCRIPTIONSERVICE']._serialized_end=5730
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ Who may what."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from tollgate.pricing.v1 import pricing_pb2 as _pricing_pb2
@@ -861,3 +862,168 @@ class ValidateSubscriptionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ValidateSubscriptionResponse: _TypeAlias = ValidateSubscriptionResponse  # noqa: Y015
+
+@_typing.final
+class AssignPlanRequest(_message.Message):
+    """Asks for a plan that nobody pays for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    ADDONS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """"acc_…"."""
+    plan: _builtins.str
+    """"<catalog>/<plan>"."""
+    reason: _builtins.str
+    """Why, for the audit record and for who reads the subscription; 1 to 255 characters."""
+    request_id: _builtins.str
+    """Idempotency key, at most 255 characters; empty is a new operation."""
+    validate_only: _builtins.bool
+    """Say what it would be, and change nothing. What would be new has no name then."""
+    @_builtins.property
+    def addons(self) -> _containers.RepeatedCompositeFieldContainer[_pricing_pb2.AddonQuantity]:
+        """At most 20, each add-on once."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ends by itself; not set for no end."""
+
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        plan: _builtins.str = ...,
+        addons: _abc.Iterable[_pricing_pb2.AddonQuantity] | None = ...,
+        reason: _builtins.str = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "addons", b"addons", "end_time", b"end_time", "plan", b"plan", "reason", b"reason", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AssignPlanRequest: _TypeAlias = AssignPlanRequest  # noqa: Y015
+
+@_typing.final
+class AssignPlanResponse(_message.Message):
+    """The subscription that follows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBSCRIPTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def subscription(self) -> _subscription_pb2.Subscription:
+        """As it stands now."""
+
+    def __init__(
+        self,
+        *,
+        subscription: _subscription_pb2.Subscription | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["subscription", b"subscription"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["subscription", b"subscription"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AssignPlanResponse: _TypeAlias = AssignPlanResponse  # noqa: Y015
+
+@_typing.final
+class EndAssignmentRequest(_message.Message):
+    """Asks for the end of an assignment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Mode:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[EndAssignmentRequest._Mode.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        MODE_UNSPECIFIED: EndAssignmentRequest._Mode.ValueType  # 0
+        """Refused: an end is said."""
+        MODE_NOW: EndAssignmentRequest._Mode.ValueType  # 1
+        """Over now."""
+        MODE_AT_TIME: EndAssignmentRequest._Mode.ValueType  # 2
+        """In force until `end_time`, instead of any end that was said before."""
+        MODE_RESUME: EndAssignmentRequest._Mode.ValueType  # 3
+        """Goes on after all: an end that has not come yet is taken back."""
+
+    class Mode(_Mode, metaclass=_ModeEnumTypeWrapper):
+        """How it ends."""
+
+    MODE_UNSPECIFIED: EndAssignmentRequest.Mode.ValueType  # 0
+    """Refused: an end is said."""
+    MODE_NOW: EndAssignmentRequest.Mode.ValueType  # 1
+    """Over now."""
+    MODE_AT_TIME: EndAssignmentRequest.Mode.ValueType  # 2
+    """In force until `end_time`, instead of any end that was said before."""
+    MODE_RESUME: EndAssignmentRequest.Mode.ValueType  # 3
+    """Goes on after all: an end that has not come yet is taken back."""
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"tsub_…"."""
+    mode: Global___EndAssignmentRequest.Mode.ValueType
+    """How it ends."""
+    reason: _builtins.str
+    """Why, for the audit record; 1 to 255 characters."""
+    request_id: _builtins.str
+    """Idempotency key, at most 255 characters; empty is a new operation."""
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When; with MODE_AT_TIME only, and still to come."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        mode: Global___EndAssignmentRequest.Mode.ValueType = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "mode", b"mode", "name", b"name", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndAssignmentRequest: _TypeAlias = EndAssignmentRequest  # noqa: Y015
+
+@_typing.final
+class EndAssignmentResponse(_message.Message):
+    """The subscription that was given."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBSCRIPTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def subscription(self) -> _subscription_pb2.Subscription:
+        """As it stands now."""
+
+    def __init__(
+        self,
+        *,
+        subscription: _subscription_pb2.Subscription | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["subscription", b"subscription"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["subscription", b"subscription"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndAssignmentResponse: _TypeAlias = EndAssignmentResponse  # noqa: Y015

@@ -101,6 +101,16 @@ class SubscriptionServiceStub:
                 request_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ValidateSubscriptionRequest.SerializeToString,
                 response_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ValidateSubscriptionResponse.FromString,
                 _registered_method=True)
+        self.AssignPlan = channel.unary_unary(
+                '/tollgate.subscription.v1.SubscriptionService/AssignPlan',
+                request_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.AssignPlanRequest.SerializeToString,
+                response_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.AssignPlanResponse.FromString,
+                _registered_method=True)
+        self.EndAssignment = channel.unary_unary(
+                '/tollgate.subscription.v1.SubscriptionService/EndAssignment',
+                request_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.EndAssignmentRequest.SerializeToString,
+                response_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.EndAssignmentResponse.FromString,
+                _registered_method=True)
 
 
 class SubscriptionServiceServicer:
@@ -207,7 +217,8 @@ class SubscriptionServiceServicer:
     def CancelSubscription(self, request, context):
         """Ends a subscription when its period does, or now; or takes such an end back.
 
-        Errors: as UpdateSubscription.
+        Errors: as UpdateSubscription; of both, FAILED_PRECONDITION `ASSIGNED_BY_HAND` for what an
+        operator gave: EndAssignment ends it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -240,6 +251,35 @@ class SubscriptionServiceServicer:
 
         Errors: INVALID_ARGUMENT (an unknown tier, more than 100 features); NOT_FOUND `UNKNOWN_ACCOUNT`;
         PERMISSION_DENIED (somebody else's).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AssignPlan(self, request, context):
+        """Gives an account a plan by hand, without money, whether a payment provider is on or not; also
+        one that is not on sale. It begins at once. Where an assignment of the same catalog is in force
+        and both cannot be held, that one becomes what is asked for, and keeps its name and its begin.
+        For operators.
+
+        Errors: NOT_FOUND `UNKNOWN_ACCOUNT`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
+        (quantities, no reason, an end that is past), `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+        `ACCOUNT_HAS_SUBSCRIPTION` (something paid, or an assignment of another catalog, is in force
+        and leaves no room; metadata: subscription, plan), `PLAN_NOT_FOR_ACCOUNT` (an organization's
+        plan for somebody who is none), `USAGE_EXCEEDS_PLAN` (see UpdateSubscription);
+        PERMISSION_DENIED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndAssignment(self, request, context):
+        """Ends what was given by hand, now or at a time, or takes an end back that has not come. What
+        stands in the cluster goes by the plan's end policy, as after any other end. For operators.
+
+        Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`; INVALID_ARGUMENT (no reason, a time that is past or
+        without its mode), `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION `NOT_ASSIGNED` (it was bought:
+        CancelSubscription), `SUBSCRIPTION_OVER`; PERMISSION_DENIED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -312,6 +352,16 @@ def add_SubscriptionServiceServicer_to_server(servicer, server):
                     servicer.ValidateSubscription,
                     request_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ValidateSubscriptionRequest.FromString,
                     response_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ValidateSubscriptionResponse.SerializeToString,
+            ),
+            'AssignPlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.AssignPlan,
+                    request_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.AssignPlanRequest.FromString,
+                    response_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.AssignPlanResponse.SerializeToString,
+            ),
+            'EndAssignment': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndAssignment,
+                    request_deserializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.EndAssignmentRequest.FromString,
+                    response_serializer=tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.EndAssignmentResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -667,6 +717,60 @@ class SubscriptionService:
             '/tollgate.subscription.v1.SubscriptionService/ValidateSubscription',
             tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ValidateSubscriptionRequest.SerializeToString,
             tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.ValidateSubscriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AssignPlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.subscription.v1.SubscriptionService/AssignPlan',
+            tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.AssignPlanRequest.SerializeToString,
+            tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.AssignPlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndAssignment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.subscription.v1.SubscriptionService/EndAssignment',
+            tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.EndAssignmentRequest.SerializeToString,
+            tollgate_dot_subscription_dot_v1_dot_subscription__service__pb2.EndAssignmentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -98,7 +98,8 @@ class SubscriptionServiceStub:
     CancelSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelSubscriptionRequest, _subscription_service_pb2.CancelSubscriptionResponse]
     """Ends a subscription when its period does, or now; or takes such an end back.
 
-    Errors: as UpdateSubscription.
+    Errors: as UpdateSubscription; of both, FAILED_PRECONDITION `ASSIGNED_BY_HAND` for what an
+    operator gave: EndAssignment ends it.
     """
     VerifyCheckout: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.VerifyCheckoutRequest, _subscription_service_pb2.VerifyCheckoutResponse]
     """Says what became of a payment page of the own account, asking the provider. The webhook decides
@@ -119,6 +120,27 @@ class SubscriptionServiceStub:
 
     Errors: INVALID_ARGUMENT (an unknown tier, more than 100 features); NOT_FOUND `UNKNOWN_ACCOUNT`;
     PERMISSION_DENIED (somebody else's).
+    """
+    AssignPlan: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.AssignPlanRequest, _subscription_service_pb2.AssignPlanResponse]
+    """Gives an account a plan by hand, without money, whether a payment provider is on or not; also
+    one that is not on sale. It begins at once. Where an assignment of the same catalog is in force
+    and both cannot be held, that one becomes what is asked for, and keeps its name and its begin.
+    For operators.
+
+    Errors: NOT_FOUND `UNKNOWN_ACCOUNT`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
+    (quantities, no reason, an end that is past), `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+    `ACCOUNT_HAS_SUBSCRIPTION` (something paid, or an assignment of another catalog, is in force
+    and leaves no room; metadata: subscription, plan), `PLAN_NOT_FOR_ACCOUNT` (an organization's
+    plan for somebody who is none), `USAGE_EXCEEDS_PLAN` (see UpdateSubscription);
+    PERMISSION_DENIED.
+    """
+    EndAssignment: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.EndAssignmentRequest, _subscription_service_pb2.EndAssignmentResponse]
+    """Ends what was given by hand, now or at a time, or takes an end back that has not come. What
+    stands in the cluster goes by the plan's end policy, as after any other end. For operators.
+
+    Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`; INVALID_ARGUMENT (no reason, a time that is past or
+    without its mode), `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION `NOT_ASSIGNED` (it was bought:
+    CancelSubscription), `SUBSCRIPTION_OVER`; PERMISSION_DENIED.
     """
 
 @_typing.type_check_only
@@ -191,7 +213,8 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     CancelSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelSubscriptionRequest, _subscription_service_pb2.CancelSubscriptionResponse]  # type: ignore[assignment]
     """Ends a subscription when its period does, or now; or takes such an end back.
 
-    Errors: as UpdateSubscription.
+    Errors: as UpdateSubscription; of both, FAILED_PRECONDITION `ASSIGNED_BY_HAND` for what an
+    operator gave: EndAssignment ends it.
     """
     VerifyCheckout: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.VerifyCheckoutRequest, _subscription_service_pb2.VerifyCheckoutResponse]  # type: ignore[assignment]
     """Says what became of a payment page of the own account, asking the provider. The webhook decides
@@ -212,6 +235,27 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
 
     Errors: INVALID_ARGUMENT (an unknown tier, more than 100 features); NOT_FOUND `UNKNOWN_ACCOUNT`;
     PERMISSION_DENIED (somebody else's).
+    """
+    AssignPlan: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.AssignPlanRequest, _subscription_service_pb2.AssignPlanResponse]  # type: ignore[assignment]
+    """Gives an account a plan by hand, without money, whether a payment provider is on or not; also
+    one that is not on sale. It begins at once. Where an assignment of the same catalog is in force
+    and both cannot be held, that one becomes what is asked for, and keeps its name and its begin.
+    For operators.
+
+    Errors: NOT_FOUND `UNKNOWN_ACCOUNT`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
+    (quantities, no reason, an end that is past), `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+    `ACCOUNT_HAS_SUBSCRIPTION` (something paid, or an assignment of another catalog, is in force
+    and leaves no room; metadata: subscription, plan), `PLAN_NOT_FOR_ACCOUNT` (an organization's
+    plan for somebody who is none), `USAGE_EXCEEDS_PLAN` (see UpdateSubscription);
+    PERMISSION_DENIED.
+    """
+    EndAssignment: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.EndAssignmentRequest, _subscription_service_pb2.EndAssignmentResponse]  # type: ignore[assignment]
+    """Ends what was given by hand, now or at a time, or takes an end back that has not come. What
+    stands in the cluster goes by the plan's end policy, as after any other end. For operators.
+
+    Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`; INVALID_ARGUMENT (no reason, a time that is past or
+    without its mode), `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION `NOT_ASSIGNED` (it was bought:
+    CancelSubscription), `SUBSCRIPTION_OVER`; PERMISSION_DENIED.
     """
 
 class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -341,7 +385,8 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_subscription_service_pb2.CancelSubscriptionResponse, _abc.Awaitable[_subscription_service_pb2.CancelSubscriptionResponse]]:
         """Ends a subscription when its period does, or now; or takes such an end back.
 
-        Errors: as UpdateSubscription.
+        Errors: as UpdateSubscription; of both, FAILED_PRECONDITION `ASSIGNED_BY_HAND` for what an
+        operator gave: EndAssignment ends it.
         """
 
     @_abc_1.abstractmethod
@@ -380,6 +425,39 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (an unknown tier, more than 100 features); NOT_FOUND `UNKNOWN_ACCOUNT`;
         PERMISSION_DENIED (somebody else's).
+        """
+
+    @_abc_1.abstractmethod
+    def AssignPlan(
+        self,
+        request: _subscription_service_pb2.AssignPlanRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.AssignPlanResponse, _abc.Awaitable[_subscription_service_pb2.AssignPlanResponse]]:
+        """Gives an account a plan by hand, without money, whether a payment provider is on or not; also
+        one that is not on sale. It begins at once. Where an assignment of the same catalog is in force
+        and both cannot be held, that one becomes what is asked for, and keeps its name and its begin.
+        For operators.
+
+        Errors: NOT_FOUND `UNKNOWN_ACCOUNT`, `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT
+        (quantities, no reason, an end that is past), `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
+        `ACCOUNT_HAS_SUBSCRIPTION` (something paid, or an assignment of another catalog, is in force
+        and leaves no room; metadata: subscription, plan), `PLAN_NOT_FOR_ACCOUNT` (an organization's
+        plan for somebody who is none), `USAGE_EXCEEDS_PLAN` (see UpdateSubscription);
+        PERMISSION_DENIED.
+        """
+
+    @_abc_1.abstractmethod
+    def EndAssignment(
+        self,
+        request: _subscription_service_pb2.EndAssignmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.EndAssignmentResponse, _abc.Awaitable[_subscription_service_pb2.EndAssignmentResponse]]:
+        """Ends what was given by hand, now or at a time, or takes an end back that has not come. What
+        stands in the cluster goes by the plan's end policy, as after any other end. For operators.
+
+        Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION`; INVALID_ARGUMENT (no reason, a time that is past or
+        without its mode), `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION `NOT_ASSIGNED` (it was bought:
+        CancelSubscription), `SUBSCRIPTION_OVER`; PERMISSION_DENIED.
         """
 
 def add_SubscriptionServiceServicer_to_server(servicer: SubscriptionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -11,9 +11,9 @@ from gateway.app import Dialects, Services, for_browsers, make_app
 from gateway.clients import GrpcPayments, GrpcPricing, GrpcProvisioner, GrpcSubscription
 from gateway.config import GatewayConfig, read_config
 from gateway.limits import CallRate, InFlight
-from gateway.observe import Observer
+from gateway.observe import Observer, told
 from gateway.ports import IngestAnswer, Webhook
-from gateway.routes.webhooks import WebhookEdge
+from gateway.routes.webhooks import PATHS, WebhookEdge
 from services.chassis.channel import Channel, connect
 from services.chassis.config import StartError
 from services.chassis.env import split_address
@@ -42,7 +42,7 @@ async def run(config: GatewayConfig, process: Process) -> None:
     }
     payments = GrpcPayments(channels["payments"])
     batches: GroupCommit[Webhook, IngestAnswer] = GroupCommit(
-        payments.ingest,
+        told(payments.ingest),
         key=lambda _: 0,
         size=lambda webhook: len(webhook.body),
         max_batch=_MOST_IN_A_CALL,
@@ -59,6 +59,7 @@ async def run(config: GatewayConfig, process: Process) -> None:
         return all(states)
 
     in_flight = InFlight(requests=config.webhooks_at_once, body_bytes=config.webhook_bytes)
+    edge = WebhookEdge(batches, in_flight, process.clock)
     app = make_app(
         Services(
             payments,
@@ -72,7 +73,7 @@ async def run(config: GatewayConfig, process: Process) -> None:
             console_url=config.console_url,
             catalog_public=config.catalog_public,
         ),
-        edge=WebhookEdge(batches, in_flight, process.clock),
+        edge=edge,
         verifier=TokenVerifier(
             config.chassis.oidc_base,
             audience=config.chassis.oidc_audience,
@@ -86,7 +87,8 @@ async def run(config: GatewayConfig, process: Process) -> None:
     process.health.mark("gateway", True)
     try:
         browsers = for_browsers(app, config.console_url)
-        await _serve(Observer(browsers, process.metrics), config, process)
+        observer = Observer(browsers, process.metrics, dict.fromkeys(PATHS, edge))
+        await _serve(observer, config, process)
     finally:
         ended.set()
 

@@ -13,6 +13,7 @@ from gateway.ports import Payments, Pricing, Provisioner, Subscription
 from gateway.problems import crashed, refused, unreadable, unrouted
 from gateway.routes.billing import BillingDesk, billing_routes
 from gateway.routes.health import Ready, health_routes, product_version
+from gateway.routes.manage import manage_routes
 from gateway.routes.scaffolder import ScaffolderDesk, scaffolder_routes
 from gateway.routes.webhooks import WebhookEdge
 from services.chassis.errors import Refusal
@@ -64,6 +65,7 @@ def make_app(
     app.router.routes[0:0] = edge.routes()
     app.include_router(health_routes(ready))
     app.include_router(billing_routes(_billing_desk(services, dialects)))
+    app.include_router(manage_routes(services.provisioner))
     app.include_router(
         scaffolder_routes(
             ScaffolderDesk(

@@ -8,7 +8,8 @@ from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar
 from fastapi import Header
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
+from starlette.types import Receive
 
 from gateway.limits import MAX_BODY_BYTES
 from gateway.problems import PayloadTooLarge
@@ -85,7 +86,11 @@ def refusals(model: type[BaseModel], meanings: Mapping[int | str, str]) -> Answe
 
 def announced_size(request: Request, most: int) -> int:
     """Return the body's size, the most that is taken if it is not announced."""
-    announced = request.headers.get("content-length", "")
+    return size_of(request.headers.get("content-length", ""), most)
+
+
+def size_of(announced: str, most: int) -> int:
+    """Return the size that a Content-Length names, the most that is taken if it names none."""
     if not announced.isdecimal():
         return most
     # More digits than any size has are not even read.
@@ -96,16 +101,23 @@ def announced_size(request: Request, most: int) -> int:
 
 async def read(request: Request, most: int) -> bytes:
     """Return the body; PayloadTooLarge beyond ``most`` bytes."""
+    return await read_from(request.receive, most)
+
+
+async def read_from(receive: Receive, most: int) -> bytes:
+    """Return the body that a server hands over in parts; PayloadTooLarge beyond ``most`` bytes."""
     chunks: list[bytes] = []
-    size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > most:
-                raise _too_large(most)
-            chunks.append(chunk)
-    except ClientDisconnect:
-        raise InvalidArgument("The body ended early.", reason="BODY_INCOMPLETE") from None
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidArgument("The body ended early.", reason="BODY_INCOMPLETE")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > most:
+            raise _too_large(most)
+        chunks.append(chunk)
+        more = message.get("more_body", False)
     return b"".join(chunks)
 
 

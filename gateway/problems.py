@@ -21,6 +21,7 @@ from services.chassis.errors import (
     Internal,
     InvalidArgument,
     NotFound,
+    PermissionDenied,
     Refusal,
 )
 
@@ -51,6 +52,16 @@ class PayloadTooLarge(Refusal):
 
     code = Code.INVALID_ARGUMENT
     reason = "PAYLOAD_TOO_LARGE"
+
+
+class NamespaceDenied(PermissionDenied):
+    """A namespace that the caller's token does not name, and those that it does."""
+
+    reason = "NAMESPACE_DENIED"
+
+    def __init__(self, namespace: str, available: Sequence[str]) -> None:
+        super().__init__("Access denied to namespace", metadata={"namespace": namespace})
+        self.available = list(available)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +133,28 @@ def billing_body(dialect: Dialect, refusal: Refusal) -> Mapping[str, object]:
     text, bad = dialect.told(refusal)
     status = dialect.status(refusal)
     text = _BILLING_TEXTS.get(refusal.reason) or _BILLING_FAILURES.get(status, text)
-    details: dict[str, object] = dict(refusal.metadata)
-    if refusal.reason == USAGE_EXCEEDS_PLAN:
-        details = {"violations": violations(refusal)}
-    if bad:
-        details["fields"] = {one.field: one.description for one in bad}
     body: dict[str, object] = {"success": False, "error": text, "code": refusal.reason}
+    details = _billing_details(refusal, bad)
     if details:
         body["details"] = details
     return body | {"timestamp": timestamp()}
 
 
+def _billing_details(refusal: Refusal, bad: Sequence[FieldViolation]) -> object:
+    if refusal.reason == QUOTA_EXCEEDED:
+        return exceeded(refusal)
+    details: dict[str, object] = dict(refusal.metadata)
+    if refusal.reason == USAGE_EXCEEDS_PLAN:
+        details = {"violations": violations(refusal)}
+    if isinstance(refusal, NamespaceDenied):
+        details["availableNamespaces"] = refusal.available
+    if bad:
+        details["fields"] = {one.field: one.description for one in bad}
+    return details
+
+
 USAGE_EXCEEDS_PLAN = "USAGE_EXCEEDS_PLAN"
+QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
 UNKNOWN_PLAN = "UNKNOWN_PLAN"
 UNKNOWN_ADDON = "UNKNOWN_ADDON"
 _PAYMENT_DECLINED = 402
@@ -233,6 +254,15 @@ def violations(refusal: Refusal) -> list[Mapping[str, object]]:
                 "unit": _UNITS.get(resource, "pieces"),
             }
         )
+    return found
+
+
+def exceeded(refusal: Refusal) -> list[Mapping[str, object]]:
+    """Return what was asked for above the organization's limits, from ``{"pods": "300 > 200"}``."""
+    found: list[Mapping[str, object]] = []
+    for name, text in sorted(refusal.metadata.items()):
+        asked, _, hard = text.partition(" > ")
+        found.append({"quota_key": name, "requested": asked, "organization_hard": hard})
     return found
 
 

@@ -3,14 +3,23 @@
 from collections.abc import Mapping
 
 import grpc.aio
+from google.protobuf.field_mask_pb2 import FieldMask
 
-from gateway.ports import OrganizationQuota, Project, QuotaBackend
+from gateway.ports import (
+    CapChange,
+    LimitRangeItem,
+    OrganizationQuota,
+    Project,
+    ProjectQuota,
+    QuotaBackend,
+)
 from services.chassis.errors import FailedPrecondition, NotFound
 from tollgate.provisioner.v1 import provisioner_pb2
 from tollgate.provisioner.v1 import provisioner_service_pb2 as pb
 from tollgate.provisioner.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
 
 _TIMEOUT = 2.0  # Seconds. Usage decorates an answer that must not wait for it.
+_CAPPING = 10.0
 _NOT_SERVED = "ORGANIZATIONS_NOT_SERVED"
 _BACKENDS: Mapping[int, QuotaBackend] = {
     provisioner_pb2.OrganizationQuota.BACKEND_NATIVE: QuotaBackend.NATIVE,
@@ -36,6 +45,57 @@ class GrpcProvisioner:
                 return None
             raise
         return _quota(answer.quota)
+
+    async def project_quota(self, organization: str, project: str) -> ProjectQuota:
+        """Return what bounds a project."""
+        request = pb.GetProjectQuotaRequest(organization=organization, project=project)
+        answer = await self._stub.GetProjectQuota(request, timeout=_TIMEOUT)
+        return _project_quota(answer.quota)
+
+    async def cap_project(self, change: CapChange) -> ProjectQuota:
+        """Cap a project."""
+        request = pb.UpdateProjectQuotaRequest(
+            organization=change.organization,
+            project=change.project,
+            hard={name: text for name, text in change.caps.items() if text is not None},
+            update_mask=FieldMask(paths=sorted(change.caps)),
+            request_id=change.request_id,
+        )
+        answer = await self._stub.UpdateProjectQuota(request, timeout=_CAPPING)
+        return _project_quota(answer.quota)
+
+    async def uncap_project(
+        self, organization: str, project: str, *, request_id: str = ""
+    ) -> ProjectQuota:
+        """Remove a project's own quota."""
+        request = pb.DeleteProjectQuotaRequest(
+            organization=organization, project=project, request_id=request_id
+        )
+        answer = await self._stub.DeleteProjectQuota(request, timeout=_CAPPING)
+        return _project_quota(answer.quota)
+
+
+def _project_quota(quota: provisioner_pb2.ProjectQuota) -> ProjectQuota:
+    return ProjectQuota(
+        project=quota.project,
+        namespace=quota.namespace,
+        set=quota.set,
+        hard=dict(quota.hard),
+        used=dict(quota.used),
+        plan_hard=dict(quota.plan_hard),
+        plan_used=dict(quota.plan_used),
+        limits=tuple(
+            LimitRangeItem(
+                one.type,
+                dict(one.default),
+                dict(one.default_request),
+                dict(one.max),
+                dict(one.min),
+                dict(one.max_limit_request_ratio),
+            )
+            for one in quota.limits
+        ),
+    )
 
 
 def _quota(quota: provisioner_pb2.OrganizationQuota) -> OrganizationQuota:

@@ -10,7 +10,15 @@ from gateway.ports.pricing import (
     ResourceCost,
     ResourceWish,
 )
-from gateway.ports.provisioner import OrganizationQuota, Project, Provisioner, QuotaBackend
+from gateway.ports.provisioner import (
+    CapChange,
+    LimitRangeItem,
+    OrganizationQuota,
+    Project,
+    ProjectQuota,
+    Provisioner,
+    QuotaBackend,
+)
 from gateway.ports.subscription import (
     AccountKind,
     AddonQuantity,
@@ -31,6 +39,7 @@ from gateway.ports.subscription import (
 __all__ = [
     "AccountKind",
     "AddonQuantity",
+    "CapChange",
     "Change",
     "CostPart",
     "Deployment",
@@ -39,6 +48,7 @@ __all__ = [
     "IngestAnswer",
     "Ingested",
     "Interval",
+    "LimitRangeItem",
     "Offer",
     "OrganizationQuota",
     "PaymentPage",
@@ -46,6 +56,7 @@ __all__ = [
     "Price",
     "Pricing",
     "Project",
+    "ProjectQuota",
     "Provider",
     "Provisioner",
     "Purchase",

@@ -1,31 +1,39 @@
 """The webhook edge: cheap refusals first, then the raw bytes go to payments, unread.
 
-Plain Starlette: this is the hot path. Every document spelled the path its own way, and a provider
+Plain ASGI: this is the hot path. Every document spelled the path its own way, and a provider
 may have an endpoint, with secrets of its own, for each.
 """
 
-from collections.abc import Mapping
-
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from gateway.bodies import announced_size, read
+from gateway.bodies import read_from, size_of
 from gateway.edge import check_stripe_header
 from gateway.limits import MAX_WEBHOOK_BYTES, InFlight
 from gateway.ports import IngestAnswer, Ingested, Webhook
-from gateway.problems import PayloadTooLarge, json_response
+from gateway.problems import PayloadTooLarge, refused
 from services.chassis.clock import Clock
 from services.chassis.errors import InvalidArgument, NotFound, Refusal, Unavailable
 from services.chassis.groupcommit import GroupCommit
 
 PATHS = ("/webhooks/stripe", "/api/webhooks/stripe", "/api/billing/webhook")
 
-_KEPT_HEADERS = ("stripe-signature",)
+_SIGNATURE = b"stripe-signature"
+_LENGTH = b"content-length"
+_START = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"content-type", b"application/json"), (b"content-length", b"17")],
+}
+_RECEIVED = {"type": "http.response.body", "body": b'{"received":true}'}
 
 
 class WebhookEdge:
-    """Takes webhook requests on all their paths."""
+    """Takes webhook requests on all their paths; an ASGI application of its own.
+
+    Whatever serves it may call it directly: it answers refusals itself.
+    """
 
     def __init__(
         self, batches: GroupCommit[Webhook, IngestAnswer], in_flight: InFlight, clock: Clock
@@ -36,28 +44,40 @@ class WebhookEdge:
 
     def routes(self) -> list[Route]:
         """Return a route for each path."""
-        return [Route(path, self.receive, methods=["POST"]) for path in PATHS]
+        return [Route(path, self, methods=["POST"]) for path in PATHS]
 
-    async def receive(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one request: 200 once its event is durable."""
+        try:
+            await self._take(scope, receive)
+        except Refusal as refusal:
+            answer = await refused(Request(scope), refusal)
+            await answer(scope, receive, send)
+        else:
+            await send(_START)
+            await send(_RECEIVED)
+
+    async def _take(self, scope: Scope, receive: Receive) -> None:
         with self._in_flight.request():
-            headers = _signature_headers(request)
-            check_stripe_header(headers["stripe-signature"], self._clock.now().timestamp())
-            size = announced_size(request, MAX_WEBHOOK_BYTES)
+            found = {name: value for name, value in scope["headers"] if name in _READ_HEADERS}
+            if _SIGNATURE not in found:
+                raise _missing()
+            signature = found[_SIGNATURE].decode("latin-1")
+            check_stripe_header(signature, self._clock.now().timestamp())
+            size = size_of(found.get(_LENGTH, b"").decode("latin-1"), MAX_WEBHOOK_BYTES)
             with self._in_flight.reading(size):
-                body = await read(request, size)
-                webhook = Webhook("stripe", request.url.path, headers, body)
-                answer = await self._batches.submit(webhook)
-        if answer.outcome in (Ingested.STORED, Ingested.DUPLICATE):
-            return json_response({"received": True})
-        raise _refusal(answer)
+                body = await read_from(receive, size)
+                headers = {"stripe-signature": signature}
+                answer = await self._batches.submit(Webhook("stripe", scope["path"], headers, body))
+        if answer.outcome not in (Ingested.STORED, Ingested.DUPLICATE):
+            raise _refusal(answer)
 
 
-def _signature_headers(request: Request) -> Mapping[str, str]:
-    found = {name: request.headers[name] for name in _KEPT_HEADERS if name in request.headers}
-    if not found:
-        raise InvalidArgument("The header Stripe-Signature is missing.", reason="SIGNATURE_MISSING")
-    return found
+_READ_HEADERS = frozenset({_SIGNATURE, _LENGTH})
+
+
+def _missing() -> InvalidArgument:
+    return InvalidArgument("The header Stripe-Signature is missing.", reason="SIGNATURE_MISSING")
 
 
 def _too_large() -> PayloadTooLarge:

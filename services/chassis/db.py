@@ -22,6 +22,8 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 S = TypeVar("S")
 T = TypeVar("T")
 
+_Way: TypeAlias = Callable[[Connection, Callable[[S], Awaitable[T]]], Awaitable[T]]
+
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("chassis.db")
 
 _LOST_CONNECTION = (
@@ -127,13 +129,22 @@ class PgTransactions(Generic[S]):
 
     async def run(self, fn: Callable[[S], Awaitable[T]], *, timeout: float = 10.0) -> T:
         """Run ``fn`` and commit; rerun it after passing trouble, for ``timeout`` seconds."""
+        return await self._until_done(self._in_transaction, fn, timeout)
+
+    async def single(self, fn: Callable[[S], Awaitable[T]], *, timeout: float = 10.0) -> T:
+        """Run ``fn``, which sends one statement at most; rerun it like a transaction."""
+        return await self._until_done(self._alone, fn, timeout)
+
+    async def _until_done(
+        self, way: _Way[S, T], fn: Callable[[S], Awaitable[T]], timeout: float
+    ) -> T:
         deadline = self._clock.monotonic() + timeout
         failures = 0
         while True:
             left = deadline - self._clock.monotonic()
             try:
                 async with asyncio.timeout(max(left, 0.001)):
-                    return await self._attempt(fn)
+                    return await self._attempt(way, fn)
             except _LOST_CONNECTION + _LOST_RACE as exc:
                 failures += 1
                 delay = _RETRY.delay(failures)
@@ -142,11 +153,11 @@ class PgTransactions(Generic[S]):
                 _log.info("A transaction runs again.", error=repr(exc), failures=failures)
             await self._clock.sleep(delay)
 
-    async def _attempt(self, fn: Callable[[S], Awaitable[T]]) -> T:
+    async def _attempt(self, way: _Way[S, T], fn: Callable[[S], Awaitable[T]]) -> T:
         with wakeup.gathering() as topics:
             try:
                 async with self._pool.acquire() as connection:
-                    result = await self._in_transaction(connection, fn)
+                    result = await self._understood(connection, way(connection, fn))
             except asyncpg.PostgresConnectionError:
                 # The others in the pool died with it; without this each costs a failure of its own.
                 await self._pool.expire_connections()
@@ -156,9 +167,15 @@ class PgTransactions(Generic[S]):
         return result
 
     async def _in_transaction(self, connection: Connection, fn: Callable[[S], Awaitable[T]]) -> T:
+        async with connection.transaction():
+            return await fn(self._make_store(connection))
+
+    async def _alone(self, connection: Connection, fn: Callable[[S], Awaitable[T]]) -> T:
+        return await fn(self._make_store(connection))
+
+    async def _understood(self, connection: Connection, work: Awaitable[T]) -> T:
         try:
-            async with connection.transaction():
-                return await fn(self._make_store(connection))
+            return await work
         except asyncpg.InterfaceError as exc:
             if connection.is_closed():
                 raise

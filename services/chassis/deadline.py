@@ -1,11 +1,11 @@
 """How long the current call may still take, so that what it calls takes no longer."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 
 from services.chassis.errors import DeadlineExceeded
+from services.chassis.scoped import Scoped
 
 MARGIN = 0.05
 """Seconds kept back at each hop, to answer with what came of the calls it made."""
@@ -32,8 +32,7 @@ def budget(seconds: float, margin: float = MARGIN) -> float:
     return min(seconds, left - margin)
 
 
-@contextmanager
-def within(seconds: float | None) -> Iterator[None]:
+def within(seconds: float | None) -> AbstractContextManager[None]:
     """Limit the block to so many seconds, never to more than already applies; None limits nothing.
 
     This cancels nothing by itself: it tells the calls made within the block how long they have.
@@ -42,21 +41,12 @@ def within(seconds: float | None) -> Iterator[None]:
     outer = _deadline.get()
     if end is None or (outer is not None and outer < end):
         end = outer
-    token = _deadline.set(end)
-    try:
-        yield
-    finally:
-        _deadline.reset(token)
+    return Scoped(_deadline, end)
 
 
-@contextmanager
-def lifted() -> Iterator[None]:
+def lifted() -> AbstractContextManager[None]:
     """Free the block of its caller's deadline, for work that outlives the call."""
-    token = _deadline.set(None)
-    try:
-        yield
-    finally:
-        _deadline.reset(token)
+    return Scoped(_deadline, None)
 
 
 def _now() -> float:

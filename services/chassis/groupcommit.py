@@ -48,6 +48,13 @@ class GroupCommit(Generic[T, R]):
         A caller that goes away cancels nothing: its row is written all the same. Raises
         ResourceExhausted when too much is under way, Unavailable after the end.
         """
+        return await self.enter(item)
+
+    def enter(self, item: T) -> "asyncio.Future[R]":
+        """Have the item written; the answer comes after its commit. Raises as ``submit`` does.
+
+        For a caller of many items: a task for each would cost more than its row.
+        """
         if self._closed:
             raise Unavailable("This process is stopping.", reason="STOPPING")
         size = self._size(item)
@@ -58,7 +65,7 @@ class GroupCommit(Generic[T, R]):
         answer.add_done_callback(_retrieved)
         self._gathered.append((item, answer))
         self._something.set()
-        return await answer
+        return answer
 
     async def run(self, stopping: asyncio.Event | None = None) -> None:
         """Flush, one batch at a time, until ``stopping`` is set and all that gathered is written.

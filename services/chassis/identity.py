@@ -1,12 +1,12 @@
 """Who acts: the person or service behind the current call, and the service that made it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
 from services.chassis.errors import Unauthenticated
+from services.chassis.scoped import Scoped
 
 PLATFORM_ADMIN_GROUP = "platform-admin"
 ORG_ADMIN_GROUP = "org-admin"
@@ -92,14 +92,9 @@ def current_or_none() -> Principal | None:
     return _principal.get()
 
 
-@contextmanager
-def acting(principal: Principal) -> Iterator[None]:
+def acting(principal: Principal) -> AbstractContextManager[None]:
     """Act as this principal within the block, in this task and those it starts."""
-    token = _principal.set(principal)
-    try:
-        yield
-    finally:
-        _principal.reset(token)
+    return Scoped(_principal, principal)
 
 
 def current_caller() -> Caller | None:
@@ -107,11 +102,6 @@ def current_caller() -> Caller | None:
     return _caller.get()
 
 
-@contextmanager
-def called_by(caller: Caller) -> Iterator[None]:
+def called_by(caller: Caller) -> AbstractContextManager[None]:
     """Note within the block which service made the call."""
-    token = _caller.set(caller)
-    try:
-        yield
-    finally:
-        _caller.reset(token)
+    return Scoped(_caller, caller)

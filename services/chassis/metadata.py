@@ -1,5 +1,6 @@
 """The metadata that travels with a call, and the acting person as it travels in it."""
 
+from functools import lru_cache
 from typing import Final, Literal
 
 import orjson
@@ -15,6 +16,7 @@ _TEXTS = ("subject", "kind", "issuer", "email", "organization")
 _LISTS = ("namespaces", "groups")
 
 
+@lru_cache(maxsize=1024)
 def principal_to_bytes(principal: Principal) -> bytes:
     """Write a principal for another service's internal listener."""
     texts: dict[str, str | list[str]] = {name: getattr(principal, name) for name in _TEXTS}
@@ -22,8 +24,12 @@ def principal_to_bytes(principal: Principal) -> bytes:
     return orjson.dumps({**texts, **lists})
 
 
+@lru_cache(maxsize=1024)
 def principal_from_bytes(raw: bytes) -> Principal:
-    """Read a principal that a known service passed along; raise Unauthenticated if it is none."""
+    """Read a principal that a known service passed along; raise Unauthenticated if it is none.
+
+    The same people call again and again: what their bytes say is remembered, refusals are not.
+    """
     try:
         found = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

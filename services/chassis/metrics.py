@@ -9,12 +9,12 @@ from typing import Final, TypeAlias
 from prometheus_client import (
     CollectorRegistry,
     Gauge,
-    Histogram,
     Metric,
     ProcessCollector,
     generate_latest,
 )
 from prometheus_client import Counter as Counter
+from prometheus_client import Histogram as Histogram
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 METER_NAME: Final = "tollgate"

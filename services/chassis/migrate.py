@@ -20,6 +20,7 @@ import structlog
 
 from services.chassis.backoff import Backoff
 from services.chassis.clock import Clock, SystemClock
+from services.chassis.outage import Outage
 
 CHASSIS_MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -30,6 +31,16 @@ _SCHEMA_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _LOCK_TIMEOUT = "2s"
 _TRIES = 10
 _BUSY = Backoff(base=0.2, cap=3.0)
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    OSError,
+    TimeoutError,
+)
+"""What a database that is away says; a wrong password or a malformed DSN is none of it."""
 
 _LOCK = "SELECT pg_advisory_lock(hashtextextended('migrate:' || $1, 0))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('migrate:' || $1, 0))"
@@ -84,6 +95,7 @@ async def migrate(
     ``dsn`` is the owner's, and direct, not through a pooler; None takes the PG… variables. The
     schema is made if it is missing. One migrator works at a time, others wait for it. A statement
     that would have to wait long for a lock gives way to the running version and is tried again.
+    Waits while the database cannot be reached, and goes on where a lost connection stopped it.
     Raises MigrationError if an applied file has changed, or a new one comes before an applied one.
     """
     if not _SCHEMA_NAME.fullmatch(schema):
@@ -91,17 +103,38 @@ async def migrate(
     wanted = [
         migration for folder in (CHASSIS_MIGRATIONS, *folders) for migration in read_folder(folder)
     ]
+    clock = clock or SystemClock()
+    outage = Outage(f"The migration of {schema}", clock)
+    applied: list[str] = []
+    while True:
+        try:
+            await _migrate_once(dsn, schema, wanted, clock, applied)
+        except _AWAY as error:
+            await outage.pause(error)
+        else:
+            outage.over()
+            return applied
+
+
+async def _migrate_once(
+    dsn: str | None, schema: str, wanted: Sequence[Migration], clock: Clock, applied: list[str]
+) -> None:
+    """Apply what is missing over one connection; ``applied`` gets each version that stands."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute(_LOCK, schema)
         await _enter_schema(connection, schema)
-        missing = await _missing(connection, wanted)
-        for migration in missing:
-            await _apply_patiently(connection, migration, clock or SystemClock())
+        for migration in await _missing(connection, wanted):
+            await _apply_patiently(connection, migration, clock)
+            applied.append(migration.version)
         await connection.execute(_UNLOCK, schema)
+    except asyncpg.InterfaceError as error:
+        if connection.is_closed():
+            # What a block says that finds its connection gone; otherwise a mistake of ours.
+            raise ConnectionError(str(error)) from error
+        raise
     finally:
         await connection.close()
-    return [migration.version for migration in missing]
 
 
 async def _enter_schema(connection: "asyncpg.Connection[asyncpg.Record]", schema: str) -> None:
@@ -155,6 +188,8 @@ async def _apply_patiently(
                 ) from exc
             _log.info("A migration gives way and tries again.", version=migration.version)
             await clock.sleep(_BUSY.delay(attempt))
+        except _AWAY:
+            raise
         except asyncpg.PostgresError as exc:
             raise MigrationError(f"{migration.version} failed: {exc}") from exc
         else:

@@ -22,9 +22,11 @@ __all__ = [
     "PgOutbox",
     "Relay",
     "append",
+    "append_from",
     "backlog",
     "dead_letters",
     "revive",
+    "written",
 ]
 
 _APPEND = """
@@ -132,6 +134,40 @@ async def append(conn: Connection, facts: Sequence[FactRecord]) -> None:
     )
     for destination, _ in rows:
         after_commit(topic(destination))
+
+
+def append_from(source: str, first: int) -> str:
+    """Return the INSERT of a fact as a part of the statement that makes it true.
+
+    ``source`` is the CTE of that statement which writes the aggregate, and so has locked it before
+    a row is numbered; if it has no row, nothing is told. Parameters from ``$first`` on are what
+    ``written`` returns.
+    """
+    fact_id, key, revision, type_, payload, traceparent = (f"${first + n}" for n in range(1, 7))
+    # S608: what is put together here are names and numbers of the caller's own constants.
+    return f"""
+INSERT INTO outbox (destination, fact_id, fact_key, revision, type, payload, traceparent)
+SELECT destination, {fact_id}, {key}, {revision}, {type_}, {payload}, {traceparent}
+FROM {source} CROSS JOIN unnest(${first}::text[]) AS destination
+ON CONFLICT (destination, fact_id) DO NOTHING
+"""  # noqa: S608
+
+
+def written(fact: FactRecord) -> tuple[object, ...]:
+    """Return the parameters of ``append_from``, and ask for the wake-ups of its commit."""
+    if not fact.destinations:
+        raise ValueError(f"fact {fact.id} ({fact.type}) goes nowhere")
+    for destination in fact.destinations:
+        after_commit(topic(destination))
+    return (
+        list(fact.destinations),
+        fact.id,
+        fact.key,
+        fact.revision,
+        fact.type,
+        fact.payload,
+        fact.traceparent,
+    )
 
 
 class PgOutbox:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Final
 
 HIDDEN: Final = "[hidden]"
@@ -36,16 +37,26 @@ _VALUES = re.compile(
 )
 _DEPTH = 6
 
+# Most of what is logged is logged again and again: methods, codes, who called. What was found to
+# hold no secret is remembered, what holds one never is.
+_MOST_REMEMBERED = 4096
+_LONGEST_REMEMBERED = 128
+_harmless: set[str] = set()
+
 
 def redact(
     _logger: object, _method: str, event: MutableMapping[str, object]
 ) -> MutableMapping[str, object]:
     """Hide secrets in one log event; a structlog processor."""
     for key, value in event.items():
+        # Nearly all there is, said without a call.
+        if type(value) is str and value in _harmless and not is_secret_name(key):
+            continue
         event[key] = _clean(key, value, 0)
     return event
 
 
+@lru_cache(maxsize=_MOST_REMEMBERED)
 def is_secret_name(key: str) -> bool:
     """Tell whether what stands under this key is hidden whatever it is."""
     name = key.lower().replace("-", "_")
@@ -54,7 +65,14 @@ def is_secret_name(key: str) -> bool:
 
 def redact_text(text: str) -> str:
     """Hide what looks like a secret within a text."""
-    return _VALUES.sub(lambda found: (found.group("scheme") or "") + HIDDEN, text)
+    if text in _harmless:
+        return text
+    shown = _VALUES.sub(lambda found: (found.group("scheme") or "") + HIDDEN, text)
+    if shown == text and len(text) <= _LONGEST_REMEMBERED:
+        if len(_harmless) >= _MOST_REMEMBERED:
+            _harmless.clear()
+        _harmless.add(text)
+    return shown
 
 
 def _clean(key: str, value: object, depth: int) -> object:

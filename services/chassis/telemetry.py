@@ -1,6 +1,7 @@
 """Logs and traces: structlog as JSON lines, OpenTelemetry spans, W3C trace context."""
 
 import logging
+import re
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
@@ -13,19 +14,21 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace import TraceFlags
 
 from services.chassis.redact import redact
 
 TRACER_NAME: Final = "tollgate"
-_TRACEPARENT = "traceparent"
+# W3C: version, trace, span, flags, and what a later version may add.
+_PARENT = re.compile(
+    r"[ \t]*((?!ff)[0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?[ \t]*"
+)
 _LEVELS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
-_propagator = TraceContextTextMapPropagator()
 
 EventDict = MutableMapping[str, object]
 
@@ -38,14 +41,13 @@ def configure_logging(service: str, level: str = "info", out: BinaryIO | None = 
     threshold = _LEVELS[level]
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            redact,
+            # What follows is our own and holds no secret: it is added after the search for them.
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _adding_service(service),
             add_trace_id,
-            structlog.processors.StackInfoRenderer(),
-            structlog.processors.format_exc_info,
-            redact,
             structlog.processors.JSONRenderer(serializer=_dumps),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -99,7 +101,19 @@ def current_trace_id() -> str:
 
 def remote_parent(traceparent: str) -> Context | None:
     """Read a trace context that came from elsewhere; None, if it is none, starts a new trace."""
-    return _propagator.extract({_TRACEPARENT: traceparent}, Context()) if traceparent else None
+    # The propagator that comes with OpenTelemetry takes ten times as long for the same.
+    found = _PARENT.fullmatch(traceparent)
+    if found is None:
+        return None
+    version, trace_id, span_id, flags, more = found.groups()
+    if version == "00" and more:
+        return None
+    known = trace.SpanContext(
+        int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16))
+    )
+    if not known.is_valid:
+        return None
+    return trace.set_span_in_context(trace.NonRecordingSpan(known), Context())
 
 
 @contextmanager

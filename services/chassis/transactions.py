@@ -20,3 +20,11 @@ class Transactions(Protocol[S_co]):
         outside the store. Any other exception rolls back and propagates.
         """
         ...
+
+    async def single(self, fn: Callable[[S_co], Awaitable[T]], *, timeout: float = 10.0) -> T:
+        """Run ``fn``, which sends one statement at most, without a transaction around it.
+
+        A statement is a transaction by itself: BEGIN and COMMIT would be two more round trips. What
+        holds for ``run`` holds here, except that two statements would be two transactions.
+        """
+        ...

@@ -16,7 +16,8 @@ class Wakeups:
 
     def __init__(self) -> None:
         self._counts: defaultdict[str, int] = defaultdict(int)
-        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        # In the order in which they came, so that they are woken in it.
+        self._waiting: defaultdict[str, dict[asyncio.Event, None]] = defaultdict(dict)
 
     def wake(self, topic: str) -> None:
         """Wake all who wait for the topic, and those who are about to."""
@@ -33,13 +34,13 @@ class Wakeups:
         if self._counts[topic] != since:
             return
         event = asyncio.Event()
-        self._waiting[topic].add(event)
+        self._waiting[topic][event] = None
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
                     await event.wait()
         finally:
-            self._waiting[topic].discard(event)
+            self._waiting[topic].pop(event, None)
 
     async def wake_when(self, event: asyncio.Event, topic: str) -> None:
         """Wake the topic once the event is set, so that a waiting loop notices it at once."""

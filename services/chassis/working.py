@@ -161,6 +161,7 @@ class WorkerLoop:
         self._backoff = backoff or Backoff(base=0.5, cap=300.0, jitter=jitter)
         self._name = f"The worker of queue {queue}"
         self._running: dict[tuple[str, int], tuple[Lease, float]] = {}
+        self._busy = asyncio.Event()
 
     async def run(self, stopping: asyncio.Event | None = None) -> None:
         """Work until ``stopping`` is set (runs under way are finished) or it is cancelled."""
@@ -196,6 +197,7 @@ class WorkerLoop:
             lease = Lease(self._clock, ends, self._check(claimed))
             renew_until = ends + self._longest_run - self._lease
             self._running[claimed.key, claimed.epoch] = (lease, renew_until)
+            self._busy.set()
             runs.create_task(self._run_one(claimed, lease))
         return len(claimed_keys)
 
@@ -210,6 +212,8 @@ class WorkerLoop:
         finally:
             # Frees a slot of this process only; the key itself needs no more than its lease.
             self._running.pop((claimed.key, claimed.epoch), None)
+            if not self._running:
+                self._busy.clear()
             self._wakeups.wake(topic(self._queue))
 
     async def _outcome(self, job: Job, claimed: ClaimedKey) -> Callable[[], Awaitable[None]]:
@@ -263,6 +267,7 @@ class WorkerLoop:
     async def _renew_leases(self) -> None:
         outage = Outage(f"{self._name} (renewing leases)", self._clock)
         while True:
+            await self._busy.wait()
             await self._clock.sleep(self._lease / 3)
             try:
                 await self._renew_once()

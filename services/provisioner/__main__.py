@@ -28,7 +28,7 @@ from services.provisioner.servicer import SERVICE, Desk, OrderIntake, Provisione
 from services.provisioner.store import QUEUE, PgStore
 from services.provisioner.usecases import Organizations
 from services.provisioner.watching import Watching
-from services.provisioner.worker import DriftFeed, TenantWorker, resync
+from services.provisioner.worker import DriftFeed, TenantWorker, forget_answers, resync
 from tollgate.common.v1.fact_sink_service_pb2_grpc import add_FactSinkServicer_to_server
 from tollgate.provisioner.v1.provisioner_service_pb2_grpc import (
     add_ProvisionerServiceServicer_to_server,
@@ -51,9 +51,12 @@ async def run(config: ProvisionerConfig, process: Process) -> None:
     feed = DriftFeed(tx, writes, clock)
     cache = ObjectCache(cluster, feed.hear, clock)
     paid = OrganizationFeed(tx, writes.are_ours, clock)
-    organizations = OrganizationCache(cluster, paid.hear, clock, config.rediscover)
+    organizations = OrganizationCache(
+        cluster, paid.hear, clock, config.rediscover, config.organizations.project_quota
+    )
     loops = (*cache.loops(), feed.run(), organizations.run(), paid.run())
-    for loop in (*loops, resync(tx, clock, config.resync)):
+    looks = resync(tx, clock, config.resync, cache.wait_until_ready)
+    for loop in (*loops, looks, forget_answers(tx, clock)):
         tasks.create_task(loop)
 
     quota_writes = process.metrics.counter(

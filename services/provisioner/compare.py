@@ -7,6 +7,7 @@ difference. Lists are compared as wholes, item by item: one more rule in a polic
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TypeGuard
 
 from services.chassis import quantities
@@ -16,6 +17,7 @@ _QUANTITY_MAPS = frozenset(
     {"hard", "requests", "limits", "default", "defaultRequest", "max", "min"}
 )
 """Mappings of resource names to quantities, wherever they stand in our objects."""
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def matches(wanted: Json, live: Json, *, amounts: bool = False) -> bool:
@@ -54,11 +56,13 @@ def same_amount(left: Json, right: Json) -> bool:
 
 def digest(wanted: JsonObject) -> str:
     """Return a hash that is the same for the same content, however its quantities are written."""
-    canonical = json.dumps(_canonical(wanted), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+    raw = _CANONICAL.encode(_canonical(wanted)).encode()
+    return hashlib.sha256(raw).hexdigest()[:32]
 
 
 def _canonical(value: Json, *, amounts: bool = False) -> Json:
+    if type(value) is str:
+        return value
     if _is_mapping(value):
         return {
             key: _canonical(item, amounts=key in _QUANTITY_MAPS) if not amounts else _spelled(item)
@@ -71,10 +75,15 @@ def _canonical(value: Json, *, amounts: bool = False) -> Json:
 
 def _spelled(value: Json) -> Json:
     try:
-        amount = quantities.parse(_amount(value))
+        return _spelling(_amount(value))
     except ValueError:
         return _canonical(value)
-    return format(amount.normalize(), "f")
+
+
+@lru_cache(maxsize=4096)
+def _spelling(amount: str) -> str:
+    """Return the one spelling of an amount; every tenant of a plan has the same few."""
+    return format(quantities.parse(amount).normalize(), "f")
 
 
 def _amount(value: Json) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.chassis.config import ChassisConfig, Env, read_chassis, read_target
+from services.provisioner import naming
 from services.provisioner.naming import Naming, refused_names
 from services.provisioner.organization.settings import BackendChoice, OrganizationSettings
 
@@ -98,7 +99,16 @@ def _read_organizations(env: Env) -> OrganizationSettings:
     if backend not in list(BackendChoice):
         env.problem("TOLLGATE_ORG_QUOTA_BACKEND", "expected auto or native")
         backend = BackendChoice.AUTO
+    project_quota = env.text(
+        "TOLLGATE_ORG_PROJECT_QUOTA_NAME",
+        default=naming.PROJECT_QUOTA,
+        doc="name of the ResourceQuota that caps a single project",
+    )
+    if not naming.may_name_project_quota(project_quota):
+        env.problem("TOLLGATE_ORG_PROJECT_QUOTA_NAME", "expected a name of none of our own quotas")
+        project_quota = naming.PROJECT_QUOTA
     return OrganizationSettings(
+        project_quota=project_quota,
         suspended_limits_ratio=ratio,
         projects_assumed=None if assumed == _ACTUAL else int(assumed),
         backend=BackendChoice(backend),

@@ -6,10 +6,12 @@ not be of a newer order; and no request is sent that could outlive the queue's l
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from services.chassis.backoff import Backoff
+from services.chassis.clock import Clock
 from services.provisioner.compare import differences
 from services.provisioner.domain import Version
 from services.provisioner.errors import (
@@ -27,10 +29,18 @@ from services.provisioner.ports import Cluster, Lease
 
 T = TypeVar("T")
 
+Look = Callable[[], Awaitable[None]]
+"""Raises if the work is not to go on."""
+
 _LONGEST_CALL = 10.0
 _SHORTEST_CALL = 0.05
 _MARGIN = 1.0
-_TRIES = 4
+_CHANGES = 8
+"""How often another may write between our reading and our writing, in one run."""
+_MISSES = 4
+"""How often what was not there is there after all, or the other way round."""
+PAUSES = Backoff(base=0.02, cap=0.5)
+"""Between tries; all of them together are less than two seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,8 @@ class Hand:
     cluster: Cluster
     version: Version
     lease: Lease
+    clock: Clock
+    pauses: Backoff = PAUSES
 
     def time(self) -> float:
         """Return how long the next request may take, in seconds; LeaseTooShort if none may."""
@@ -68,10 +80,11 @@ class Hand:
         """Create an object that does not stand; ObjectExists if it does."""
         return await self.cluster.create(part.wanted(None), timeout=self.time())
 
-    async def ensure(self, part: Part, seen: Live | None) -> Live:
+    async def ensure(self, part: Part, seen: Live | None, look: Look | None = None) -> Live:
         """Make the object stand as it should, and return it.
 
-        ``seen`` is a hint of which call to begin with. Raises ObjectChanged if others keep
+        ``seen`` is a hint of which call to begin with; ``look`` is what the caller looked at just
+        before, and is looked at again after each pause. Raises ObjectChanged if others keep
         writing, DriftNotRepaired if what was applied did not hold.
         """
         if seen is not None and part.holds(seen):
@@ -81,28 +94,42 @@ class Hand:
                 return await self.create(part)
             except ObjectExists:
                 pass
-        for _ in range(_TRIES):
-            try:
-                return await self._once(part)
-            except (ObjectChanged, ObjectExists, ObjectGone):
-                continue
-        raise ObjectChanged(f"{part.ref.kind} {part.ref.name} keeps changing.")
+        return await self._settled(part.ref, lambda: self._once(part), look)
 
-    async def remove(self, ref: Ref) -> None:
-        """Delete the object, unless a newer order made it what it is."""
-        for _ in range(_TRIES):
-            live = await self.get(ref)
-            if live is None or live.deleting:
-                return None
-            try:
-                return await self.cluster.delete(live, timeout=self.time())
-            except ObjectChanged:
-                continue
-        raise ObjectChanged(f"{ref.kind} {ref.name} keeps changing.")
+    async def remove(self, ref: Ref, look: Look | None = None) -> None:
+        """Delete the object, unless a newer order made it what it is; for ``look`` see above."""
+        await self._settled(ref, lambda: self._remove_once(ref), look)
 
     async def delete(self, live: Live) -> None:
         """Delete exactly what was read."""
         await self.cluster.delete(live, timeout=self.time())
+
+    async def _settled(
+        self, ref: Ref, work: Callable[[], Awaitable[T]], look: Look | None = None
+    ) -> T:
+        """Read and write again, ever more slowly, until nobody else writes in between.
+
+        Controllers write the status of what they work on, many times in a row while pods start,
+        and each of that is another resourceVersion. They rest after a moment; a lease ends sooner.
+        """
+        changed = missed = 0
+        while changed < _CHANGES and missed < _MISSES:
+            try:
+                return await work()
+            except ObjectChanged:
+                changed += 1
+                if 1 < changed < _CHANGES:
+                    await self.clock.sleep(self.pauses.delay(changed - 1))
+                    if look is not None:
+                        await look()
+            except (ObjectExists, ObjectGone):
+                missed += 1
+        raise ObjectChanged(f"{ref.kind} {ref.name} keeps changing.")
+
+    async def _remove_once(self, ref: Ref) -> None:
+        live = await self.get(ref)
+        if live is not None and not live.deleting:
+            await self.cluster.delete(live, timeout=self.time())
 
     async def _once(self, part: Part) -> Live:
         live = await self.get(part.ref)
@@ -123,6 +150,12 @@ class Hand:
 
 async def together(work: Sequence[Coroutine[None, None, T]]) -> list[T]:
     """Run coroutines at once and return their results; the first failure ends the others."""
+    # In a task of its own: before Python 3.13 a TaskGroup that a failure ends leaves the task that
+    # waits for it marked as being cancelled, and a worker would take that for its own end.
+    return await asyncio.create_task(_grouped(work))
+
+
+async def _grouped(work: Sequence[Coroutine[None, None, T]]) -> list[T]:
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in work]

@@ -63,6 +63,12 @@ class OrganizationsNotServed(FailedPrecondition):
     reason = "ORGANIZATIONS_NOT_SERVED"
 
 
+class ProjectQuotaForbidden(FailedPrecondition):
+    """The cluster keeps the ResourceQuota of that name for somebody else."""
+
+    reason = "PROJECT_QUOTA_FORBIDDEN"
+
+
 class NoNameLeft(FailedPrecondition):
     """Every name that was tried for a namespace is refused or taken."""
 

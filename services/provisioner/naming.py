@@ -23,6 +23,9 @@ ACCOUNT_GROUP = "tollgate:account:"
 """Group of an account whose owner's subject is not known; the account's id follows."""
 
 PLAN_QUOTA = "plan-quota"
+PROJECT_QUOTA = "project-quota"
+"""A project's own quota, unless a setting calls it otherwise."""
+
 INHERITED_QUOTA = "hrq.hnc.x-k8s.io"
 DEFAULT_LIMITS = "default-resource-limits"
 PROJECT = "kube-dc.com/project"
@@ -33,6 +36,11 @@ LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_ACCOUNT = "tollgate.dev/account"
 LABEL_PLAN = "tollgate.dev/plan"
 LABEL_TENANT = "tollgate.dev/tenant"
+LABEL_PER_PROJECT = "billing.kube-dc.com/per-project"
+LABEL_RESTING = "tollgate.dev/resting"
+"""Marks workloads of others that were put to rest, so that they are found again."""
+
+LABEL_PUBLIC_ADDRESSES = "tollgate.dev/public-addresses"
 LABEL_POOL_STATE = "tollgate.dev/pool-state"
 ANNOTATION_PLAN = "tollgate.dev/plan"
 ANNOTATION_ACCOUNT = "tollgate.dev/account"
@@ -93,6 +101,12 @@ def is_organization(name: str) -> bool:
     """Tell whether an organization, and so its namespace, may be called this."""
     system = name in _RESERVED or name.startswith(_NEVER)
     return bool(_ORGANIZATION.fullmatch(name)) and not system
+
+
+def may_name_project_quota(name: str) -> bool:
+    """Tell whether a project's own quota may be called this: no other quota is."""
+    taken = (QUOTA, PLAN_QUOTA, INHERITED_QUOTA)
+    return bool(_ORGANIZATION.fullmatch(name)) and name not in taken
 
 
 def refused_names(names: Iterable[str]) -> frozenset[str]:

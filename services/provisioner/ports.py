@@ -1,12 +1,12 @@
 """What the provisioner needs of the outside: its store, the cluster, and the queue's lease."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from services.chassis.facts import FactRecord
 from services.chassis.transactions import Transactions as Transactions
-from services.provisioner.domain import Json, JsonObject, Observed, Scope, Tenant
+from services.provisioner.domain import Json, JsonObject, Observed, Scope, Tenant, Version
 from services.provisioner.objects import Live, Ref
 
 TENANTS = "tenants"
@@ -22,6 +22,20 @@ class Audited:
     tenant: str
     reason: str
     details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OnceScope:
+    """Whose idempotency key it is, and the digest of what was asked under it.
+
+    ``account`` is the organization that it is asked for; an empty ``key`` is a new operation.
+    """
+
+    account: str
+    actor: str
+    rpc: str
+    key: str
+    request_hash: bytes
 
 
 class Store(Protocol):
@@ -48,6 +62,19 @@ class Store(Protocol):
 
     async def save_tenant(self, tenant: Tenant) -> Tenant:
         """Write a locked tenant and return it with its ``change`` raised."""
+        ...
+
+    async def save_if_unchanged(self, tenant: Tenant, fact: Observed | None) -> Tenant | None:
+        """Write what became of a tenant, and a fact about it, unless its row was written since.
+
+        ``tenant.change`` is that of the row that it was read from, and its order is the one that
+        it was read with. Returns it with its ``change`` raised; None, and nothing is written, if
+        somebody else has written the row. One statement, so it needs no transaction.
+        """
+        ...
+
+    async def version_of(self, tenant_id: str) -> Version | None:
+        """Return the order in force, as it was last committed; None if there is no such tenant."""
         ...
 
     async def name_taken(self, namespace: str) -> bool:
@@ -88,6 +115,18 @@ class Store(Protocol):
         """Add to the audit trail."""
         ...
 
+    async def once(self, scope: OnceScope, produce: Callable[[], Awaitable[str]]) -> str:
+        """Return what ``produce`` answered the first time that this was asked for.
+
+        Raises IdempotencyConflict for other content under the same key, Aborted while the first
+        call is still at work.
+        """
+        ...
+
+    async def forget_answers(self) -> int:
+        """Forget idempotency keys that are past their time; return how many."""
+        ...
+
 
 class Cluster(Protocol):
     """The Kubernetes API. Timeouts are in seconds and bound the whole call.
@@ -122,13 +161,34 @@ class Cluster(Protocol):
         """Take annotations, whoever owns them, from exactly this object; ObjectChanged."""
         ...
 
+    async def change(self, live: Live, patch: JsonObject, *, timeout: float) -> Live:
+        """Merge a patch into exactly this object, whoever owns the fields.
+
+        A field that is None in the patch is taken away. ObjectChanged, ObjectGone.
+        """
+        ...
+
+    async def change_spec(self, live: Live, patch: JsonObject, *, timeout: float) -> Live:
+        """Merge a patch into this object if its spec is still the one that was read.
+
+        That its status moved meanwhile does not matter: a controller may move it all the time.
+        ObjectChanged, ObjectGone.
+        """
+        ...
+
+    async def list_in(
+        self, api_version: str, kind: str, namespace: str, *, timeout: float
+    ) -> Sequence[Live]:
+        """Read all objects of a kind in a namespace, whoever made them; KindMissing."""
+        ...
+
     async def delete(self, live: Live, *, timeout: float) -> None:
         """Delete exactly this object; gone already is well; ObjectChanged."""
         ...
 
 
 class View(Protocol):
-    """What was last heard of our objects: a hint of what to do, never proof that it is done."""
+    """What was last heard of our objects: a hint of what to do, and no proof but for ``told``."""
 
     @property
     def ready(self) -> bool:
@@ -137,6 +197,18 @@ class View(Protocol):
 
     def objects(self, tenant_id: str) -> Mapping[Ref, Live]:
         """Return the tenant's objects."""
+        ...
+
+    async def told(
+        self, tenant_id: str, written: Mapping[Ref, str], seconds: float
+    ) -> Mapping[Ref, Live]:
+        """Return those of these objects that were told of as they stood after they were written.
+
+        ``written`` has the resourceVersion that each was given by its write. This much is proof
+        (see ``kube/told.py``): the object is what the API server said that it stored, then or
+        later. Waits at most ``seconds`` to be told. What is missing in the answer was not told of,
+        or does not stand; only a GET tells which.
+        """
         ...
 
 

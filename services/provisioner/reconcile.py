@@ -10,14 +10,16 @@ the owner enters. When it is suspended: the binding goes first, then the workloa
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from services.chassis.backoff import Jitter, system_jitter
 from services.chassis.clock import Clock
 from services.chassis.errors import Refusal, is_transient
 from services.chassis.ids import Ids
 from services.provisioner import findings, isolation, lifecycle
 from services.provisioner.claiming import Claiming, is_ours
 from services.provisioner.domain import NamespaceCapacity, Tenant, TenantPhase
-from services.provisioner.ensure import Hand, together
+from services.provisioner.ensure import PAUSES, Hand, together
 from services.provisioner.errors import (
     CapacityKindUnsupported,
     IsolationNotBound,
@@ -35,6 +37,9 @@ from services.provisioner.progress import Record
 from services.provisioner.removal import Removal
 from services.provisioner.timeline import Result, Timeline
 
+_TOLD_WITHIN = 0.1
+"""Seconds that are waited to be told of what was written, before it is asked for."""
+
 
 class Reconciler:
     """Makes the cluster hold what is ordered, one tenant at a time."""
@@ -48,10 +53,13 @@ class Reconciler:
         ids: Ids,
         clock: Clock,
         organizations: Ways | None = None,
+        *,
+        jitter: Jitter = system_jitter,
     ) -> None:
         self._cluster = cluster
         self._view = view
         self._clock = clock
+        self._pauses = replace(PAUSES, jitter=jitter)
         self._record = Record(tx, clock)
         self._claiming = Claiming(self._record, names, ids, clock)
         self._removal = Removal(self._record, clock)
@@ -71,7 +79,7 @@ class Reconciler:
         if tenant is None:
             return None
         timeline = Timeline.begin(self._clock, tenant)
-        hand = Hand(self._cluster, tenant.version, lease)
+        hand = Hand(self._cluster, tenant.version, lease, self._clock, self._pauses)
         try:
             return await self._reconcile(tenant, hand, timeline)
         except Superseded as stop:
@@ -109,6 +117,8 @@ class Reconciler:
         hand: Hand,
         timeline: Timeline,
     ) -> tuple[Tenant, Mapping[Ref, Live]]:
+        # As it was heard of until now: what is heard of while this runs is not mixed into it.
+        seen = dict(seen)
         tenant = await self._record.step(
             tenant, lambda now: lifecycle.progressing(now, self._clock.now())
         )
@@ -142,36 +152,51 @@ class Reconciler:
     async def _read_back(
         self, tenant: Tenant, desired: Blueprint, written: Mapping[Ref, str], hand: Hand
     ) -> list[Live]:
-        """Read the fence from the API server itself; nobody is let in before it is all there."""
+        """Read the fence from the API server itself; nobody is let in before it is all there.
+
+        What was written in this run counts as read once the watch has told of it as it stood then
+        or later. All else is asked for.
+        """
         parts = [desired.namespace, *desired.fences]
-        read = await together([hand.get(part.ref, written.get(part.ref, "")) for part in parts])
-        stands = [live for part, live in zip(parts, read, strict=True) if part.holds(live)]
+        told = await self._view.told(tenant.id, written, min(hand.time(), _TOLD_WITHIN))
+        asked = [part.ref for part in parts if part.ref not in told]
+        answers = await together([hand.get(ref, written.get(ref, "")) for ref in asked])
+        read = {ref: hand.fenced(live) for ref, live in told.items()}
+        read |= {live.ref: live for live in answers if live is not None}
         missing = [
             f"{part.ref.kind} {part.ref.name}"
-            for part, live in zip(parts, read, strict=True)
-            if not part.holds(live)
+            for part in parts
+            if not part.holds(read.get(part.ref))
         ]
-        found = [live for live in stands if live is not None]
-        if missing or found[0].uid != tenant.uid:
+        if missing or read[desired.namespace.ref].uid != tenant.uid:
             raise IsolationNotBound(
                 f"Not as it was written: {', '.join(missing) or 'another namespace'}."
             )
-        return found
+        return [read[part.ref] for part in parts]
 
     async def _let_in(
         self, tenant: Tenant, owner: Part | None, seen: Mapping[Ref, Live], hand: Hand
     ) -> list[Live]:
         if owner is None:
             return []
+
         # A worker that slept since it began must not open what was suspended meanwhile.
-        await self._record.still_ordered(tenant)
-        return [await hand.ensure(owner, seen.get(owner.ref))]
+        async def look() -> None:
+            await self._record.still_ordered(tenant)
+
+        await look()
+        return [await hand.ensure(owner, seen.get(owner.ref), look)]
 
     async def _shut_out(self, tenant: Tenant, hand: Hand) -> None:
         namespace = await hand.get(isolation.namespace_ref(tenant.namespace))
-        if namespace is not None and is_ours(tenant, namespace):
+        if namespace is None or not is_ours(tenant, namespace):
+            return
+
+        async def look() -> None:
             await self._record.still_ordered(tenant)
-            await hand.remove(isolation.owner_ref(tenant.namespace))
+
+        await look()
+        await hand.remove(isolation.owner_ref(tenant.namespace), look)
 
     async def _remove(self, tenant: Tenant, hand: Hand, timeline: Timeline) -> Result:
         # Gone for good, and nothing was heard of since: a worker that slept through the deletion

@@ -13,11 +13,17 @@ from services.chassis.identity import current
 from services.chassis.ids import Ids
 from services.provisioner import convert, usecases
 from services.provisioner.convert.organization import to_proto_quota
+from services.provisioner.convert.projects import (
+    from_proto_once,
+    from_proto_wish,
+    to_proto_project_quota,
+)
 from services.provisioner.domain import scope_of
 from services.provisioner.errors import IncarnationClosed, OrganizationsNotServed
 from services.provisioner.naming import Naming
 from services.provisioner.organization.quota import get_organization_quota
 from services.provisioner.ports import Cluster, Store, Transactions
+from services.provisioner.projects.desk import ProjectQuotas
 from services.provisioner.usecases import Organizations
 from services.provisioner.watching import Watching
 from tollgate.provisioner.v1 import provisioner_service_pb2 as pb
@@ -111,6 +117,46 @@ class ProvisionerServicer(ProvisionerServiceServicer):
             self._desk.tx, heard.view, heard.ways, scope_of(current()), request.organization
         )
         return pb.GetOrganizationQuotaResponse(quota=to_proto_quota(found))
+
+    async def GetProjectQuota(  # noqa: N802
+        self, request: pb.GetProjectQuotaRequest, context: Context
+    ) -> pb.GetProjectQuotaResponse:
+        """Return what bounds a project."""
+        found = await self._projects().get(current(), request.organization, request.project)
+        return pb.GetProjectQuotaResponse(quota=to_proto_project_quota(found))
+
+    async def UpdateProjectQuota(  # noqa: N802
+        self, request: pb.UpdateProjectQuotaRequest, context: Context
+    ) -> pb.UpdateProjectQuotaResponse:
+        """Set and lift caps of a project."""
+        who = current()
+        found = await self._projects().update(
+            who,
+            from_proto_wish(request),
+            from_proto_once(request, who, "UpdateProjectQuota"),
+            validate_only=request.validate_only,
+        )
+        return pb.UpdateProjectQuotaResponse(quota=to_proto_project_quota(found))
+
+    async def DeleteProjectQuota(  # noqa: N802
+        self, request: pb.DeleteProjectQuotaRequest, context: Context
+    ) -> pb.DeleteProjectQuotaResponse:
+        """Take a project's own quota away."""
+        who = current()
+        found = await self._projects().delete(
+            who,
+            request.organization,
+            request.project,
+            from_proto_once(request, who, "DeleteProjectQuota"),
+            validate_only=request.validate_only,
+        )
+        return pb.DeleteProjectQuotaResponse(quota=to_proto_project_quota(found))
+
+    def _projects(self) -> ProjectQuotas:
+        desk, heard = self._desk, self._desk.organizations
+        if heard is None:
+            raise OrganizationsNotServed("This process was given no organizations.")
+        return ProjectQuotas(desk.tx, desk.cluster, heard.view, heard.ways)
 
 
 class OrderIntake:

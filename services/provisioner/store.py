@@ -1,12 +1,13 @@
 """All SQL of the provisioner."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
 import asyncpg
 
-from services.chassis import audit, inbox, outbox, queue
+from services.chassis import audit, idempotency, inbox, outbox, queue
 from services.chassis.db import Connection
 from services.chassis.facts import FactRecord
 from services.chassis.telemetry import current_trace_id
@@ -23,7 +24,7 @@ from services.provisioner.domain import (
     TenantPhase,
     Version,
 )
-from services.provisioner.ports import TENANTS, Audited
+from services.provisioner.ports import TENANTS, Audited, OnceScope
 
 QUEUE = "tenants"
 
@@ -50,6 +51,22 @@ UPDATE tenants SET ({_WRITTEN}, change, changed_at) = ($2, $3, $4, $5, $6, $7, $
     $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, change + 1, clock_timestamp())
 WHERE id = $1 RETURNING *
 """  # noqa: S608
+# What a run changes of a tenant: not its order. The row is locked by the UPDATE before the fact is
+# numbered, and an UPDATE that finds another change writes no row and so no fact.
+_CHANGED_BY_RUNS = (
+    "phase, reason, namespace, uid, claim, attempt, standing, observed_generation, conditions, "
+    "ready_time, update_time, revision"
+)
+_SAVE_IF_UNCHANGED = f"""
+UPDATE tenants SET ({_CHANGED_BY_RUNS}, change, changed_at) = ($3, $4, $5, $6, $7, $8, $9, $10, $11,
+    $12, $13, $14, change + 1, clock_timestamp())
+WHERE id = $1 AND change = $2 RETURNING change
+"""  # noqa: S608
+_SAVE_AND_TELL = f"""
+WITH saved AS ({_SAVE_IF_UNCHANGED}), told AS ({outbox.append_from("saved", 15)})
+SELECT change FROM saved
+"""  # noqa: S608
+_VERSION = "SELECT epoch, generation FROM tenants WHERE id = $1"
 _NAME_TAKEN = "SELECT EXISTS (SELECT FROM tenants WHERE namespace = $1)"
 _SEEN_BY = """
     ($1 OR ($2 <> '' AND owner_subject = $2) OR ($3 <> '' AND organization = $3))
@@ -142,6 +159,24 @@ class PgStore:
         after_commit(TENANTS)
         return saved
 
+    async def save_if_unchanged(self, tenant: Tenant, fact: Observed | None) -> Tenant | None:
+        """Write what became of a tenant as it was read, and a fact with it; None if it was not."""
+        found = (tenant.id, tenant.change, *self._became(tenant))
+        if fact is None:
+            change = await self._connection.fetchval(_SAVE_IF_UNCHANGED, *found)
+        else:
+            told = outbox.written(self._codec.fact(fact))
+            change = await self._connection.fetchval(_SAVE_AND_TELL, *found, *told)
+        if change is None:
+            return None
+        after_commit(TENANTS)
+        return replace(tenant, change=change)
+
+    async def version_of(self, tenant_id: str) -> Version | None:
+        """Return the order in force, as it was last committed."""
+        row = await self._connection.fetchrow(_VERSION, tenant_id)
+        return None if row is None else Version(row["epoch"], row["generation"])
+
     async def name_taken(self, namespace: str) -> bool:
         """Tell whether a tenant, gone or not, has this name."""
         return bool(await self._connection.fetchval(_NAME_TAKEN, namespace))
@@ -192,6 +227,19 @@ class PgStore:
             ),
         )
 
+    async def once(self, scope: OnceScope, produce: Callable[[], Awaitable[str]]) -> str:
+        """Return what was answered the first time."""
+
+        async def encoded() -> bytes:
+            return (await produce()).encode()
+
+        key = idempotency.Scope(scope.account, scope.actor, scope.rpc, scope.key)
+        return (await idempotency.once(self._connection, key, scope.request_hash, encoded)).decode()
+
+    async def forget_answers(self) -> int:
+        """Forget idempotency keys that are past their time."""
+        return await idempotency.purge(self._connection)
+
     def _written(self, tenant: Tenant) -> tuple[object, ...]:
         order, to_bytes = tenant.order, self._codec.capacity_to_bytes
         return (
@@ -204,21 +252,27 @@ class PgStore:
             order.organization,
             order.paid_until,
             order.receive_time,
+            *self._became(tenant),
+            None
+            if order.subscription is None
+            else self._codec.subscribed_to_bytes(order.subscription),
+        )
+
+    def _became(self, tenant: Tenant) -> tuple[object, ...]:
+        standing = tenant.standing
+        return (
             tenant.phase,
             tenant.reason,
             tenant.namespace,
             tenant.uid,
             tenant.claim,
             tenant.attempt,
-            None if tenant.standing is None else to_bytes(tenant.standing),
+            None if standing is None else self._codec.capacity_to_bytes(standing),
             tenant.observed_generation,
             [_condition_row(condition) for condition in tenant.conditions],
             tenant.ready_time,
             tenant.update_time,
             tenant.revision,
-            None
-            if order.subscription is None
-            else self._codec.subscribed_to_bytes(order.subscription),
         )
 
     def _all(self, rows: Sequence[asyncpg.Record]) -> list[Tenant]:

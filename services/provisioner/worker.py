@@ -1,6 +1,8 @@
 """The provisioner's loops: reconcile what is queued, hear of drift, look at everything at times."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 
 import structlog
@@ -19,6 +21,8 @@ from services.provisioner.timeline import Result
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("provisioner.worker")
 
 _PAGE = 500
+_HOUR = 3600.0
+_FIRST_LIST = 10.0
 
 
 class TenantWorker:
@@ -112,13 +116,23 @@ class DriftFeed:
             await self._tx.run(lambda store: store.enqueue(tenant_ids))
 
 
-async def resync(tx: Transactions[Store], clock: Clock, every: float) -> None:
+async def resync(
+    tx: Transactions[Store],
+    clock: Clock,
+    every: float,
+    ready: Callable[[], Awaitable[None]] | None = None,
+) -> None:
     """Queue every tenant that is not gone for good, now and then every so many seconds.
 
     It finds what no event told: what changed while nobody watched, and orders that a newer version
-    of this service can make.
+    of this service can make. ``ready`` is waited for first, but not for long: what stood before the
+    first list is not told as an event, so a look before it could miss an edit in between.
     """
     outage = Outage("The resync", clock)
+    if ready is not None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_LIST):
+                await ready()
     while True:
         try:
             await _queue_all(tx)
@@ -127,6 +141,20 @@ async def resync(tx: Transactions[Store], clock: Clock, every: float) -> None:
         else:
             outage.over()
             await clock.sleep(every)
+
+
+async def forget_answers(tx: Transactions[Store], clock: Clock) -> None:
+    """Forget idempotency keys that are past their time, now and then every hour."""
+    outage = Outage("Forgetting answers", clock)
+    while True:
+        try:
+            while await tx.run(lambda store: store.forget_answers()):
+                continue
+        except Refusal as refusal:
+            await outage.pause(refusal)
+        else:
+            outage.over()
+            await clock.sleep(_HOUR)
 
 
 async def _queue_all(tx: Transactions[Store]) -> None:

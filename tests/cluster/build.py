@@ -33,7 +33,7 @@ def build(settings: Settings, say: Say) -> None:
         return
     if shutil.which("go") is None:
         raise ClusterError(_NO_GO.format(names=names))
-    say(f"Building into {settings.cache}: {names}. From nothing, about 16 minutes on two cores that do nothing else.")
+    say(f"Building into {settings.cache}: {names}. From nothing, about 16 minutes on two cores.")
     for program in wanted:
         started = time.monotonic()
         _build(program, program.cached(settings))

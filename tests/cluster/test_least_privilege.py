@@ -20,13 +20,19 @@ from services.chassis.facts import FactRecord, Outcome
 from services.chassis.ids import RandomIds
 from services.provisioner.convert import ORDERED
 from services.provisioner.convert.capacity import to_proto_capacity
-from services.provisioner.domain import Capacity, ContainerLimits
+from services.provisioner.convert.subscribed import to_proto_subscribed
+from services.provisioner.domain import (
+    Capacity,
+    ContainerLimits,
+    Subscribed,
+    SubscriptionState,
+)
 from tests.cluster import service_account
 from tests.cluster.api import Api, wait_for
 from tests.integration.postgres_fixture import Database
 from tests.integration.provisioner.process_fixture import Running, running
 from tests.integration.provisioner.test_process import deliver
-from tests.unit.provisioner.organizations import PRO
+from tests.unit.provisioner.organizations import PRO, suspended
 from tests.unit.provisioner.world import PROFESSIONAL
 from tollgate.provisioner.v1 import provisioner_pb2
 from tollgate.provisioner.v1.events_pb2 import CapacityObserved
@@ -39,6 +45,7 @@ HIERARCHICAL = "/apis/hnc.x-k8s.io/v1alpha2/namespaces/{}/hierarchicalresourcequ
 ORGANIZATIONS = "/apis/kube-dc.com/v1/organizations"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 OWNER = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings"
+CANCELED = suspended(SubscriptionState.CANCELED)
 BARE = replace(
     PROFESSIONAL, container=ContainerLimits(), autoscale=None, workload=None, warm_pool=0
 )
@@ -61,7 +68,9 @@ class Life:
     generation: int = 0
     organization: str = ""
 
-    async def order(self, phase: str, capacity: Capacity = PROFESSIONAL) -> str:
+    async def order(
+        self, phase: str, capacity: Capacity = PROFESSIONAL, told: Subscribed | None = None
+    ) -> str:
         """Order a phase, wait until it is observed; the namespace."""
         self.generation += 1
         message = events_pb2.CapacityOrdered(
@@ -74,6 +83,7 @@ class Life:
             capacity=to_proto_capacity(capacity),
             owner_subject="alice",
             organization=self.organization,
+            subscription=None if told is None else to_proto_subscribed(told),
         )
         message.receive_time.FromDatetime(datetime.now(UTC))
         key, text = f"{self.account}-{self.generation}", f"capacity:{self.account}/1"
@@ -125,6 +135,33 @@ def kube_dc(api: Api, name: str) -> Iterator[None]:
         api.call("DELETE", f"/api/v1/namespaces/{place}")
 
 
+async def canceled_and_paid_again(life: Life) -> None:
+    """Let what an organization runs be put to rest, and be woken."""
+    place = f"{life.organization}-web"
+    container = {"name": "c", "image": "registry.example/own:1"}
+    template = {"metadata": {"labels": {"app": "own"}}, "spec": {"containers": [container]}}
+    scaled = {"replicas": 2, "selector": {"matchLabels": {"app": "own"}}, "template": template}
+    job = {"template": {"spec": {"restartPolicy": "Never", "containers": [container]}}}
+    timed = {"schedule": "0 4 * * *", "jobTemplate": {"spec": job}}
+    made = {
+        f"/apis/apps/v1/namespaces/{place}/deployments": scaled,
+        f"/apis/apps/v1/namespaces/{place}/statefulsets": {**scaled, "serviceName": "own"},
+        f"/apis/batch/v1/namespaces/{place}/cronjobs": timed,
+    }
+    for collection, spec in made.items():
+        body = {"metadata": {"name": "own"}, "spec": spec}
+        assert life.api.call("POST", collection, body)[0] == 201
+
+    def stands() -> list[object]:
+        specs = [life.api.call("GET", f"{path}/own")[1]["spec"] for path in made]
+        return [spec.get("replicas", spec.get("suspend", False)) for spec in specs]
+
+    await life.order("SUSPENDED", PRO, CANCELED)
+    assert stands() == [0, 0, True]
+    await life.order("RUNNING", PRO)
+    assert stands() == [2, 2, False]
+
+
 async def organizations_life(life: Life) -> None:
     """Live an organization's life: divided quotas first, then one that is hierarchical."""
     named = life.organization
@@ -141,6 +178,7 @@ async def organizations_life(life: Life) -> None:
     wait_for("An edit", astray, lambda: None, 15)
     wait_for("Its repair", lambda: stray not in str(life.api.call("GET", path)), lambda: None, 15)
     assert life.has(divided)
+    await canceled_and_paid_again(life)
     assert (await life.found.stop())[0] == 0
     life.found.environment["TOLLGATE_ORG_QUOTA_BACKEND"] = "auto"
     await life.found.start()

@@ -1,7 +1,7 @@
 """Document 001's purchase through the public edges: REST, the hosted page, and the cluster."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -34,12 +34,18 @@ class Organization:
         """Its org-admin."""
         return self.people["org-admin"]
 
-    async def join(self, role: str) -> Console:
-        """Return somebody of this role."""
+    async def token(self, role: str, namespaces: Sequence[str] | None = None) -> str:
+        """Return a token of this role; the role's own namespaces unless others are named."""
         form = {"role": role, "organization": self.name}
+        if namespaces is not None:
+            form["namespaces"] = ",".join(namespaces)
         url = f"{self.world.endpoints['identity']['base']}/token"
         async with self.world.http.post(url, data=form) as answer:
-            token = (await answer.json())["access_token"]
+            return str((await answer.json())["access_token"])
+
+    async def join(self, role: str) -> Console:
+        """Return somebody of this role."""
+        token = await self.token(role)
         self.people[role] = Console(self.world.http, self.world.endpoints["gateway"], token)
         return self.people[role]
 
@@ -170,6 +176,48 @@ async def test_a_second_purchase_is_refused_and_a_change_is_not(acme: Organizati
     assert (await acme.admin.change("pro-pool")).status == 200
     await acme.until_annotated("plan-id", "pro-pool")
     await acme.until_quota(requests_cpu="8", requests_memory="24Gi", requests_storage="160Gi")
+
+
+async def test_an_admin_caps_a_project_and_its_users_see_their_own_only(
+    acme: Organization,
+) -> None:
+    await acme.buy("pro-pool")
+    await acme.until_quota(requests_cpu="8", pods="200")
+    path = "/api/manage-organization/projects/web/quota"
+
+    async def ask(person: str, method: str, where: str = path, body: object = None) -> Answer:
+        token = await acme.token(person, namespaces=[f"{acme.name}-web"])
+        headers = {"Authorization": f"Bearer {token}"}
+        url = acme.world.endpoints["gateway"] + where
+        async with acme.world.http.request(method, url, json=body, headers=headers) as answer:
+            return Answer(answer.status, await answer.json())
+
+    wish = {"cpu": 2, "memory": "4Gi", "storage": 20, "pods": 50}
+    capped = await ask("org-admin", "PUT", body=wish)
+    hard = {
+        "requests.cpu": "2",
+        "requests.memory": "4Gi",
+        "requests.storage": "20Gi",
+        "pods": "50",
+    }
+    assert (capped.status, capped.data["projectQuota"]["hard"]) == (200, hard)
+    seen = await ask("project-user", "GET")
+    assert (seen.status, seen.data["perProjectQuotaSet"]) == (200, True)
+    assert seen.data["namespace"] == f"{acme.name}-web"
+    assert seen.data["limitRange"]["limits"][0]["type"] == "Container"
+    denied = await ask("project-user", "GET", path.replace("web", "shop"))
+    assert (denied.status, denied.error) == (403, "Access denied to namespace")
+    assert denied.body["details"] == {
+        "namespace": f"{acme.name}-shop",
+        "availableNamespaces": [f"{acme.name}-web"],
+    }
+    assert (await ask("project-user", "PUT", body=wish)).status == 403
+    above = await ask("org-admin", "PUT", body={"pods": 201})
+    assert (above.status, above.body["code"]) == (400, "QUOTA_EXCEEDED")
+    told = {"quota_key": "pods", "requested": "201", "organization_hard": "200"}
+    assert above.body["details"] == [told]
+    gone = await ask("org-admin", "DELETE")
+    assert (gone.status, gone.data["perProjectQuotaSet"]) == (200, False)
 
 
 async def test_the_end_of_the_money_leaves_the_suspended_plan(acme: Organization) -> None:

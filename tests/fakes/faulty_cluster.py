@@ -53,6 +53,25 @@ class FaultyCluster:
             "strip", live.ref, lambda: self.cluster.strip(live, annotations, timeout=timeout)
         )
 
+    async def change(self, live: Live, patch: JsonObject, *, timeout: float) -> Live:
+        return await self._at(
+            "change", live.ref, lambda: self.cluster.change(live, patch, timeout=timeout)
+        )
+
+    async def change_spec(self, live: Live, patch: JsonObject, *, timeout: float) -> Live:
+        return await self._at(
+            "change", live.ref, lambda: self.cluster.change_spec(live, patch, timeout=timeout)
+        )
+
+    async def list_in(
+        self, api_version: str, kind: str, namespace: str, *, timeout: float
+    ) -> Sequence[Live]:
+        return await self._at(
+            "list",
+            Ref(api_version, kind, namespace, ""),
+            lambda: self.cluster.list_in(api_version, kind, namespace, timeout=timeout),
+        )
+
     async def delete(self, live: Live, *, timeout: float) -> None:
         return await self._at(
             "delete", live.ref, lambda: self.cluster.delete(live, timeout=timeout)

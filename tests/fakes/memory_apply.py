@@ -57,3 +57,16 @@ def merge(content: dict[str, Any], wanted: JsonObject) -> None:
             merge(content[key], value)
         else:
             content[key] = deepcopy(value)
+
+
+def merge_patch(content: dict[str, Any], patch: JsonObject) -> None:
+    """Merge a patch as RFC 7386 says: None takes a field away."""
+    for key, value in patch.items():
+        if value is None:
+            content.pop(key, None)
+        elif isinstance(value, Mapping):
+            inner = content.get(key)
+            content[key] = inner if isinstance(inner, dict) else {}
+            merge_patch(content[key], value)
+        else:
+            content[key] = deepcopy(value)

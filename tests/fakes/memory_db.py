@@ -247,6 +247,10 @@ class MemoryTransactions(Generic[S]):
                     raise _gave_up(exc) from exc
             await self._db.clock.sleep(delay)
 
+    async def single(self, fn: Callable[[S], Awaitable[T]], *, timeout: float = 10.0) -> T:
+        """Run ``fn``, whose one statement is a transaction by itself."""
+        return await self.run(fn, timeout=timeout)
+
     async def _attempt(self, fn: Callable[[S], Awaitable[T]]) -> T:
         with wakeup.gathering() as topics:
             tx = self._db.begin()

@@ -68,12 +68,14 @@ class MemoryOutbox:
                     heads.setdefault(row.fact.key, row)
             claimed: list[ClaimedFact] = []
             for key in sorted(heads):
-                row = heads[key]
-                due = key > after_key and row.due_at <= tx.db.now()
-                if due and len(claimed) < limit and tx.try_lock(OUTBOX, row.seq):
-                    leased = replace(row, epoch=row.epoch + 1, due_at=tx.db.now() + lease)
-                    await tx.put(OUTBOX, row.seq, leased)
-                    claimed.append(ClaimedFact(row.seq, leased.epoch, row.failures, row.fact))
+                seq = heads[key].seq
+                free = key > after_key and len(claimed) < limit and tx.try_lock(OUTBOX, seq)
+                # It may have been claimed, and even taken, since it was looked at.
+                head = tx.get(OUTBOX, seq) if free else None
+                if head is not None and head.due_at <= tx.db.now():
+                    leased = replace(head, epoch=head.epoch + 1, due_at=tx.db.now() + lease)
+                    await tx.put(OUTBOX, seq, leased)
+                    claimed.append(ClaimedFact(seq, leased.epoch, head.failures, head.fact))
             return claimed
 
         return await self._transactions.run(claim)

@@ -79,15 +79,15 @@ class MemoryQueue:
             claimed: list[ClaimedKey] = []
             for _, _, name in sorted(due):
                 free = tx.try_lock(QUEUE, name) and tx.try_lock(_FENCES, name)
-                if free and len(claimed) < limit:
-                    claimed.append(await self._lease(tx, name, now + lease))
+                # It may have been claimed, and even finished, since it was looked at.
+                row = tx.get(QUEUE, name) if free else None
+                if row is not None and row.due_at <= now and len(claimed) < limit:
+                    claimed.append(await self._lease(tx, name, row, now + lease))
             return claimed
 
         return await self._transactions.run(claim)
 
-    async def _lease(self, tx: MemoryTx, name: _Name, ends: float) -> ClaimedKey:
-        row = tx.get(QUEUE, name)
-        assert row is not None, "a row that is locked stays"
+    async def _lease(self, tx: MemoryTx, name: _Name, row: QueueRow, ends: float) -> ClaimedKey:
         leased = replace(
             row,
             running=True,

@@ -196,6 +196,12 @@ class MemoryPricingTransactions:
         self.after_run()
         return result
 
+    async def single(
+        self, fn: Callable[[MemoryPricingStore], Awaitable[T]], *, timeout: float = 10.0
+    ) -> T:
+        """Run ``fn``, whose one statement is a transaction by itself."""
+        return await self.run(fn, timeout=timeout)
+
     @property
     def changes(self) -> list[QuoteChange]:
         """The audit record."""

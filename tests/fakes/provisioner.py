@@ -5,15 +5,24 @@ server for the objects of a tenant: uids, resourceVersions, preconditions, manag
 pruning of server-side apply, and namespaces that take a while to go.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from services.chassis.facts import FactRecord
+from services.chassis.idempotency import IdempotencyConflict
 from services.chassis.wakeups import after_commit
 from services.provisioner import naming
-from services.provisioner.domain import Json, JsonObject, Observed, Scope, Tenant, TenantPhase
+from services.provisioner.domain import (
+    Json,
+    JsonObject,
+    Observed,
+    Scope,
+    Tenant,
+    TenantPhase,
+    Version,
+)
 from services.provisioner.errors import (
     NamespaceTerminating,
     ObjectChanged,
@@ -21,12 +30,20 @@ from services.provisioner.errors import (
     ObjectGone,
 )
 from services.provisioner.objects import Live, Ref, ref_of
+from services.provisioner.organization.addresses import FULL
 from services.provisioner.organization.manifests import hierarchical_ref, organization_ref
 from services.provisioner.organization.seen import Seen, is_public, project_of
-from services.provisioner.ports import TENANTS, Audited
+from services.provisioner.ports import TENANTS, Audited, OnceScope
 from services.provisioner.store import QUEUE, Codec
 from tests.fakes import memory_inbox, memory_outbox, memory_queue
-from tests.fakes.memory_apply import fields_of, is_ours, managed_entry, merge, prune
+from tests.fakes.memory_apply import (
+    fields_of,
+    is_ours,
+    managed_entry,
+    merge,
+    merge_patch,
+    prune,
+)
 from tests.fakes.memory_db import MemoryTx, Table
 
 T = TypeVar("T")
@@ -35,6 +52,8 @@ TENANT_ROWS: Table[str, Tenant] = Table("tenants")
 CHANGED: Table[str, float] = Table("tenants_changed")
 NUMBERS: Table[str, int] = Table("tenant_numbers")
 AUDIT: Table[int, Audited] = Table("audit")
+ANSWERS: Table[tuple[str, str, str, str], tuple[bytes, str]] = Table("idempotency")
+_WORKLOADS = ("Deployment", "StatefulSet", "CronJob")
 
 
 class MemoryStore:
@@ -74,6 +93,20 @@ class MemoryStore:
         await self._tx.put(TENANT_ROWS, tenant.id, saved)
         await self._touch(tenant.id)
         return saved
+
+    async def save_if_unchanged(self, tenant: Tenant, fact: Observed | None) -> Tenant | None:
+        before = await self.lock_tenant(tenant.id)
+        if before is None or before.change != tenant.change:
+            return None
+        # As the real one: the order of the row stays what it is.
+        saved = await self.save_tenant(replace(tenant, order=before.order))
+        if fact is not None:
+            await self.append(fact)
+        return saved
+
+    async def version_of(self, tenant_id: str) -> Version | None:
+        found = await self.get_tenant(tenant_id)
+        return None if found is None else found.version
 
     async def name_taken(self, namespace: str) -> bool:
         return any(tenant.namespace == namespace for _, tenant in self._tx.rows(TENANT_ROWS))
@@ -119,6 +152,24 @@ class MemoryStore:
             if scope.admits(tenant.order) and account in ("", tenant.order.account)
         ]
         return sorted(found, key=lambda tenant: tenant.number)
+
+    async def once(self, scope: OnceScope, produce: Callable[[], Awaitable[str]]) -> str:
+        if not scope.key:
+            return await produce()
+        key = (scope.account, scope.actor, scope.rpc, scope.key)
+        first = await self._tx.lock(ANSWERS, key)
+        if first is None:
+            answer = await produce()
+            await self._tx.put(ANSWERS, key, (scope.request_hash, answer))
+            return answer
+        if first[0] != scope.request_hash:
+            raise IdempotencyConflict(f"The idempotency key {scope.key!r} was used already.")
+        return first[1]
+
+    async def forget_answers(self) -> int:
+        """Nothing in memory lives for thirty days."""
+        await self._tx.db.step()
+        return 0
 
     async def _touch(self, tenant_id: str) -> None:
         await self._tx.put(CHANGED, tenant_id, self._tx.db.now())
@@ -187,6 +238,26 @@ class MemoryCluster:
                 raise ObjectChanged(f"{live.ref.name} has no annotation {name}")
             del content["metadata"]["annotations"][name]
         return self._put(live.ref, content)
+
+    async def change(self, live: Live, patch: JsonObject, *, timeout: float) -> Live:
+        self.calls.append(("change", live.ref))
+        content = self._pinned(live)
+        merge_patch(content, patch)
+        return self._put(live.ref, content)
+
+    async def change_spec(self, live: Live, patch: JsonObject, *, timeout: float) -> Live:
+        # Nothing here moves a status by itself.
+        return await self.change(live, patch, timeout=timeout)
+
+    async def list_in(
+        self, api_version: str, kind: str, namespace: str, *, timeout: float
+    ) -> Sequence[Live]:
+        self.calls.append(("list", Ref(api_version, kind, namespace, "")))
+        return [
+            live
+            for live in self.of_kind(kind)
+            if (live.ref.api_version, live.ref.namespace) == (api_version, namespace)
+        ]
 
     async def delete(self, live: Live, *, timeout: float) -> None:
         self.calls.append(("delete", live.ref))
@@ -292,6 +363,14 @@ class MemoryView:
             ref: live for ref, live in known.items() if live.label(naming.LABEL_TENANT) == tenant_id
         }
 
+    async def told(
+        self, tenant_id: str, written: Mapping[Ref, str], seconds: float
+    ) -> Mapping[Ref, Live]:
+        if not self.ready or self.frozen is not None:
+            return {}
+        heard = self.objects(tenant_id)
+        return {ref: heard[ref] for ref in written if ref in heard}
+
     def freeze(self) -> None:
         """Hear nothing from now on."""
         self.frozen = self._all()
@@ -331,6 +410,22 @@ class MemoryOrganizations:
             hierarchical=self.cluster.read(hierarchical_ref(name))
             if self.hierarchical_served
             else None,
+            project_quotas={
+                live.ref.namespace: live
+                for live in self.cluster.of_kind("ResourceQuota")
+                if live.ref.namespace in places and live.ref.name == naming.PROJECT_QUOTA
+            },
+            resting=frozenset(
+                live.ref.namespace
+                for kind in _WORKLOADS
+                for live in self.cluster.of_kind(kind)
+                if live.ref.namespace in places and live.label(naming.LABEL_RESTING)
+            ),
+            shut=frozenset(
+                live.ref.name
+                for live in self.cluster.of_kind("Namespace")
+                if live.ref.name in places and live.label(naming.LABEL_PUBLIC_ADDRESSES) == FULL
+            ),
         )
 
 

@@ -127,6 +127,7 @@ class Shop:
         """Note an end, once for a key."""
         await self._begin("end")
         self.ends[request_id] = (provider_subscription_id, mode)
+        self.fault("end made")
 
     async def refund(self, checkout_id: str, reason: str, request_id: str) -> str:
         """Give money back, once for a key."""

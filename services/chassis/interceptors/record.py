@@ -48,6 +48,5 @@ def _write(call: RpcCall, outcome: Outcome, seconds: float) -> None:
         line["caller"] = call.caller.service
     if outcome.reason:
         line["reason"] = outcome.reason
-    line.update(call.notes)
     write = _log.warning if outcome.code in _FAULTS else _log.info
     write("rpc", **line)

@@ -2,6 +2,7 @@
 
 from opentelemetry import trace
 from opentelemetry.context import Context as TraceContext
+from opentelemetry.context import attach, detach
 
 from services.chassis.errors import Code
 from services.chassis.interceptors.call import Layer, Proceed, RpcCall
@@ -41,16 +42,19 @@ def spanning(tracer: trace.Tracer) -> Layer:
         known = span.get_span_context()
         if known.is_valid:
             call.notes["trace_id"] = f"{known.trace_id:032x}"
-        with trace.use_span(
-            span, end_on_exit=True, record_exception=False, set_status_on_exception=False
-        ):
-            try:
-                answer = await proceed(call)
-            except BaseException as error:
-                _finish(span, call, outcome_of(error, call.context))
-                raise
+        # What `trace.use_span` does, without what it costs each call to be a context manager.
+        token = attach(trace.set_span_in_context(span))
+        try:
+            answer = await proceed(call)
+        except BaseException as error:
+            _finish(span, call, outcome_of(error, call.context))
+            raise
+        else:
             _finish(span, call, Outcome(OK))
             return answer
+        finally:
+            detach(token)
+            span.end()
 
     return span_layer
 

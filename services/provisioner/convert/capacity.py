@@ -1,5 +1,7 @@
 """Capacity between its message and the domain. Kinds that cannot be made here are kept whole."""
 
+from functools import lru_cache
+
 from services.provisioner.domain import (
     Autoscale,
     Capacity,
@@ -43,8 +45,12 @@ def capacity_to_bytes(capacity: Capacity) -> bytes:
     return to_proto_capacity(capacity).SerializeToString(deterministic=True)
 
 
+@lru_cache(maxsize=1024)
 def capacity_from_bytes(raw: bytes) -> Capacity:
-    """Return the capacity that was stored; a kind stored by an older version may be known now."""
+    """Return the capacity that was stored; a kind stored by an older version may be known now.
+
+    Every tenant of a plan has the same few, and a capacity is never changed.
+    """
     capacity = from_proto_capacity(pb.Capacity.FromString(raw))
     if capacity is None:
         raise ValueError("what is stored is no capacity")

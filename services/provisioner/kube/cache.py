@@ -1,9 +1,10 @@
 """What stands in the cluster, as last heard: every object of ours, by tenant.
 
 It is behind the truth by a moment, so it says what to look at and that nothing is to be
-done, never that something was done.
+done, never that something was done; but for what ``told`` returns, which waits for that moment.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from sys import intern
@@ -16,6 +17,7 @@ from services.provisioner.domain import Json, JsonObject
 from services.provisioner.kube.client import OURS, KubeCluster
 from services.provisioner.kube.follow import Follower
 from services.provisioner.kube.kinds import Kind
+from services.provisioner.kube.told import Told
 from services.provisioner.objects import Live, Ref
 
 _NOTHING: Mapping[Ref, Live] = MappingProxyType({})
@@ -40,15 +42,44 @@ class ObjectCache:
         self._tenants: dict[str, dict[Ref, Live]] = {}
         self._owners: dict[Ref, str] = {}
         self._listed: set[Kind] = set()
+        self._told = Told()
+        self._listed_all = asyncio.Event()
 
     @property
     def ready(self) -> bool:
         """Every kind was listed at least once."""
-        return len(self._listed) == len(self._cluster.kinds)
+        return self._listed_all.is_set()
+
+    async def wait_until_ready(self) -> None:
+        """Wait until every kind was listed."""
+        await self._listed_all.wait()
 
     def objects(self, tenant_id: str) -> Mapping[Ref, Live]:
         """Return a tenant's objects; the mapping is not to be kept."""
         return self._tenants.get(tenant_id, _NOTHING)
+
+    async def told(
+        self, tenant_id: str, written: Mapping[Ref, str], seconds: float
+    ) -> Mapping[Ref, Live]:
+        """Return those of these objects that were told of as they stood after they were written.
+
+        Waits at most so many seconds to be told.
+        """
+        if not self.ready:
+            return {}
+        known = self.objects(tenant_id)
+        late = [
+            version
+            for ref, version in written.items()
+            if ref not in known or known[ref].resource_version != version
+        ]
+        await self._told.wait(late, seconds)
+        known = self.objects(tenant_id)
+        return {
+            ref: known[ref]
+            for ref, version in written.items()
+            if ref in known and (known[ref].resource_version == version or self._told.of(version))
+        }
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
         """Return the loops that keep it up to date, one a kind, for a task group to own."""
@@ -66,6 +97,8 @@ class ObjectCache:
         for live in objects:
             self._keep(live, quiet=quiet)
         self._listed.add(kind)
+        if len(self._listed) == len(self._cluster.kinds):
+            self._listed_all.set()
 
     def kept(self, live: Live) -> None:
         """Take in an object that came or changed."""
@@ -76,6 +109,7 @@ class ObjectCache:
         self._forget(ref)
 
     def _keep(self, live: Live, *, quiet: bool) -> None:
+        self._told.note(live.resource_version)
         tenant_id = live.label(naming.LABEL_TENANT)
         known = self._tenants.get(self._owners.get(live.ref, ""), {}).get(live.ref)
         if known is not None and known.resource_version == live.resource_version:
@@ -128,12 +162,13 @@ def slim(content: JsonObject) -> JsonObject:
 
 
 def _shared(value: Json) -> Json:
-    if isinstance(value, str):
-        return intern(value)
     if isinstance(value, dict):
-        return {intern(key): _shared(inner) for key, inner in value.items()}
+        return {
+            intern(key): intern(inner) if type(inner) is str else _shared(inner)
+            for key, inner in value.items()
+        }
     if isinstance(value, list):
-        return [_shared(inner) for inner in value]
+        return [intern(inner) if type(inner) is str else _shared(inner) for inner in value]
     return value
 
 

@@ -23,6 +23,7 @@ from services.provisioner.errors import (
 )
 from services.provisioner.kube.failures import RAISED, to_refusal
 from services.provisioner.kube.kinds import KINDS, Kind, Place
+from services.provisioner.kube.operations import operations, pins
 from services.provisioner.kube.transport import JSON, Transport
 from services.provisioner.kube.writes import OwnWrites
 from services.provisioner.objects import Live, Ref, ref_of
@@ -114,18 +115,21 @@ class KubeCluster:
         )
 
     async def _patch_pinned(
-        self, live: Live, operations: Sequence[JsonObject], timeout: float
+        self, live: Live, changes: Sequence[JsonObject], timeout: float
     ) -> Live:
-        pins = [
+        pinned = [
             {"op": "test", "path": "/metadata/uid", "value": live.uid},
             {"op": "test", "path": "/metadata/resourceVersion", "value": live.resource_version},
         ]
+        return await self._patch_tested(live, [*pinned, *changes], timeout)
+
+    async def _patch_tested(self, live: Live, tested: Sequence[JsonObject], timeout: float) -> Live:
         try:
             answer = await self._call(
                 "PATCH",
                 self._path(live.ref),
                 timeout,
-                body=[*pins, *operations],
+                body=list(tested),
                 content_type="application/json-patch+json",
                 query={"fieldManager": naming.FIELD_MANAGER},
             )
@@ -165,6 +169,44 @@ class KubeCluster:
         keys = (name.replace("~", "~0").replace("/", "~1") for name in annotations)
         removals = [{"op": "remove", "path": f"/metadata/annotations/{key}"} for key in keys]
         return await self._patch_pinned(live, removals, timeout)
+
+    async def change(self, live: Live, patch: JsonObject, *, timeout: float) -> Live:
+        """Merge a patch into exactly this object; None takes a field away."""
+        metadata = patch.get("metadata")
+        known = metadata if isinstance(metadata, dict) else {}
+        answer = await self._call(
+            "PATCH",
+            self._path(live.ref),
+            timeout,
+            # No two writes of a cluster have the same resourceVersion, so it pins the uid too.
+            body={**patch, "metadata": {**known, "resourceVersion": live.resource_version}},
+            content_type="application/merge-patch+json",
+            query={"fieldManager": naming.FIELD_MANAGER},
+        )
+        return self._wrote(answer)
+
+    async def change_spec(self, live: Live, patch: JsonObject, *, timeout: float) -> Live:
+        """Merge a patch into this object if its spec is still the one that was read."""
+        tests, changes = pins(live), operations(patch, live)
+        if tests is None or changes is None:
+            return await self.change(live, patch, timeout=timeout)
+        return await self._patch_tested(live, [*tests, *changes], timeout)
+
+    async def list_in(
+        self, api_version: str, kind: str, namespace: str, *, timeout: float
+    ) -> Sequence[Live]:
+        """Read all objects of a kind in a namespace."""
+        served = Kind(api_version, kind)
+        path, deadline = self._served(served).path(namespace=namespace), self._clock.monotonic()
+        deadline += timeout
+        found, token = [], ""
+        while True:
+            query = {"limit": str(_PAGE), **({"continue": token} if token else {})}
+            answer = await self._read(path, deadline - self._clock.monotonic(), query=query)
+            found += [_listed(served, item) for item in answer.get("items") or ()]
+            token = answer["metadata"].get("continue") or ""
+            if not token:
+                return found
 
     async def discover(self, kind: Kind) -> bool:
         """Look whether the API server serves a kind that it need not; note where."""

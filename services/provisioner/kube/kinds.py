@@ -50,5 +50,9 @@ ORGANIZATION = Kind("kube-dc.com/v1", "Organization")
 EIP = Kind("kube-dc.com/v1", "EIp")
 HIERARCHICAL_QUOTA = Kind("hnc.x-k8s.io/v1alpha2", "HierarchicalResourceQuota")
 
+DEPLOYMENT = Kind("apps/v1", "Deployment")
+STATEFUL_SET = Kind("apps/v1", "StatefulSet")
+CRON_JOB = Kind("batch/v1", "CronJob")
+
 OPTIONAL = (ORGANIZATION, EIP, HIERARCHICAL_QUOTA)
 """Kinds of other systems, which a cluster may serve, or come to serve, or cease to."""

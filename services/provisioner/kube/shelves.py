@@ -14,6 +14,7 @@ from services.provisioner.organization.seen import is_public, project_of
 
 _NOTHING: Mapping[str, Live] = MappingProxyType({})
 _KEPT_METADATA = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp")
+_SCALE = ("replicas", "suspend")
 _KEPT_ANNOTATIONS = (PREFIX, "tollgate.dev/", naming.PROJECT)
 
 Heard = Callable[[str, Live | None], None]
@@ -25,15 +26,18 @@ class Watched:
     """What is watched of a kind: which objects, what is kept of each, and under which place.
 
     A place of None is not kept: the object is none that counts. ``required`` kinds are served by
-    every cluster; of ``quiet`` ones nobody is told.
+    every cluster; of ``quiet`` ones nobody is told. What is heard is enough to work by without
+    those that are a ``hint`` only.
     """
 
+    name: str
     kind: Kind
     selected: Mapping[str, str]
     place: Callable[[Live], str | None]
     keep: Callable[[JsonObject], JsonObject]
     required: bool = False
     quiet: bool = False
+    hint: bool = False
 
 
 @dataclass(slots=True)
@@ -80,6 +84,8 @@ class Shelf:
         if known is not None and known.resource_version == live.resource_version:
             return
         kept = Live(live.ref, slim(self.watched.keep(live.content)))
+        if known is not None and known.content == kept.content:
+            return
         self._places[live.ref] = place
         self._by_place.setdefault(place, {})[name] = kept
         self.hear(place, kept)
@@ -112,6 +118,11 @@ def by_organization(live: Live) -> str | None:
     return None if found is None else found[0]
 
 
+def by_name(live: Live) -> str:
+    """Place a namespace at its own name."""
+    return live.ref.name
+
+
 def organizations_only(live: Live) -> str | None:
     """Place an organization at its name, which is that of its namespace."""
     return live.ref.name if live.ref.name == live.ref.namespace else None
@@ -127,6 +138,25 @@ def whole(content: JsonObject) -> JsonObject:
     return content
 
 
+def spec_only(content: JsonObject) -> JsonObject:
+    """Keep what was asked for: not what became of it, nor which write it was.
+
+    So it is heard of only when that changes, and then also if we wrote it ourselves.
+    """
+    return {**_named(content), "spec": section(content, "spec")}
+
+
+def name_only(content: JsonObject) -> JsonObject:
+    """Keep that it stands; heard of as ``spec_only`` is."""
+    return _named(content)
+
+
+def scale_only(content: JsonObject) -> JsonObject:
+    """Keep how much a workload is to run; heard of as ``spec_only`` is."""
+    spec = section(content, "spec")
+    return {**_named(content), "spec": {key: spec[key] for key in _SCALE if key in spec}}
+
+
 def identity(content: JsonObject) -> JsonObject:
     """Keep what tells who an object is, and the annotations that are read."""
     metadata = section(content, "metadata")
@@ -137,6 +167,12 @@ def identity(content: JsonObject) -> JsonObject:
     }
     labels = section(content, "metadata", "labels")
     kept["labels"] = {key: labels[key] for key in (naming.PROJECT,) if key in labels}
+    return {"apiVersion": content["apiVersion"], "kind": content["kind"], "metadata": kept}
+
+
+def _named(content: JsonObject) -> dict[str, Json]:
+    metadata = section(content, "metadata")
+    kept: JsonObject = {key: metadata[key] for key in ("name", "namespace") if key in metadata}
     return {"apiVersion": content["apiVersion"], "kind": content["kind"], "metadata": kept}
 
 

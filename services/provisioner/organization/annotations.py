@@ -30,6 +30,8 @@ STRIPE_SUBSCRIPTION = f"{PREFIX}stripe-subscription-id"
 STRIPE_CUSTOMER = f"{PREFIX}stripe-customer-id"
 PROVIDER_SUBSCRIPTION = f"{PREFIX}provider-subscription-id"
 PROVIDER_CUSTOMER = f"{PREFIX}provider-customer-id"
+PRE_SUSPEND = f"{PREFIX}pre-suspend-replicas"
+"""Of a workload: how many replicas it had before it was put to rest."""
 
 KEYS = (
     PLAN_ID,
@@ -47,7 +49,7 @@ KEYS = (
 )
 
 _STRIPE = "stripe"
-_CANCELED = "canceled"
+CANCELED = "canceled"
 _SUSPENDED = "suspended"
 _ACTIVE = "active"
 _WORDS = {
@@ -58,10 +60,10 @@ _WORDS = {
     SubscriptionState.SUSPENDED: _SUSPENDED,
     SubscriptionState.PAUSED: _SUSPENDED,
     SubscriptionState.CANCELING: "canceling",
-    SubscriptionState.CANCELED: _CANCELED,
-    SubscriptionState.EXPIRED: _CANCELED,
+    SubscriptionState.CANCELED: CANCELED,
+    SubscriptionState.EXPIRED: CANCELED,
 }
-_OUT_OF_USE = (_SUSPENDED, _CANCELED)
+_OUT_OF_USE = (_SUSPENDED, CANCELED)
 
 
 def short(name: str) -> str:
@@ -73,8 +75,8 @@ def wanted(order: Order) -> dict[str, str]:
     """Return the annotations that should stand for this order."""
     if not isinstance(order.capacity, OrganizationCapacity):
         return {}
-    word = _word(order)
-    over = word == _CANCELED
+    word = word_of(order)
+    over = word == CANCELED
     told = order.subscription
     found = {SUBSCRIPTION: word}
     if not over:
@@ -93,10 +95,10 @@ def stamps(order: Order) -> dict[str, str]:
     }
 
 
-def _word(order: Order) -> str:
-    """The word for the subscription; one that speaks against what is ordered is not said."""
+def word_of(order: Order) -> str:
+    """Return the word for the subscription; one that speaks against what is ordered is not said."""
     if order.phase is OrderedPhase.DELETED:
-        return _CANCELED
+        return CANCELED
     said = "" if order.subscription is None else _WORDS[order.subscription.state]
     running = order.phase is OrderedPhase.RUNNING
     if not said or (said in _OUT_OF_USE) is running:

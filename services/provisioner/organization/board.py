@@ -1,6 +1,7 @@
 """The quotas of an organization's namespaces as they stand, and what to write next."""
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from services.provisioner.compare import matches
 from services.provisioner.domain import JsonObject
@@ -21,7 +22,8 @@ Parts = Mapping[str, Amounts]
 class Board:
     """One organization's cap, and what stands of it: None is a quota that does not stand yet.
 
-    ``ending`` are namespaces that take nothing new.
+    ``ending`` are namespaces that take nothing new, ``caps`` what quotas of others let a namespace
+    use at most.
     """
 
     def __init__(
@@ -30,12 +32,17 @@ class Board:
         hard: Amounts,
         quotas: Mapping[str, Live | None],
         ending: frozenset[str] = frozenset(),
+        caps: Parts = MappingProxyType({}),
     ) -> None:
         self.maker = maker
         self.hard = hard
         self.quotas = quotas
         self.ending = ending
-        found = {name: _shares(live, hard, self._weight(name)) for name, live in quotas.items()}
+        self.caps = caps
+        found = {
+            name: _shares(live, hard, self._weight(name), caps.get(name, {}))
+            for name, live in quotas.items()
+        }
         self._shares = {
             resource: {name: shares[resource] for name, shares in found.items()}
             for resource in hard
@@ -43,11 +50,11 @@ class Board:
 
     def with_quotas(self, written: Mapping[str, Live | None]) -> "Board":
         """Return the board after these were written."""
-        return Board(self.maker, self.hard, {**self.quotas, **written}, self.ending)
+        return self.of({**self.quotas, **written})
 
     def of(self, quotas: Mapping[str, Live | None]) -> "Board":
         """Return the board with exactly these quotas."""
-        return Board(self.maker, self.hard, quotas, self.ending)
+        return Board(self.maker, self.hard, quotas, self.ending, self.caps)
 
     def parts(self) -> dict[str, dict[str, int]]:
         """Return what each namespace should get: what it has, if that may stay."""
@@ -100,7 +107,8 @@ class Board:
         if dividing.stands(cap, shares):
             return {name: share.given for name, share in shares.items()}
         used = {name: share.used for name, share in shares.items()}
-        return dividing.divide(cap, used, {name: self._weight(name) for name in used})
+        most = {name: share.most for name, share in shares.items() if share.most is not None}
+        return dividing.divide(cap, used, {name: self._weight(name) for name in used}, most)
 
     def _weight(self, name: str) -> int:
         if name in self.ending:
@@ -124,15 +132,22 @@ def _of(parts: Parts, resource: str) -> dict[str, int]:
     return {name: amounts[resource] for name, amounts in parts.items()}
 
 
-def _shares(live: Live | None, hard: Amounts, weight: int) -> dict[str, Share]:
+def _shares(live: Live | None, hard: Amounts, weight: int, most: Amounts) -> dict[str, Share]:
     if live is None:
-        return dict.fromkeys(hard, Share(given=0, enforced=None, used=0, weight=weight))
+        return {
+            resource: Share(given=0, enforced=None, used=0, weight=weight, most=most.get(resource))
+            for resource in hard
+        }
     given = read(section(live.content, "spec", "hard"))
     enforced = read(section(live.content, "status", "hard"))
     used = read(section(live.content, "status", "used"))
     return {
         resource: Share(
-            given.get(resource, 0), enforced.get(resource), used.get(resource, 0), weight
+            given.get(resource, 0),
+            enforced.get(resource),
+            used.get(resource, 0),
+            weight,
+            most.get(resource),
         )
         for resource in hard
     }

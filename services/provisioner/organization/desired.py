@@ -7,13 +7,14 @@ from services.provisioner import naming
 from services.provisioner.compare import matches
 from services.provisioner.domain import (
     JsonObject,
+    Order,
     OrderedPhase,
     OrganizationCapacity,
     Tenant,
 )
 from services.provisioner.objects import Live, Ref, section
 from services.provisioner.organization import annotations, hard
-from services.provisioner.organization.amounts import Amounts
+from services.provisioner.organization.amounts import Amounts, read
 from services.provisioner.organization.manifests import (
     Maker,
     annotated,
@@ -33,7 +34,9 @@ class Desired:
     """What should stand.
 
     ``hard`` is for the whole organization. Without ``hierarchical`` it is divided among the
-    ``namespaces``; ``ending`` ones keep what they use of it. ``limits`` are the LimitRanges.
+    ``namespaces``; ``ending`` ones keep what they use of it. ``limits`` are the LimitRanges,
+    ``caps`` what single namespaces may use at most by quotas of their own. ``shut`` are the
+    namespaces that are to take no new public address.
     """
 
     maker: Maker
@@ -44,6 +47,8 @@ class Desired:
     ending: tuple[str, ...]
     limits: tuple[JsonObject, ...]
     annotated: JsonObject
+    caps: Mapping[str, Amounts]
+    shut: frozenset[str]
 
     def keeps(self, ref: Ref) -> bool:
         """Tell whether an object of ours should stand, or goes with its namespace."""
@@ -77,7 +82,20 @@ def desired(
         ending=tuple(project.namespace for project in seen.projects if project.ending),
         limits=tuple(item for item in bounded if item is not None),
         annotated=annotated(tenant, annotations.wanted(tenant.order)),
+        caps={
+            namespace: read(section(live.content, "spec", "hard"))
+            for namespace, live in seen.project_quotas.items()
+        },
+        shut=frozenset(everywhere if takes_no_address(tenant.order, capacity, seen) else ()),
     )
+
+
+def takes_no_address(order: Order, capacity: OrganizationCapacity, seen: Seen) -> bool:
+    """Tell whether the organization gets no new public address: not paid, or all are in use."""
+    if order.phase is not OrderedPhase.RUNNING:
+        return True
+    allowed = capacity.public_ips
+    return allowed is not None and seen.public_ips >= allowed
 
 
 def cleared(tenant: Tenant) -> JsonObject:

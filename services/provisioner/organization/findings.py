@@ -11,6 +11,10 @@ FOUND = "OrganizationFound"
 LIMITS = "LimitsBound"
 ANNOTATED = "Annotated"
 PUBLIC_IPS = "PublicIPsWithinLimit"
+WORKLOADS = "WorkloadsAllowed"
+
+
+_ALLOWED = Finding(WORKLOADS, "True", "AsOrdered")
 
 
 def of_missing(seen: Seen) -> list[Finding]:
@@ -40,6 +44,7 @@ def of_standing(
     hierarchical: bool,
     bounded: bool,
     own_limits: Sequence[str],
+    resting: bool,
 ) -> list[Finding]:
     """Return what is true of an organization whose objects stand as they should."""
     return [
@@ -48,6 +53,7 @@ def of_standing(
         Finding(QUOTA, "True", "Hierarchical" if hierarchical else "Divided"),
         _limits(bounded, own_limits),
         Finding(ANNOTATED, "True", "AsOrdered"),
+        _workloads(resting=resting),
         public_ips(seen, capacity),
     ]
 
@@ -70,6 +76,11 @@ def public_ips(seen: Seen, capacity: OrganizationCapacity) -> Finding:
     said = f"{seen.public_ips} of {allowed} public addresses are in use."
     within = seen.public_ips <= allowed
     return Finding(PUBLIC_IPS, "True" if within else "False", "Counted", said)
+
+
+def _workloads(*, resting: bool) -> Finding:
+    text = "Deployments and StatefulSets are at 0, CronJobs suspended, until it is paid again."
+    return Finding(WORKLOADS, "False", "Canceled", text) if resting else _ALLOWED
 
 
 def _limits(bounded: bool, own_limits: Sequence[str]) -> Finding:

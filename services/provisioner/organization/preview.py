@@ -6,6 +6,7 @@ from dataclasses import replace
 from services.provisioner.domain import Tenant
 from services.provisioner.ensure import together
 from services.provisioner.errors import ClusterUnavailable
+from services.provisioner.isolation import namespace_ref
 from services.provisioner.manifests import Part
 from services.provisioner.objects import Live, Ref
 from services.provisioner.organization.desired import (
@@ -50,6 +51,7 @@ async def changes(tenant: Tenant, cluster: Cluster, view: View, ways: Ways) -> l
         if not part.holds(live.get(part.ref)) and not _is_own(part, live)
     ]
     gone = [Change(Action.DELETE, orphan.ref) for orphan in work.orphans()]
+    gone += [Change(Action.UPDATE, namespace_ref(one)) for one in work.misplaced()]
     unsaid = not says(work.want.annotated, seen.organization)
     return [*found, *gone, *_if(unsaid, Action.UPDATE, organization_of(tenant))]
 

@@ -83,16 +83,26 @@ async def get_organization_quota(
         raise OrganizationsNotServed("The cluster has no organizations.")
     if seen.organization is None:
         raise _unknown(name)
+    newest = await planned(tx, name)
+    if newest is None:
+        return _without_plan(name, seen)
+    return _of_plan(*newest, seen, view, ways.settings)
+
+
+async def planned(
+    tx: Transactions[Store], organization: str
+) -> tuple[Tenant, OrganizationCapacity] | None:
+    """Return the tenant whose order governs an organization, with its plan's capacity; or None."""
 
     async def work(store: Store) -> list[Tenant]:
-        return [one for one in await store.of_organizations([name]) if is_organization(one)]
+        tenants = await store.of_organizations([organization])
+        return [one for one in tenants if is_organization(one)]
 
-    tenants = await tx.run(work)
-    newest = max(tenants, key=lambda tenant: tenant.version, default=None)
+    newest = max(await tx.run(work), key=lambda tenant: tenant.version, default=None)
     capacity = None if newest is None else capacity_of(newest)
     if newest is None or capacity is None or newest.closed:
-        return _without_plan(name, seen)
-    return _of_plan(newest, capacity, seen, view, ways.settings)
+        return None
+    return newest, capacity
 
 
 def _of_plan(

@@ -2,7 +2,8 @@
 
 The Organization, its namespace and its projects are never made and never deleted here. The quota
 comes before the annotations: who reads ``active`` there finds what is paid for. A new backend is
-written before the old one goes, so that there is no moment without any.
+written before the old one goes, so that there is no moment without any. Workloads are put to rest
+after ``canceled`` is said, and woken before ``active`` is.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,6 +28,7 @@ from services.provisioner.errors import (
 from services.provisioner.manifests import Part
 from services.provisioner.objects import Live, Ref
 from services.provisioner.organization import findings
+from services.provisioner.organization.addresses import mark
 from services.provisioner.organization.desired import desired, ours, own_limits
 from services.provisioner.organization.manifests import capacity_of, is_managed
 from services.provisioner.organization.saying import Saying
@@ -35,6 +37,7 @@ from services.provisioner.organization.sharing import Sharing, put
 from services.provisioner.organization.ways import Ways
 from services.provisioner.organization.withdrawal import Withdrawal
 from services.provisioner.organization.work import Work
+from services.provisioner.organization.workloads import Workloads, rests, wakes
 from services.provisioner.ports import Audited, View
 from services.provisioner.progress import ACTOR, Record
 from services.provisioner.timeline import Result, Timeline
@@ -66,6 +69,7 @@ class OrganizationReconciler:
         capacity = capacity_of(tenant)
         if tenant.closed or capacity is None:
             self._divided.pop(tenant.id, None)
+            await self._let_go(tenant, seen, hand)
             after = await self._withdrawal.withdraw(tenant, ours(tenant, objects, seen), seen, hand)
             return timeline.result(after)
         if seen.organization is None or seen.organization.deleting:
@@ -84,23 +88,27 @@ class OrganizationReconciler:
         want = desired(tenant, capacity, seen, self._ways.settings)
         heard = ours(tenant, objects, seen)
         work = Work(want, heard, seen)
-        if not work.settled():
+        waiting = False
+        if wakes(tenant.order, seen) or not work.settled():
             rest = self._rest(tenant, work)
             if rest > 0:
                 return timeline.result(tenant, again=rest)
             tenant, waiting = await self._make(tenant, work, hand, timeline)
-            if waiting:
-                found = findings.of_waiting(seen, capacity)
-                noted = await self._step(
-                    tenant, lambda now: lifecycle.observed(now, found, self._clock.now())
-                )
-                return timeline.result(noted, again=_LOOK_AGAIN)
+        if rests(tenant.order):
+            await Workloads(hand, self._record, tenant).rest(_projects(seen))
+        if waiting:
+            found = findings.of_waiting(seen, capacity)
+            noted = await self._step(
+                tenant, lambda now: lifecycle.observed(now, found, self._clock.now())
+            )
+            return timeline.result(noted, again=_LOOK_AGAIN)
         found = findings.of_standing(
             seen,
             capacity,
             hierarchical=want.hierarchical,
             bounded=bool(want.limits),
             own_limits=own_limits(seen),
+            resting=rests(tenant.order),
         )
         after = await self._step(
             tenant, lambda now: lifecycle.settled(now, found, self._clock.now())
@@ -122,6 +130,9 @@ class OrganizationReconciler:
         timeline.mark("fenced")
         await together([_bound(part, seen, hand) for part, seen in work.limits()])
         await self._withdrawal.remove(tenant, work.orphans(), hand)
+        await mark(hand, work.want.organization, work.misplaced(), work.want.shut)
+        if wakes(tenant.order, work.seen):
+            await Workloads(hand, self._record, tenant).wake(_projects(work.seen))
         timeline.mark("workloads")
         await say.say(work.want.annotated)
         return tenant, waiting
@@ -152,6 +163,15 @@ class OrganizationReconciler:
         )
         return timeline.result(after)
 
+    async def _let_go(self, tenant: Tenant, seen: Seen, hand: Hand) -> None:
+        """Wake what may run without a plan, and let the namespaces take addresses again."""
+        live = seen.organization
+        if live is None or live.deleting or not Saying(hand, tenant).is_last(live):
+            return
+        await mark(hand, tenant.order.organization, sorted(seen.shut), ())
+        if wakes(tenant.order, seen):
+            await Workloads(hand, self._record, tenant).wake(_projects(seen))
+
     async def _record_uid(self, tenant: Tenant, organization: Live) -> Tenant:
         uid = organization.uid
         if tenant.uid == uid:
@@ -176,6 +196,10 @@ class OrganizationReconciler:
     async def _step(self, tenant: Tenant, step: Callable[[Tenant], Tenant]) -> Tenant:
         # Nothing to say: not even the row is locked.
         return tenant if step(tenant) == tenant else await self._record.step(tenant, step)
+
+
+def _projects(seen: Seen) -> list[str]:
+    return [project.namespace for project in seen.open_projects]
 
 
 def _check_kind(tenant: Tenant) -> None:

@@ -66,6 +66,10 @@ class Saying:
         """Tell whether this account was the last that was written there."""
         return live.annotation(naming.ANNOTATION_ACCOUNT) == self.tenant.order.account
 
+    def is_last(self, live: Live) -> bool:
+        """Tell whether this account was the last there, and by no newer order."""
+        return self.is_own(live) and not self.is_ahead(live)
+
     def is_ahead(self, live: Live) -> bool:
         """Tell whether a newer order of this account was at work."""
         return self.is_own(live) and live.version > self.tenant.version

@@ -24,7 +24,9 @@ class Seen:
     ``served`` says that the cluster has organizations, ``hierarchical_served`` that it has
     hierarchical quotas. ``organization`` None: it does not stand. ``limits`` are the LimitRanges
     of our name, whoever made them, by namespace. ``inherited`` are the quotas that the hierarchical
-    one was spread into, by namespace.
+    one was spread into, ``project_quotas`` those that cap single projects (their ``spec`` only), by
+    namespace. ``resting`` are the namespaces with workloads that were put to rest, ``shut`` those
+    that are marked to take no new public address.
     """
 
     served: bool
@@ -35,6 +37,9 @@ class Seen:
     limits: Mapping[str, Live] = field(default_factory=dict)
     hierarchical: Live | None = None
     inherited: Mapping[str, Live] = field(default_factory=dict)
+    project_quotas: Mapping[str, Live] = field(default_factory=dict)
+    resting: frozenset[str] = frozenset()
+    shut: frozenset[str] = frozenset()
 
     @property
     def open_projects(self) -> list[Project]:

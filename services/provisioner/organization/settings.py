@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.provisioner import naming
+
 
 class BackendChoice(StrEnum):
     """Which objects hold the quota."""
@@ -19,9 +21,11 @@ class OrganizationSettings:
     ``projects_assumed`` is for how many projects the overhead is added, None for as many as there
     are. ``backend`` AUTO takes the hierarchical quota wherever its kind is served. ``pace`` is the
     least time in seconds between two divisions of one organization that usage alone asks for.
+    ``project_quota`` is what the ResourceQuota is called that caps a single project.
     """
 
     suspended_limits_ratio: int = 1
     projects_assumed: int | None = None
     backend: BackendChoice = BackendChoice.AUTO
     pace: float = 1.0
+    project_quota: str = naming.PROJECT_QUOTA

@@ -67,7 +67,7 @@ class Withdrawal:
         say = Saying(hand, tenant)
         live = await say.read()
         # Never ours, another account's, or a later incarnation's: theirs to say.
-        if live is None or not say.is_own(live) or say.is_ahead(live):
+        if live is None or not say.is_last(live):
             return
         await say.say(cleared(tenant))
 

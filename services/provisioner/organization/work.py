@@ -31,7 +31,7 @@ class Work:
         want = self.want
         ending = [name for name in want.ending if quota_ref(name) in self.heard]
         quotas = {name: self.heard.get(quota_ref(name)) for name in (*want.namespaces, *ending)}
-        return Board(want.maker, want.hard, quotas, frozenset(ending))
+        return Board(want.maker, want.hard, quotas, frozenset(ending), want.caps)
 
     def settled(self) -> bool:
         """Tell whether nothing is to be written, removed or said."""
@@ -67,6 +67,10 @@ class Work:
         """Return what is ours and should not stand."""
         return [live for ref, live in self.heard.items() if not self.want.keeps(ref)]
 
+    def misplaced(self) -> list[str]:
+        """Return the namespaces that say of new public addresses what is not so."""
+        return sorted(self.want.shut ^ (self.seen.shut - set(self.want.ending)))
+
     @property
     def hierarchical(self) -> Part:
         """The quota over all of the organization at once."""
@@ -83,4 +87,5 @@ class Work:
             says(self.want.annotated, self.seen.organization)
             and all(part.holds(live) for part, live in self.limits())
             and not self.orphans()
+            and not self.misplaced()
         )

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import orjson
 import pytest
 
@@ -80,3 +81,34 @@ async def test_a_version_from_the_future_is_too_large(faulty: Cluster) -> None:
     answer = await faulty.call("GET", "/api/v1/pods", resourceVersion="99999999")
     assert answer.status == 504
     assert answer.body["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
+
+
+async def test_a_write_can_have_its_effect_and_fail_all_the_same(faulty: Cluster) -> None:
+    path = f"/api/v1/namespaces/{await faulty.namespace()}/configmaps"
+    fault = {"verb": "create", "resource": "configmaps", "status": 500, "applied": True}
+    await faulty.call("POST", FAULTS, fault)
+    assert (await faulty.call("POST", path, config_map("one"))).status == 500
+    assert (await faulty.call("GET", f"{path}/one")).status == 200
+    told = (await faulty.call("GET", FAULTS)).body
+    assert told == {"waiting": 0, "struck": {"500 applied": 1}}
+
+
+@pytest.mark.parametrize("applied", [True, False])
+async def test_a_caller_that_is_hung_up_on_gets_no_answer(faulty: Cluster, applied: bool) -> None:
+    path = f"/api/v1/namespaces/{await faulty.namespace()}/configmaps"
+    fault = {"verb": "create", "resource": "configmaps", "status": 0, "applied": applied}
+    await faulty.call("POST", FAULTS, fault)
+    with pytest.raises(aiohttp.ClientError):
+        await faulty.call("POST", path, config_map("one"))
+    expected = 200 if applied else 404
+    assert (await faulty.call("GET", f"{path}/one")).status == expected
+
+
+async def test_a_fault_can_be_meant_for_one_user(faulty: Cluster) -> None:
+    await faulty.call("POST", FAULTS, {"status": 500, "user": "somebody-else"})
+    assert (await faulty.call("GET", "/api/v1/pods")).status == 200
+    assert (await faulty.call("GET", FAULTS)).body["waiting"] == 1
+
+
+async def test_only_failures_of_the_server_can_come_after_the_effect(faulty: Cluster) -> None:
+    assert (await faulty.call("POST", FAULTS, {"status": 409, "applied": True})).status == 400

@@ -1,6 +1,7 @@
 """Rule 27: what is in force is asked of the database each time, whatever a replica has kept."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,15 @@ async def test_a_catalog_that_another_replica_put_in_force_counts_at_once(
 async def test_rates_that_another_replica_put_in_force_count_at_once(replicas: Replicas) -> None:
     one, other = replicas
     await usecases.activate_rate_card(one, parse_rate_card(RATES, "rates.yaml"), edited=False)
-    before = [await usecases.calculate_price(tx, SMALL) for tx in replicas]
+    before = [
+        await usecases.calculate_price(partial(usecases.card_in_force, tx), SMALL)
+        for tx in replicas
+    ]
     await usecases.activate_rate_card(other, parse_rate_card(DEARER, "rates.yaml"), edited=True)
-    after = [await usecases.calculate_price(tx, SMALL) for tx in replicas]
+    after = [
+        await usecases.calculate_price(partial(usecases.card_in_force, tx), SMALL)
+        for tx in replicas
+    ]
     assert before[0] == before[1]
     assert after[0] == after[1]
     assert after[0].total > before[0].total

@@ -96,3 +96,50 @@ async def test_a_migration_gives_way_to_a_working_version_and_comes_through(
     assert await migrating == ["things/0002_more.sql"]
     await worker.close()
     await reader.close()
+
+
+async def test_a_database_that_is_away_at_the_start_is_waited_for(
+    database: Database, tmp_path: Path
+) -> None:
+    owner = (await database.service(SCHEMA)).owner
+    folder = _folder(tmp_path, **{"0001_init": TABLE})
+    await database.server.kill()
+    waiting = asyncio.create_task(migrate(owner, SCHEMA, [folder]))
+    await asyncio.wait([waiting], timeout=0.2)
+    assert not waiting.done()
+    await database.server.start()
+    assert (await waiting)[-1] == "things/0001_init.sql"
+
+
+async def test_a_migration_goes_on_when_the_database_comes_back(
+    database: Database, tmp_path: Path
+) -> None:
+    owner = (await database.service(SCHEMA)).owner
+    slow = {"0001_init": TABLE, "0002_slow": "SELECT pg_sleep(0.3); ALTER TABLE things ADD a int"}
+    folder = _folder(tmp_path, **slow)
+    running = asyncio.create_task(migrate(owner, SCHEMA, [folder]))
+    await _until_applied(owner, "things/0001_init.sql")
+    await database.server.kill()
+    await database.server.start()
+    assert (await running)[-2:] == ["things/0001_init.sql", "things/0002_slow.sql"]
+    assert await migrate(owner, SCHEMA, [folder]) == []
+
+
+async def _until_applied(owner: str, version: str) -> None:
+    connection = await asyncpg.connect(owner)
+    applied = "SELECT true FROM migrated.schema_migrations WHERE version = $1"
+    try:
+        async with asyncio.timeout(10):
+            while not await _asked(connection, applied, version):  # noqa: ASYNC110 - other side
+                await asyncio.sleep(0.01)
+    finally:
+        await connection.close()
+
+
+async def _asked(
+    connection: "asyncpg.Connection[asyncpg.Record]", statement: str, version: str
+) -> bool:
+    try:
+        return bool(await connection.fetchval(statement, version))
+    except asyncpg.UndefinedTableError:
+        return False

@@ -16,7 +16,7 @@ from services.chassis.db import (
     open_pool,
 )
 from services.chassis.errors import Aborted, Unavailable
-from services.chassis.wakeups import Wakeups
+from services.chassis.wakeups import Wakeups, after_commit
 from tests.contract.chassis.backends import fact
 from tests.integration.chassis_pool import Migrated
 
@@ -184,3 +184,46 @@ async def test_what_is_appended_wakes_after_the_commit_and_a_rollback_wakes_nobo
     assert wakeups.seen("outbox:subscription") == 0
     await transactions.run(lambda conn: append(conn, fail=False))
     assert wakeups.seen("outbox:subscription") == 1
+
+
+async def test_a_single_statement_wakes_once_it_stands_and_one_that_fails_wakes_nobody(
+    pool: Pool,
+) -> None:
+    wakeups = Wakeups()
+
+    async def append(conn: Connection, *, fail: bool) -> bool:
+        if fail:
+            after_commit("single")
+            raise LookupError
+        await outbox.append(conn, [fact(1)])
+        return conn.is_in_transaction()
+
+    transactions = _transactions(pool, wakeups)
+    with pytest.raises(LookupError):
+        await transactions.single(lambda conn: append(conn, fail=True))
+    assert wakeups.seen("single") == 0
+    assert not await transactions.single(lambda conn: append(conn, fail=False))
+    assert wakeups.seen("outbox:subscription") == 1
+    assert await pool.fetchval("SELECT count(*) FROM outbox") == 1
+
+
+async def test_a_single_statement_is_sent_again_after_its_connection_was_lost(pool: Pool) -> None:
+    runs = 0
+
+    async def die_once(conn: Connection) -> int:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            await conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        found: int = await conn.fetchval("SELECT 7")
+        return found
+
+    assert await _transactions(pool).single(die_once) == 7
+    assert runs == 2
+
+
+async def test_a_single_statement_called_the_wrong_way_is_not_tried_again(pool: Pool) -> None:
+    with pytest.raises(MisusedConnectionError, match="2 arguments"):
+        await _transactions(pool).single(
+            lambda conn: conn.execute("SELECT $1::text, $2::text", "one")
+        )

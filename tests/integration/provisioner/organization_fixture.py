@@ -165,9 +165,15 @@ class Working:
         self.organizations = OrganizationCache(
             self.cluster, lambda _name, _version: self.some.set(), clock, rediscover=0.2
         )
-        ways = Ways(self.organizations, self.settings, self.world.ways.writes)
+        self.ways = Ways(self.organizations, self.settings, self.world.ways.writes)
         self.reconciler = Reconciler(
-            self.world.tx, self.cluster, self.cache, self.world.names, self.world.ids, clock, ways
+            self.world.tx,
+            self.cluster,
+            self.cache,
+            self.world.names,
+            self.world.ids,
+            clock,
+            self.ways,
         )
 
     def _hear(self, _heard: Heard) -> None:

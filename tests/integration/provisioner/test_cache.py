@@ -10,10 +10,10 @@ import pytest
 
 from services.chassis.clock import SystemClock
 from services.provisioner import isolation, naming
-from services.provisioner.domain import Tenant
+from services.provisioner.domain import JsonObject, Tenant
 from services.provisioner.kube.cache import Heard, ObjectCache
 from services.provisioner.kube.client import KubeCluster
-from services.provisioner.objects import Ref
+from services.provisioner.objects import Ref, section
 from services.provisioner.reconcile import Reconciler
 from services.provisioner.worker import DriftFeed
 from tests.contract.kubernetes.implementations import SANDBOX
@@ -66,10 +66,14 @@ class Listening:
 
 @asynccontextmanager
 async def listening(plane: Plane) -> AsyncIterator[Listening]:
-    """Listen until the block ends."""
+    """Listen until the block ends, from the first list of every kind on.
+
+    Whoever begins earlier meets a list that is no news: what stands in it is never told.
+    """
     found = Listening(await plane.connect(), plane.world())
     async with asyncio.TaskGroup() as tasks:
         loops = [tasks.create_task(loop) for loop in found.cache.loops()]
+        await until(lambda: found.cache.ready)
         yield found
         for loop in loops:
             loop.cancel()
@@ -95,6 +99,47 @@ async def test_an_edit_is_heard_of_and_put_right_and_then_nothing_is_asked(
         await found.reconcile(tenant)
         assert (await plane.api.get(path))["spec"]["hard"]["pods"] == "50"
         await found.until(lambda: pods(found, tenant) == "50")
+
+
+async def test_what_was_written_is_told_of_as_the_api_server_stored_it(plane: Plane) -> None:
+    async with listening(plane) as found:
+        tenant = await found.make()
+        labels = section(found.cache.objects(tenant.id)[quota(tenant)].content, "metadata")
+        # Of a kind that no controller writes to.
+        wanted: JsonObject = {
+            "apiVersion": "v1",
+            "kind": "LimitRange",
+            "metadata": {
+                "name": "told",
+                "namespace": tenant.namespace,
+                "labels": labels["labels"],
+            },
+            "spec": {"limits": [{"type": "Container", "default": {"memory": "128M"}}]},
+        }
+        written = await found.cluster.create(wanted, timeout=10)
+        told = await found.cache.told(tenant.id, {written.ref: written.resource_version}, 15)
+        stored = await found.cluster.get(written.ref, timeout=10)
+        assert stored is not None
+        live = told[written.ref]
+        assert (live.uid, live.resource_version) == (stored.uid, stored.resource_version)
+        assert live.content["spec"] == stored.content["spec"]
+
+
+async def test_what_was_changed_or_went_after_the_write_is_told_as_it_then_is(
+    plane: Plane,
+) -> None:
+    async with listening(plane) as found:
+        tenant = await found.make()
+        ref = quota(tenant)
+        written = found.cache.objects(tenant.id)[ref].resource_version
+        path = QUOTA.format(tenant.namespace)
+        await plane.api.merge(path, {"spec": {"hard": {"pods": "999"}}})
+        await found.until(lambda: pods(found, tenant) == "999")
+        told = await found.cache.told(tenant.id, {ref: written}, 0)
+        assert told[ref].resource_version != written
+        await plane.api.call("DELETE", path)
+        await found.until(lambda: ref not in found.cache.objects(tenant.id))
+        assert await found.cache.told(tenant.id, {ref: written}, 0) == {}
 
 
 async def test_a_deletion_is_heard_of(plane: Plane) -> None:

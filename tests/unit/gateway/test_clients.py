@@ -174,6 +174,16 @@ async def test_a_subscription_is_read_with_what_is_set_of_it(line: Line) -> None
     assert (held.provider_subscription_id, held.provider_customer_id) == ("sub_1", "cus_1")
 
 
+async def test_a_subscription_that_was_given_by_hand_is_read_as_such(line: Line) -> None:
+    given = proto_held()
+    given.assignment.actor = "root"
+    line.script.answers["ListSubscriptions"] = lambda _: sub.ListSubscriptionsResponse(
+        subscriptions=[proto_held(), given]
+    )
+    found = await GrpcSubscription(line.channel).subscriptions("acc_1")
+    assert [held.assigned for held in found] == [False, True]
+
+
 async def test_a_state_of_a_newer_version_is_not_guessed(line: Line) -> None:
     line.script.answers["ListSubscriptions"] = lambda _: sub.ListSubscriptionsResponse(
         subscriptions=[proto_held(state=99)]

@@ -10,6 +10,7 @@ from gateway.ports import Verified
 from gateway.ports.subscription import State
 from gateway.problems import BILLING, SCAFFOLDER
 from gateway.routes.billing import models as billing
+from gateway.routes.manage import models as manage
 from gateway.routes.scaffolder import models as scaffolder
 from services.chassis.errors import Unavailable
 from tests.unit.gateway.test_scaffolder import BASIC, PREMIUM, QUOTE, WORDPRESS
@@ -17,6 +18,7 @@ from tests.unit.gateway.world import CONSOLE, HELD, World
 
 B = "/api/billing"
 SUBSCRIPTION = f"{B}/organization-subscription"
+QUOTA = "/api/manage-organization/projects/web/quota"
 Subscribed = billing.Success[billing.OrganizationSubscription]
 Verification = billing.Success[billing.Verification]
 DEV = {"planId": "dev-pool"}
@@ -39,6 +41,9 @@ ROUTES: list[tuple[str, str, object, type[BaseModel]]] = [
     ("GET", f"{B}/quota-status", None, billing.Success[billing.QuotaStatus]),
     ("GET", f"{B}/projects", None, billing.Success[list[billing.ProjectEntry]]),
     ("POST", f"{B}/simulate-downgrade", DEV, billing.Success[billing.Downgrade]),
+    ("GET", QUOTA, None, billing.Success[manage.ProjectQuota]),
+    ("PUT", QUOTA, {"cpu": 2}, billing.Success[manage.ProjectQuota]),
+    ("DELETE", QUOTA, None, billing.Success[manage.ProjectQuota]),
     ("POST", "/api/tollgate/validate-subscription", {}, scaffolder.EntitlementAnswer),
     (
         "POST",
@@ -53,6 +58,7 @@ NEED_BODIES = {
     ("POST", f"{SUBSCRIPTION}/addons"),
     ("POST", f"{B}/verify-checkout"),
     ("POST", f"{B}/simulate-downgrade"),
+    ("PUT", "/api/manage-organization/projects/{project}/quota"),
     ("POST", "/api/tollgate/validate-subscription"),
     ("POST", "/api/tollgate/calculate-price"),
 }
@@ -78,7 +84,7 @@ async def test_each_refusal_has_the_documented_form(
     world: World, method: str, path: str, body: object, model: type[BaseModel]
 ) -> None:
     answer = await world.call("", method, path, body)
-    form = billing.Failure if path.startswith(B) else scaffolder.Refused
+    form = scaffolder.Refused if path.startswith("/api/tollgate") else billing.Failure
     form.model_validate_json(answer.text)
 
 
@@ -92,6 +98,7 @@ async def test_every_route_is_in_the_openapi_document_with_its_shapes(world: Wor
     document = (await world.http.get("/openapi.json")).json()
     for method, path, _, model in ROUTES:
         template = path.partition("?")[0].replace("addons/turbo-x1", "addons/{addon_id}")
+        template = template.replace("projects/web", "projects/{project}")
         operation = document["paths"][template][method.lower()]
         assert len(operation["summary"]) > 10
         schema = operation["responses"]["200"]["content"]["application/json"]["schema"]

@@ -15,7 +15,7 @@ from services.chassis.errors import (
     Refusal,
     Unavailable,
 )
-from tests.fakes.gateway import exceeds
+from tests.fakes.gateway import NO_PROVIDER, exceeds
 from tests.unit.gateway.world import HELD, World
 
 PATH = "/api/billing/organization-subscription"
@@ -87,6 +87,31 @@ async def test_what_is_in_force_is_shown_before_what_is_newer_and_over(world: Wo
     assert (await world.call("admin", "GET", PATH)).json()["data"]["status"] == "active"
     world.holds(replace(HELD, state=State.EXPIRED), replace(over, state=State.SUSPENDED))
     assert (await world.call("admin", "GET", PATH)).json()["data"]["status"] == "suspended"
+
+
+async def test_what_was_assigned_is_shown_without_a_provider_and_without_one_on(
+    world: World,
+) -> None:
+    world.payments.on = NO_PROVIDER
+    given = replace(HELD, provider_subscription_id="", provider_customer_id="", assigned=True)
+    world.holds(given)
+    data = (await world.call("admin", "GET", PATH)).json()["data"]
+    assert (data["planId"], data["status"]) == ("pro-pool", "active")
+    assert (data["providerSubscriptionId"], data["providerCustomerId"]) == (None, None)
+    assert data["usage"]["pods"]["limit"] == 200
+
+
+async def test_what_is_paid_is_shown_before_what_was_assigned_while_it_is_in_force(
+    world: World,
+) -> None:
+    later = datetime(2026, 3, 1, tzinfo=UTC)
+    given = replace(HELD, name="tsub_2", plan_display_name="Given", create_time=later)
+    given = replace(given, assigned=True)
+    world.holds(HELD, given)
+    shown = (await world.call("admin", "GET", PATH)).json()["data"]
+    world.holds(replace(HELD, state=State.SUSPENDED), given)
+    fallen = (await world.call("admin", "GET", PATH)).json()["data"]
+    assert (shown["planName"], fallen["planName"]) == ("Pro Pool", "Given")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import httpx
@@ -16,9 +16,11 @@ from gateway.ports import (
     AddonQuantity,
     Held,
     IngestAnswer,
+    LimitRangeItem,
     Offer,
     OrganizationQuota,
     Project,
+    ProjectQuota,
     QuotaBackend,
     State,
     Webhook,
@@ -98,6 +100,17 @@ QUOTA = OrganizationQuota(
     enforced=True,
     projects=(Project("acme-shop", "shop"), Project("acme-web", "web")),
 )
+WEB = ProjectQuota(
+    project="web",
+    namespace="acme-web",
+    set=False,
+    hard={},
+    used={},
+    plan_hard={"requests.cpu": "4800m"},
+    plan_used={"requests.cpu": "1200m"},
+    limits=(LimitRangeItem("Container", default={"cpu": "500m"}, default_request={"cpu": "100m"}),),
+)
+SHOP = replace(WEB, project="shop", namespace="acme-shop")
 
 
 class Tokens(TokenVerifier):
@@ -150,6 +163,11 @@ class World:
         self.subscription.held[account] = list(held)
 
 
+def _provisioner() -> MemoryProvisioner:
+    projects = {("acme", one.project): one for one in (WEB, SHOP)}
+    return MemoryProvisioner({"acme": QUOTA}, projects)
+
+
 @asynccontextmanager
 async def running(*, catalog_public: bool = False, per_minute: int = 60) -> AsyncIterator[World]:
     """Run the gateway over services in memory."""
@@ -159,7 +177,7 @@ async def running(*, catalog_public: bool = False, per_minute: int = 60) -> Asyn
         plans=frozenset({"kube-dc/pro-pool", "kube-dc/dev-pool"}),
         addon_names=frozenset({"kube-dc/turbo-x1", "kube-dc/turbo-x2"}),
     )
-    provisioner, clock = MemoryProvisioner({"acme": QUOTA}), HandClock()
+    provisioner, clock = _provisioner(), HandClock()
     batches: GroupCommit[Webhook, IngestAnswer] = GroupCommit(
         payments.ingest, key=lambda _: 0, size=lambda webhook: len(webhook.body)
     )

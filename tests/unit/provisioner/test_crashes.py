@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
+from services.chassis.clock import SystemClock
 from services.provisioner import isolation, sessions
 from services.provisioner.domain import OrderedPhase, TenantPhase
 from services.provisioner.errors import ClusterTimeout
 from services.provisioner.objects import Ref
 from tests.fakes.faulty_cluster import FaultyCluster
+from tests.fakes.memory_db import CommitFate
 from tests.unit.provisioner.world import EVERYTHING, FENCES, World, made_of, order
 
 
@@ -136,3 +138,19 @@ async def test_the_deaths_reach_every_request_of_a_making() -> None:
         world.cluster.stored
     )
     assert all(isinstance(ref, Ref) for _, ref in world.cluster.calls)
+
+
+@pytest.mark.parametrize("fate", [CommitFate.LOST_BEFORE, CommitFate.LOST_AFTER])
+@pytest.mark.parametrize("commit", range(5))
+async def test_a_commit_whose_answer_is_lost_is_told_of_once(fate: CommitFate, commit: int) -> None:
+    world = World()
+    tenant = await world.take(order())
+    world.db.clock = SystemClock()
+    commits = iter(range(100))
+    world.db.fate = lambda: fate if next(commits) == commit else CommitFate.COMMITTED
+    await world.run(tenant)
+    assert next(commits) > commit
+    assert world.phases() == ["PROGRESSING", "READY"]
+    done = world.tenant(tenant.id)
+    assert (done.phase, done.revision) == (TenantPhase.READY, 2)
+    assert done.uid == world.cluster.at(isolation.namespace_ref(done.namespace)).uid

@@ -51,9 +51,10 @@ def test_each_contradiction_of_the_upstream_is_a_setting(base: dict[str, str]) -
             "TOLLGATE_ORG_QUOTA_BACKEND": "native",
             "TOLLGATE_ORG_PACE": "5",
             "TOLLGATE_ORG_REDISCOVER": "2",
+            "TOLLGATE_ORG_PROJECT_QUOTA_NAME": "caps",
         }
     )
-    assert config.organizations == OrganizationSettings(2, 50, BackendChoice.NATIVE, 5.0)
+    assert config.organizations == OrganizationSettings(2, 50, BackendChoice.NATIVE, 5.0, "caps")
     assert config.rediscover == 2.0
 
 
@@ -64,6 +65,8 @@ def test_each_contradiction_of_the_upstream_is_a_setting(base: dict[str, str]) -
         ("TOLLGATE_ORG_PROJECTS_ASSUMED", "many"),
         ("TOLLGATE_ORG_PROJECTS_ASSUMED", "-1"),
         ("TOLLGATE_ORG_QUOTA_BACKEND", "hnc"),
+        ("TOLLGATE_ORG_PROJECT_QUOTA_NAME", "plan-quota"),
+        ("TOLLGATE_ORG_PROJECT_QUOTA_NAME", "Caps!"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(

@@ -43,6 +43,8 @@ async def test_an_order_makes_everything_and_is_ready(world: World) -> None:
 
 
 async def test_the_owner_enters_last_and_after_the_fence_was_read_back(world: World) -> None:
+    # Nothing is told of by the watch, so all of it is asked for.
+    world.view.freeze()
     await world.make(order())
     calls = [(verb, ref.kind) for verb, ref in world.cluster.calls]
     assert calls[-1] == ("create", "RoleBinding")

@@ -107,3 +107,21 @@ async def test_every_tenant_is_looked_at_when_the_process_starts_and_then_at_tim
         world.pass_time(61.0)
         await until(lambda: keys(world) == wanted)
         run.cancel()
+
+
+async def test_the_first_look_waits_until_the_cluster_was_listed(world: World) -> None:
+    tenant = await world.make(order(account="acc_1"))
+    world.db.tables["reconcile_queue"].clear()
+    listed = asyncio.Event()
+
+    async def ready() -> None:
+        await listed.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        run = tasks.create_task(resync(world.tx, world.clock, 60.0, ready))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert keys(world) == []
+        listed.set()
+        await until(lambda: keys(world) == [tenant.id])
+        run.cancel()

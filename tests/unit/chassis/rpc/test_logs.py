@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from opentelemetry import trace
 
 from services.chassis.redact import HIDDEN, redact, redact_text
-from services.chassis.telemetry import configure_logging, remote_span
+from services.chassis.telemetry import configure_logging, remote_parent, remote_span
 
 JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl"
 
@@ -69,6 +70,35 @@ def test_secrets_are_found_within_other_values() -> None:
         assert secret not in text
     assert event["request"] == {"headers": [{"x": 1, "token": HIDDEN}], "plan": "pro"}
     assert "db:5432" in text
+
+
+def test_a_secret_is_hidden_again_and_again_whatever_stood_there_before() -> None:
+    for value in ("fine", f"Bearer {JWT}", "fine", f"Bearer {JWT}"):
+        shown = redact(None, "info", {"event": value, "password": "fine"})
+        assert JWT not in str(shown["event"])
+        assert shown["password"] == HIDDEN
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "known"),
+    [
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", True),
+        ("01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00-more", True),
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more", False),
+        ("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", False),
+        ("00-00000000000000000000000000000000-b7ad6b7169203331-01", False),
+        ("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", False),
+        ("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", False),
+        ("nonsense", False),
+        ("", False),
+    ],
+)
+def test_a_trace_is_continued_as_w3c_says_or_begun_anew(traceparent: str, known: bool) -> None:
+    assert (remote_parent(traceparent) is not None) is known
+    parent = remote_parent(traceparent)
+    if parent is not None:
+        span = trace.get_current_span(parent).get_span_context()
+        assert (span.is_remote, f"{span.trace_id:032x}") == (True, traceparent[3:35])
 
 
 def test_what_is_no_secret_stays() -> None:

@@ -22,37 +22,54 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from tollgate.provisioner.v1 import provisioner_pb2 as tollgate_dot_provisioner_dot_v1_dot_provisioner__pb2
 from tollgate.subscription.v1 import events_pb2 as tollgate_dot_subscription_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1tollgate/provisioner/v1/provisioner_service.proto\x12\x17tollgate.provisioner.v1\x1a)tollgate/provisioner/v1/provisioner.proto\x1a%tollgate/subscription/v1/events.proto\"e\n\x12SetCapacityRequest\x12\x38\n\x05order\x18\x01 \x01(\x0b\x32).tollgate.subscription.v1.CapacityOrdered\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"\x7f\n\x13SetCapacityResponse\x12/\n\x06tenant\x18\x01 \x01(\x0b\x32\x1f.tollgate.provisioner.v1.Tenant\x12\x37\n\x07\x63hanges\x18\x02 \x03(\x0b\x32&.tollgate.provisioner.v1.PlannedChange\" \n\x10GetTenantRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"D\n\x11GetTenantResponse\x12/\n\x06tenant\x18\x01 \x01(\x0b\x32\x1f.tollgate.provisioner.v1.Tenant\"L\n\x12ListTenantsRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x13ListTenantsResponse\x12\x30\n\x07tenants\x18\x01 \x03(\x0b\x32\x1f.tollgate.provisioner.v1.Tenant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x13WatchTenantsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\"G\n\x14WatchTenantsResponse\x12/\n\x06tenant\x18\x01 \x01(\x0b\x32\x1f.tollgate.provisioner.v1.Tenant\"3\n\x1bGetOrganizationQuotaRequest\x12\x14\n\x0corganization\x18\x01 \x01(\t\"Y\n\x1cGetOrganizationQuotaResponse\x12\x39\n\x05quota\x18\x01 \x01(\x0b\x32*.tollgate.provisioner.v1.OrganizationQuota2\xc1\x04\n\x12ProvisionerService\x12h\n\x0bSetCapacity\x12+.tollgate.provisioner.v1.SetCapacityRequest\x1a,.tollgate.provisioner.v1.SetCapacityResponse\x12\x62\n\tGetTenant\x12).tollgate.provisioner.v1.GetTenantRequest\x1a*.tollgate.provisioner.v1.GetTenantResponse\x12h\n\x0bListTenants\x12+.tollgate.provisioner.v1.ListTenantsRequest\x1a,.tollgate.provisioner.v1.ListTenantsResponse\x12m\n\x0cWatchTenants\x12,.tollgate.provisioner.v1.WatchTenantsRequest\x1a-.tollgate.provisioner.v1.WatchTenantsResponse0\x01\x12\x83\x01\n\x14GetOrganizationQuota\x12\x34.tollgate.provisioner.v1.GetOrganizationQuotaRequest\x1a\x35.tollgate.provisioner.v1.GetOrganizationQuotaResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1tollgate/provisioner/v1/provisioner_service.proto\x12\x17tollgate.provisioner.v1\x1a google/protobuf/field_mask.proto\x1a)tollgate/provisioner/v1/provisioner.proto\x1a%tollgate/subscription/v1/events.proto\"e\n\x12SetCapacityRequest\x12\x38\n\x05order\x18\x01 \x01(\x0b\x32).tollgate.subscription.v1.CapacityOrdered\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"\x7f\n\x13SetCapacityResponse\x12/\n\x06tenant\x18\x01 \x01(\x0b\x32\x1f.tollgate.provisioner.v1.Tenant\x12\x37\n\x07\x63hanges\x18\x02 \x03(\x0b\x32&.tollgate.provisioner.v1.PlannedChange\" \n\x10GetTenantRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"D\n\x11GetTenantResponse\x12/\n\x06tenant\x18\x01 \x01(\x0b\x32\x1f.tollgate.provisioner.v1.Tenant\"L\n\x12ListTenantsRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x13ListTenantsResponse\x12\x30\n\x07tenants\x18\x01 \x03(\x0b\x32\x1f.tollgate.provisioner.v1.Tenant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x13WatchTenantsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\"G\n\x14WatchTenantsResponse\x12/\n\x06tenant\x18\x01 \x01(\x0b\x32\x1f.tollgate.provisioner.v1.Tenant\"3\n\x1bGetOrganizationQuotaRequest\x12\x14\n\x0corganization\x18\x01 \x01(\t\"Y\n\x1cGetOrganizationQuotaResponse\x12\x39\n\x05quota\x18\x01 \x01(\x0b\x32*.tollgate.provisioner.v1.OrganizationQuota\"?\n\x16GetProjectQuotaRequest\x12\x14\n\x0corganization\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\"O\n\x17GetProjectQuotaResponse\x12\x34\n\x05quota\x18\x01 \x01(\x0b\x32%.tollgate.provisioner.v1.ProjectQuota\"\x97\x02\n\x19UpdateProjectQuotaRequest\x12\x14\n\x0corganization\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12J\n\x04hard\x18\x03 \x03(\x0b\x32<.tollgate.provisioner.v1.UpdateProjectQuotaRequest.HardEntry\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\x1a+\n\tHardEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"R\n\x1aUpdateProjectQuotaResponse\x12\x34\n\x05quota\x18\x01 \x01(\x0b\x32%.tollgate.provisioner.v1.ProjectQuota\"m\n\x19\x44\x65leteProjectQuotaRequest\x12\x14\n\x0corganization\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"R\n\x1a\x44\x65leteProjectQuotaResponse\x12\x34\n\x05quota\x18\x01 \x01(\x0b\x32%.tollgate.provisioner.v1.ProjectQuota2\xb5\x07\n\x12ProvisionerService\x12h\n\x0bSetCapacity\x12+.tollgate.provisioner.v1.SetCapacityRequest\x1a,.tollgate.provisioner.v1.SetCapacityResponse\x12\x62\n\tGetTenant\x12).tollgate.provisioner.v1.GetTenantRequest\x1a*.tollgate.provisioner.v1.GetTenantResponse\x12h\n\x0bListTenants\x12+.tollgate.provisioner.v1.ListTenantsRequest\x1a,.tollgate.provisioner.v1.ListTenantsResponse\x12m\n\x0cWatchTenants\x12,.tollgate.provisioner.v1.WatchTenantsRequest\x1a-.tollgate.provisioner.v1.WatchTenantsResponse0\x01\x12\x83\x01\n\x14GetOrganizationQuota\x12\x34.tollgate.provisioner.v1.GetOrganizationQuotaRequest\x1a\x35.tollgate.provisioner.v1.GetOrganizationQuotaResponse\x12t\n\x0fGetProjectQuota\x12/.tollgate.provisioner.v1.GetProjectQuotaRequest\x1a\x30.tollgate.provisioner.v1.GetProjectQuotaResponse\x12}\n\x12UpdateProjectQuota\x12\x32.tollgate.provisioner.v1.UpdateProjectQuotaRequest\x1a\x33.tollgate.provisioner.v1.UpdateProjectQuotaResponse\x12}\n\x12\x44\x65leteProjectQuota\x12\x32.tollgate.provisioner.v1.DeleteProjectQuotaRequest\x1a\x33.tollgate.provisioner.v1.DeleteProjectQuotaResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollgate.provisioner.v1.provisioner_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SETCAPACITYREQUEST']._serialized_start=160
-  _globals['_SETCAPACITYREQUEST']._serialized_end=261
-  _globals['_SETCAPACITYRESPONSE']._serialized_start=263
-  _globals['_SETCAPACITYRESPONSE']._serialized_end=390
-  _globals['_GETTENANTREQUEST']._serialized_start=392
-  _globals['_GETTENANTREQUEST']._serialized_end=424
-  _globals['_GETTENANTRESPONSE']._serialized_start=426
-  _globals['_GETTENANTRESPONSE']._serialized_end=494
-  _globals['_LISTTENANTSREQUEST']._serialized_start=496
-  _globals['_LISTTENANTSREQUEST']._serialized_end=572
-  _globals['_LISTTENANTSRESPONSE']._serialized_start=574
-  _globals['_LISTTENANTSRESPONSE']._serialized_end=670
-  _globals['_WATCHTENANTSREQUEST']._serialized_start=672
-  _globals['_WATCHTENANTSREQUEST']._serialized_end=724
-  _globals['_WATCHTENANTSRESPONSE']._serialized_start=726
-  _globals['_WATCHTENANTSRESPONSE']._serialized_end=797
-  _globals['_GETORGANIZATIONQUOTAREQUEST']._serialized_start=799
-  _globals['_GETORGANIZATIONQUOTAREQUEST']._serialized_end=850
-  _globals['_GETORGANIZATIONQUOTARESPONSE']._serialized_start=852
-  _globals['_GETORGANIZATIONQUOTARESPONSE']._serialized_end=941
-  _globals['_PROVISIONERSERVICE']._serialized_start=944
-  _globals['_PROVISIONERSERVICE']._serialized_end=1521
+  _globals['_UPDATEPROJECTQUOTAREQUEST_HARDENTRY']._loaded_options = None
+  _globals['_UPDATEPROJECTQUOTAREQUEST_HARDENTRY']._serialized_options = b'8\001'
+  _globals['_SETCAPACITYREQUEST']._serialized_start=194
+  _globals['_SETCAPACITYREQUEST']._serialized_end=295
+  _globals['_SETCAPACITYRESPONSE']._serialized_start=297
+  _globals['_SETCAPACITYRESPONSE']._serialized_end=424
+  _globals['_GETTENANTREQUEST']._serialized_start=426
+  _globals['_GETTENANTREQUEST']._serialized_end=458
+  _globals['_GETTENANTRESPONSE']._serialized_start=460
+  _globals['_GETTENANTRESPONSE']._serialized_end=528
+  _globals['_LISTTENANTSREQUEST']._serialized_start=530
+  _globals['_LISTTENANTSREQUEST']._serialized_end=606
+  _globals['_LISTTENANTSRESPONSE']._serialized_start=608
+  _globals['_LISTTENANTSRESPONSE']._serialized_end=704
+  _globals['_WATCHTENANTSREQUEST']._serialized_start=706
+  _globals['_WATCHTENANTSREQUEST']._serialized_end=758
+  _globals['_WATCHTENANTSRESPONSE']._serialized_start=760
+  _globals['_WATCHTENANTSRESPONSE']._serialized_end=831
+  _globals['_GETORGANIZATIONQUOTAREQUEST']._serialized_start=833
+  _globals['_GETORGANIZATIONQUOTAREQUEST']._serialized_end=884
+  _globals['_GETORGANIZATIONQUOTARESPONSE']._serialized_start=886
+  _globals['_GETORGANIZATIONQUOTARESPONSE']._serialized_end=975
+  _globals['_GETPROJECTQUOTAREQUEST']._serialized_start=977
+  _globals['_GETPROJECTQUOTAREQUEST']._serialized_end=1040
+  _globals['_GETPROJECTQUOTARESPONSE']._serialized_start=1042
+  _globals['_GETPROJECTQUOTARESPONSE']._serialized_end=1121
+  _globals['_UPDATEPROJECTQUOTAREQUEST']._serialized_start=1124
+  _globals['_UPDATEPROJECTQUOTAREQUEST']._serialized_end=1403
+  _globals['_UPDATEPROJECTQUOTAREQUEST_HARDENTRY']._serialized_start=1360
+  _globals['_UPDATEPROJECTQUOTAREQUEST_HARDENTRY']._serialized_end=1403
+  _globals['_UPDATEPROJECTQUOTARESPONSE']._serialized_start=1405
+  _globals['_UPDATEPROJECTQUOTARESPONSE']._serialized_end=1487
+  _globals['_DELETEPROJECTQUOTAREQUEST']._serialized_start=1489
+  _globals['_DELETEPROJECTQUOTAREQUEST']._serialized_end=1598
+  _globals['_DELETEPROJECTQUOTARESPONSE']._serialized_start=1600
+  _globals['_DELETEPROJECTQUOTARESPONSE']._serialized_end=1682
+  _globals['_PROVISIONERSERVICE']._serialized_start=1685
+  _globals['_PROVISIONERSERVICE']._serialized_end=2634
 # @@protoc_insertion_point(module_scope)

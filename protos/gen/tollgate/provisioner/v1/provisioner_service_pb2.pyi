@@ -5,6 +5,7 @@ Makes the cluster match what is paid."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from tollgate.provisioner.v1 import provisioner_pb2 as _provisioner_pb2
@@ -277,3 +278,203 @@ class GetOrganizationQuotaResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetOrganizationQuotaResponse: _TypeAlias = GetOrganizationQuotaResponse  # noqa: Y015
+
+@_typing.final
+class GetProjectQuotaRequest(_message.Message):
+    """Asks for what bounds a project."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    organization: _builtins.str
+    """The organization's name."""
+    project: _builtins.str
+    """The project's name."""
+    def __init__(
+        self,
+        *,
+        organization: _builtins.str = ...,
+        project: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization", b"organization", "project", b"project"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProjectQuotaRequest: _TypeAlias = GetProjectQuotaRequest  # noqa: Y015
+
+@_typing.final
+class GetProjectQuotaResponse(_message.Message):
+    """What bounds the project."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUOTA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def quota(self) -> _provisioner_pb2.ProjectQuota:
+        """As it stands."""
+
+    def __init__(
+        self,
+        *,
+        quota: _provisioner_pb2.ProjectQuota | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quota", b"quota"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quota", b"quota"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProjectQuotaResponse: _TypeAlias = GetProjectQuotaResponse  # noqa: Y015
+
+@_typing.final
+class UpdateProjectQuotaRequest(_message.Message):
+    """A change of a project's own quota."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class HardEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ORGANIZATION_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    HARD_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    organization: _builtins.str
+    """The organization's name."""
+    project: _builtins.str
+    """The project's name."""
+    request_id: _builtins.str
+    """The same id with the same content is done once; empty for a new operation."""
+    validate_only: _builtins.bool
+    """Only check it, and tell what would stand."""
+    @_builtins.property
+    def hard(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The most that the project may use, as quantities: of cpu, memory, storage, pods."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Which of them are meant: one that is not in `hard` is lifted, one that is not named here stays
+        as it is. Not set: exactly those in `hard`.
+        """
+
+    def __init__(
+        self,
+        *,
+        organization: _builtins.str = ...,
+        project: _builtins.str = ...,
+        hard: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hard", b"hard", "organization", b"organization", "project", b"project", "request_id", b"request_id", "update_mask", b"update_mask", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateProjectQuotaRequest: _TypeAlias = UpdateProjectQuotaRequest  # noqa: Y015
+
+@_typing.final
+class UpdateProjectQuotaResponse(_message.Message):
+    """The quota."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUOTA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def quota(self) -> _provisioner_pb2.ProjectQuota:
+        """As it then stands."""
+
+    def __init__(
+        self,
+        *,
+        quota: _provisioner_pb2.ProjectQuota | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quota", b"quota"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quota", b"quota"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateProjectQuotaResponse: _TypeAlias = UpdateProjectQuotaResponse  # noqa: Y015
+
+@_typing.final
+class DeleteProjectQuotaRequest(_message.Message):
+    """Takes a project's own quota away."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    organization: _builtins.str
+    """The organization's name."""
+    project: _builtins.str
+    """The project's name."""
+    request_id: _builtins.str
+    """The same id is done once; empty for a new operation."""
+    validate_only: _builtins.bool
+    """Only check it, and tell what would stand."""
+    def __init__(
+        self,
+        *,
+        organization: _builtins.str = ...,
+        project: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization", b"organization", "project", b"project", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteProjectQuotaRequest: _TypeAlias = DeleteProjectQuotaRequest  # noqa: Y015
+
+@_typing.final
+class DeleteProjectQuotaResponse(_message.Message):
+    """What is left."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUOTA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def quota(self) -> _provisioner_pb2.ProjectQuota:
+        """As it then stands."""
+
+    def __init__(
+        self,
+        *,
+        quota: _provisioner_pb2.ProjectQuota | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quota", b"quota"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quota", b"quota"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteProjectQuotaResponse: _TypeAlias = DeleteProjectQuotaResponse  # noqa: Y015

@@ -61,6 +61,21 @@ class ProvisionerServiceStub:
                 request_serializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetOrganizationQuotaRequest.SerializeToString,
                 response_deserializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetOrganizationQuotaResponse.FromString,
                 _registered_method=True)
+        self.GetProjectQuota = channel.unary_unary(
+                '/tollgate.provisioner.v1.ProvisionerService/GetProjectQuota',
+                request_serializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetProjectQuotaRequest.SerializeToString,
+                response_deserializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetProjectQuotaResponse.FromString,
+                _registered_method=True)
+        self.UpdateProjectQuota = channel.unary_unary(
+                '/tollgate.provisioner.v1.ProvisionerService/UpdateProjectQuota',
+                request_serializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.UpdateProjectQuotaRequest.SerializeToString,
+                response_deserializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.UpdateProjectQuotaResponse.FromString,
+                _registered_method=True)
+        self.DeleteProjectQuota = channel.unary_unary(
+                '/tollgate.provisioner.v1.ProvisionerService/DeleteProjectQuota',
+                request_serializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.DeleteProjectQuotaRequest.SerializeToString,
+                response_deserializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.DeleteProjectQuotaResponse.FromString,
+                _registered_method=True)
 
 
 class ProvisionerServiceServicer:
@@ -119,6 +134,38 @@ class ProvisionerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetProjectQuota(self, request, context):
+        """What bounds one project, read from the cluster itself. For everybody with access to the project.
+
+        Errors: NOT_FOUND `PROJECT_NOT_FOUND`, also for a project of another organization;
+        PERMISSION_DENIED `NAMESPACE_DENIED` (a project of the own organization that the caller may not
+        enter); FAILED_PRECONDITION `ORGANIZATIONS_NOT_SERVED`; UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateProjectQuota(self, request, context):
+        """Caps a project within its organization, or lifts caps. For the organization's admins.
+
+        Errors: as GetProjectQuota, and INVALID_ARGUMENT (amounts, update mask) and `QUOTA_EXCEEDED`
+        (more than the organization itself may use; the metadata says of each resource how much);
+        FAILED_PRECONDITION `PROJECT_QUOTA_FORBIDDEN` (the cluster keeps that object for somebody else).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteProjectQuota(self, request, context):
+        """Takes a project's own quota away; nothing happens where it has none. For the organization's
+        admins.
+
+        Errors: as GetProjectQuota, and FAILED_PRECONDITION `PROJECT_QUOTA_FORBIDDEN`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProvisionerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -146,6 +193,21 @@ def add_ProvisionerServiceServicer_to_server(servicer, server):
                     servicer.GetOrganizationQuota,
                     request_deserializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetOrganizationQuotaRequest.FromString,
                     response_serializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetOrganizationQuotaResponse.SerializeToString,
+            ),
+            'GetProjectQuota': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProjectQuota,
+                    request_deserializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetProjectQuotaRequest.FromString,
+                    response_serializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetProjectQuotaResponse.SerializeToString,
+            ),
+            'UpdateProjectQuota': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateProjectQuota,
+                    request_deserializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.UpdateProjectQuotaRequest.FromString,
+                    response_serializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.UpdateProjectQuotaResponse.SerializeToString,
+            ),
+            'DeleteProjectQuota': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteProjectQuota,
+                    request_deserializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.DeleteProjectQuotaRequest.FromString,
+                    response_serializer=tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.DeleteProjectQuotaResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -285,6 +347,87 @@ class ProvisionerService:
             '/tollgate.provisioner.v1.ProvisionerService/GetOrganizationQuota',
             tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetOrganizationQuotaRequest.SerializeToString,
             tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetOrganizationQuotaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProjectQuota(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.provisioner.v1.ProvisionerService/GetProjectQuota',
+            tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetProjectQuotaRequest.SerializeToString,
+            tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.GetProjectQuotaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateProjectQuota(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.provisioner.v1.ProvisionerService/UpdateProjectQuota',
+            tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.UpdateProjectQuotaRequest.SerializeToString,
+            tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.UpdateProjectQuotaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteProjectQuota(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.provisioner.v1.ProvisionerService/DeleteProjectQuota',
+            tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.DeleteProjectQuotaRequest.SerializeToString,
+            tollgate_dot_provisioner_dot_v1_dot_provisioner__service__pb2.DeleteProjectQuotaResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -66,6 +66,26 @@ class ProvisionerServiceStub:
     FAILED_PRECONDITION `ORGANIZATIONS_NOT_SERVED` (the cluster has no such kind); UNAVAILABLE (the
     cluster was not heard of yet).
     """
+    GetProjectQuota: _grpc.UnaryUnaryMultiCallable[_provisioner_service_pb2.GetProjectQuotaRequest, _provisioner_service_pb2.GetProjectQuotaResponse]
+    """What bounds one project, read from the cluster itself. For everybody with access to the project.
+
+    Errors: NOT_FOUND `PROJECT_NOT_FOUND`, also for a project of another organization;
+    PERMISSION_DENIED `NAMESPACE_DENIED` (a project of the own organization that the caller may not
+    enter); FAILED_PRECONDITION `ORGANIZATIONS_NOT_SERVED`; UNAVAILABLE.
+    """
+    UpdateProjectQuota: _grpc.UnaryUnaryMultiCallable[_provisioner_service_pb2.UpdateProjectQuotaRequest, _provisioner_service_pb2.UpdateProjectQuotaResponse]
+    """Caps a project within its organization, or lifts caps. For the organization's admins.
+
+    Errors: as GetProjectQuota, and INVALID_ARGUMENT (amounts, update mask) and `QUOTA_EXCEEDED`
+    (more than the organization itself may use; the metadata says of each resource how much);
+    FAILED_PRECONDITION `PROJECT_QUOTA_FORBIDDEN` (the cluster keeps that object for somebody else).
+    """
+    DeleteProjectQuota: _grpc.UnaryUnaryMultiCallable[_provisioner_service_pb2.DeleteProjectQuotaRequest, _provisioner_service_pb2.DeleteProjectQuotaResponse]
+    """Takes a project's own quota away; nothing happens where it has none. For the organization's
+    admins.
+
+    Errors: as GetProjectQuota, and FAILED_PRECONDITION `PROJECT_QUOTA_FORBIDDEN`.
+    """
 
 @_typing.type_check_only
 class ProvisionerServiceAsyncStub(ProvisionerServiceStub):
@@ -104,6 +124,26 @@ class ProvisionerServiceAsyncStub(ProvisionerServiceStub):
     Errors: NOT_FOUND `ORGANIZATION_NOT_FOUND`, also for one that the caller may not see;
     FAILED_PRECONDITION `ORGANIZATIONS_NOT_SERVED` (the cluster has no such kind); UNAVAILABLE (the
     cluster was not heard of yet).
+    """
+    GetProjectQuota: _aio.UnaryUnaryMultiCallable[_provisioner_service_pb2.GetProjectQuotaRequest, _provisioner_service_pb2.GetProjectQuotaResponse]  # type: ignore[assignment]
+    """What bounds one project, read from the cluster itself. For everybody with access to the project.
+
+    Errors: NOT_FOUND `PROJECT_NOT_FOUND`, also for a project of another organization;
+    PERMISSION_DENIED `NAMESPACE_DENIED` (a project of the own organization that the caller may not
+    enter); FAILED_PRECONDITION `ORGANIZATIONS_NOT_SERVED`; UNAVAILABLE.
+    """
+    UpdateProjectQuota: _aio.UnaryUnaryMultiCallable[_provisioner_service_pb2.UpdateProjectQuotaRequest, _provisioner_service_pb2.UpdateProjectQuotaResponse]  # type: ignore[assignment]
+    """Caps a project within its organization, or lifts caps. For the organization's admins.
+
+    Errors: as GetProjectQuota, and INVALID_ARGUMENT (amounts, update mask) and `QUOTA_EXCEEDED`
+    (more than the organization itself may use; the metadata says of each resource how much);
+    FAILED_PRECONDITION `PROJECT_QUOTA_FORBIDDEN` (the cluster keeps that object for somebody else).
+    """
+    DeleteProjectQuota: _aio.UnaryUnaryMultiCallable[_provisioner_service_pb2.DeleteProjectQuotaRequest, _provisioner_service_pb2.DeleteProjectQuotaResponse]  # type: ignore[assignment]
+    """Takes a project's own quota away; nothing happens where it has none. For the organization's
+    admins.
+
+    Errors: as GetProjectQuota, and FAILED_PRECONDITION `PROJECT_QUOTA_FORBIDDEN`.
     """
 
 class ProvisionerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -170,6 +210,44 @@ class ProvisionerServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: NOT_FOUND `ORGANIZATION_NOT_FOUND`, also for one that the caller may not see;
         FAILED_PRECONDITION `ORGANIZATIONS_NOT_SERVED` (the cluster has no such kind); UNAVAILABLE (the
         cluster was not heard of yet).
+        """
+
+    @_abc_1.abstractmethod
+    def GetProjectQuota(
+        self,
+        request: _provisioner_service_pb2.GetProjectQuotaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_provisioner_service_pb2.GetProjectQuotaResponse, _abc.Awaitable[_provisioner_service_pb2.GetProjectQuotaResponse]]:
+        """What bounds one project, read from the cluster itself. For everybody with access to the project.
+
+        Errors: NOT_FOUND `PROJECT_NOT_FOUND`, also for a project of another organization;
+        PERMISSION_DENIED `NAMESPACE_DENIED` (a project of the own organization that the caller may not
+        enter); FAILED_PRECONDITION `ORGANIZATIONS_NOT_SERVED`; UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateProjectQuota(
+        self,
+        request: _provisioner_service_pb2.UpdateProjectQuotaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_provisioner_service_pb2.UpdateProjectQuotaResponse, _abc.Awaitable[_provisioner_service_pb2.UpdateProjectQuotaResponse]]:
+        """Caps a project within its organization, or lifts caps. For the organization's admins.
+
+        Errors: as GetProjectQuota, and INVALID_ARGUMENT (amounts, update mask) and `QUOTA_EXCEEDED`
+        (more than the organization itself may use; the metadata says of each resource how much);
+        FAILED_PRECONDITION `PROJECT_QUOTA_FORBIDDEN` (the cluster keeps that object for somebody else).
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteProjectQuota(
+        self,
+        request: _provisioner_service_pb2.DeleteProjectQuotaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_provisioner_service_pb2.DeleteProjectQuotaResponse, _abc.Awaitable[_provisioner_service_pb2.DeleteProjectQuotaResponse]]:
+        """Takes a project's own quota away; nothing happens where it has none. For the organization's
+        admins.
+
+        Errors: as GetProjectQuota, and FAILED_PRECONDITION `PROJECT_QUOTA_FORBIDDEN`.
         """
 
 def add_ProvisionerServiceServicer_to_server(servicer: ProvisionerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

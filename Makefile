@@ -7,7 +7,7 @@ READY := .venv/.ready
 TESTS ?= tests
 ALL = $(filter tests,$(TESTS))
 
-.PHONY: help setup demo up test check lint types walls contracts gen fmt clean lock cluster cluster-stop test-cluster bench
+.PHONY: help setup demo up test check lint types walls contracts gen fmt clean lock cluster cluster-stop test-cluster bench simulate chaos
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -43,8 +43,17 @@ cluster-stop: $(READY) ## Stop it and forget what was in it
 test-cluster: $(READY) ## Hold the sandbox cluster and the real control plane to one suite
 	@$(BIN)/python -m tests.cluster test
 
-bench: $(READY) ## Measure against stated floors (docs/benchmarks.md); BENCH="provisioner --size 20" for less
-	@$(BIN)/python -m tests.bench $(BENCH)
+SEEDS ?= 200
+PAYMENTS ?= 300
+
+simulate: $(READY) ## Play seeded worlds of all services on virtual time (tests/simulation); SEEDS=200
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
+chaos: $(READY) ## Kill and break the real processes while people pay (docs/chaos.md); PAYMENTS=300
+	@$(BIN)/python -m tests.chaos --payments $(PAYMENTS)
+
+bench: $(READY) ## Measure against stated floors (docs/benchmarks.md); BENCH="rpc --size 500" for less, JSON=file
+	@$(BIN)/python -m tests.bench $(BENCH) $(if $(JSON),--json $(JSON))
 
 check: lint types walls contracts ## Run every check of the code that is not a test
 

@@ -67,7 +67,8 @@ async def run(config: Config, process: Process) -> None:
     if config.stripe is not None:
         if not any(config.stripe.secrets.values()):
             process.log.warning("No webhook secret is set, so nothing listens for webhooks.")
-        folding = Folding(tx, provider, key, Sealer(config.encryption_keys), config.deployment)
+        sealer = Sealer(config.encryption_keys)
+        folding = Folding(tx, provider, key, sealer, config.deployment, process.clock)
         ingest = _start_intake(config, process, folding, drained)
         check = partial(check_key, tx, provider, config.stripe_account, config.stripe.livemode, key)
         process.task_group.create_task(verify_key(check, key, process.clock))
@@ -132,7 +133,7 @@ def _start_intake(
     process.work.create_task(commits.run(drained))
     flight = BytesInFlight(config.bytes_in_flight)
     intake = Intake(
-        folding.provider, folding.key, folding.sealer, process.clock, commits.submit, flight
+        folding.provider, folding.key, folding.sealer, process.clock, commits.enter, flight
     )
     return partial(ingest_events, intake)
 

@@ -81,7 +81,7 @@ class BodyUnreadable(DataLoss):
 
 
 class KeyNotVerified(FailedPrecondition):
-    """The key was not compared with the pinned account, or belongs to another."""
+    """The key belongs to another account or mode than the pinned one."""
 
     reason = "PROVIDER_KEY_NOT_VERIFIED"
 

@@ -7,8 +7,10 @@ object that could not be fetched says nothing about money: its events stay open.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
+from services.chassis.clock import Clock, SystemClock
 from services.chassis.errors import DeadlineExceeded
 from services.chassis.transactions import Transactions
 from services.payments.binding import Home
@@ -47,6 +49,7 @@ class Folding:
     key: KeyState
     sealer: Sealer
     deployment: str
+    clock: Clock = field(default_factory=SystemClock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,27 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Timeline:
+    """How long a payment waited here. ``received``: its oldest event; the others are seconds.
+
+    ``waited`` until the fold began, then in turn for the provider and for the facts' commit.
+    """
+
+    received: datetime
+    waited: float
+    fetched: float
+    committed: float
+
+
+@dataclass(frozen=True, slots=True)
 class Folded:
-    """What is left to do: nothing, or the same again after so many seconds."""
+    """What is left to do: nothing, or the same again after so many seconds.
+
+    ``timeline`` is there if something was folded.
+    """
 
     again_after: float | None = None
+    timeline: Timeline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +103,9 @@ async def fold_object(folding: Folding, task: Task) -> Folded:
         return Folded(start.wait)
     if not start.events:
         return Folded()
+    begun, began = folding.clock.now(), folding.clock.monotonic()
     seen = await _fetch(folding.provider, task)
+    fetched = folding.clock.monotonic()
     if isinstance(seen, Judgement):
         await folding.tx.run(lambda store: _fail(folding, store, start.events, seen))
         return Folded()
@@ -100,7 +122,15 @@ async def fold_object(folding: Folding, task: Task) -> Folded:
         await store.settle(folding.provider.name, ids, judgement)
         return judgement
 
-    return _left(await folding.tx.run(commit), start)
+    left = _left(await folding.tx.run(commit), start)
+    received = min(event.receive_time for event in start.events)
+    timeline = Timeline(
+        received,
+        waited=(begun - received).total_seconds(),
+        fetched=fetched - began,
+        committed=folding.clock.monotonic() - fetched,
+    )
+    return replace(left, timeline=timeline)
 
 
 def _left(judgement: Judgement | None, start: "_Start") -> Folded:

@@ -4,11 +4,11 @@ The answer for a request is given after its own row is committed, and a duplicat
 only from a committed row.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import compress, groupby
+from typing import NamedTuple
 
 import structlog
 
@@ -51,7 +51,8 @@ class BytesInFlight:
 class Intake:
     """What taking webhooks in works with.
 
-    ``commit`` stores one event, in one commit with what else waits, and tells whether it is new.
+    ``commit`` has one event stored, in one commit with what else waits, and tells after that
+    whether it is new.
     """
 
     provider: Provider
@@ -69,7 +70,9 @@ async def ingest_events(intake: Intake, requests: Sequence[RawRequest]) -> list[
     is under way. A request that cannot be stored fails no other.
     """
     with intake.flight.reserve(_size(requests)):
-        return list(await asyncio.gather(*(_take(intake, request) for request in requests)))
+        # All of them wait for their commit before the first one is looked at.
+        taken = [_take(intake, request) for request in requests]
+        return [await _outcome(one) if isinstance(one, _Taken) else one for one in taken]
 
 
 async def refuse_events(provider: Provider, requests: Sequence[RawRequest]) -> list[Ingested]:
@@ -95,7 +98,14 @@ def _size(requests: Sequence[RawRequest]) -> int:
     return size
 
 
-async def _take(intake: Intake, request: RawRequest) -> Ingested:
+class _Taken(NamedTuple):
+    """An event that waits for its commit."""
+
+    event_id: str
+    commit: Awaitable[bool]
+
+
+def _take(intake: Intake, request: RawRequest) -> Ingested | _Taken:
     verified = _verify(intake.provider, request)
     if isinstance(verified, Refused):
         return Ingested(verified.outcome, verified.reason)
@@ -111,12 +121,23 @@ async def _take(intake: Intake, request: RawRequest) -> Ingested:
         traceparent=request.traceparent,
     )
     try:
-        new = await intake.commit(event)
+        return _Taken(verified.id, intake.commit(event))
+    except Refusal as refusal:
+        return _unavailable(verified.id, refusal)
+
+
+async def _outcome(taken: _Taken) -> Ingested:
+    try:
+        new = await taken.commit
     except Exception as exc:  # noqa: BLE001 - one row that fails must not fail the others' answers
-        if not (isinstance(exc, Refusal) and is_transient(exc)):
-            _log.error("An event could not be stored.", event_id=verified.id, exc_info=exc)
-        return Ingested(Outcome.UNAVAILABLE, event_id=verified.id)
-    return Ingested(Outcome.STORED if new else Outcome.DUPLICATE, event_id=verified.id)
+        return _unavailable(taken.event_id, exc)
+    return Ingested(Outcome.STORED if new else Outcome.DUPLICATE, event_id=taken.event_id)
+
+
+def _unavailable(event_id: str, exc: Exception) -> Ingested:
+    if not (isinstance(exc, Refusal) and is_transient(exc)):
+        _log.error("An event could not be stored.", event_id=event_id, exc_info=exc)
+    return Ingested(Outcome.UNAVAILABLE, event_id=event_id)
 
 
 def _verify(provider: Provider, request: RawRequest) -> ev.VerifiedEvent | Refused:
@@ -142,7 +163,10 @@ async def store_batch(tx: Transactions[Store], batch: Sequence[NewEvent]) -> lis
     groups = [list(group) for _, group in groupby(order, key=lambda index: batch[index].event.id)]
 
     async def write(store: Store) -> Sequence[bool]:
-        events = [replace(batch[group[0]], copies=len(group)) for group in groups]
+        events = [
+            batch[group[0]] if len(group) == 1 else replace(batch[group[0]], copies=len(group))
+            for group in groups
+        ]
         new = await store.put_events(events)
         await store.enqueue(_roots(compress(events, new)))
         return new

@@ -22,7 +22,6 @@ from services.payments.domain import AccountId, Identity, OperationId
 from services.payments.errors import (
     FINAL,
     InProgress,
-    KeyNotVerified,
     ProviderFailed,
     ProviderOff,
     ProviderRefused,
@@ -48,18 +47,18 @@ class Answers:
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[OperationId, set[asyncio.Future[object]]] = {}
+        self._waiting: dict[OperationId, dict[asyncio.Future[object], None]] = {}
 
     @contextmanager
     def expect(self, operation_id: OperationId) -> Iterator["asyncio.Future[object]"]:
         """Hear within the block what comes of an operation."""
         heard: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        waiting = self._waiting.setdefault(operation_id, set())
-        waiting.add(heard)
+        waiting = self._waiting.setdefault(operation_id, {})
+        waiting[heard] = None
         try:
             yield heard
         finally:
-            waiting.discard(heard)
+            del waiting[heard]
             if not waiting:
                 self._waiting.pop(operation_id, None)
             heard.cancel()
@@ -85,12 +84,10 @@ class Selling:
     answers: Answers = field(default_factory=Answers)
 
     def pinned(self) -> Identity:
-        """Whose money is moved. Raises ProviderOff, KeyNotVerified."""
+        """Whose money is moved. Raises ProviderOff, KeyNotVerified, ProviderUnreachable."""
         if not self.provider.capabilities.checkout:
             raise ProviderOff("No payment provider is on, so nothing can be bought.")
-        if self.key.identity is None or not self.key.verified:
-            raise KeyNotVerified(self.key.trouble)
-        return self.key.identity
+        return self.key.trusted()
 
     @property
     def home(self) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import asyncio
 from services.chassis.errors import Unavailable
 from services.chassis.transactions import Transactions
 from services.payments.domain import Identity
+from services.payments.errors import KeyNotVerified, ProviderUnreachable
 from services.payments.ports import Provider, Store
 
 
@@ -24,6 +25,7 @@ class KeyState:
     def __init__(self) -> None:
         self.identity: Identity | None = None
         self.trouble = "The provider's account is not known yet."
+        self._refused = False
         self._verified = asyncio.Event()
 
     @property
@@ -31,23 +33,42 @@ class KeyState:
         """Whether the key was compared with the pin, and fits."""
         return self._verified.is_set()
 
+    def pinned(self) -> Identity:
+        """Return the pinned account.
+
+        KeyNotVerified if the key was refused; ProviderUnreachable while nothing is known yet, as
+        after a start at which the provider did not answer: that passes.
+        """
+        if self.identity is None:
+            raise self._in_the_way()
+        return self.identity
+
+    def trusted(self) -> Identity:
+        """Return the pinned account of a key that was seen to belong to it; else as `pinned`."""
+        if not self.verified:
+            raise self._in_the_way()
+        return self.pinned()
+
+    def _in_the_way(self) -> KeyNotVerified | ProviderUnreachable:
+        return (KeyNotVerified if self._refused else ProviderUnreachable)(self.trouble)
+
     async def until_verified(self) -> None:
         """Wait until the key was compared with the pin, and fits."""
         await self._verified.wait()
 
     def accept(self, identity: Identity) -> None:
         """The key belongs to the pinned account."""
-        self.identity, self.trouble = identity, ""
+        self.identity, self.trouble, self._refused = identity, "", False
         self._verified.set()
 
     def assume(self, pinned: Identity | None, trouble: str) -> None:
         """The key could not be compared; events may come in if an account is pinned."""
-        self.identity, self.trouble = pinned, trouble
+        self.identity, self.trouble, self._refused = pinned, trouble, False
         self._verified.clear()
 
     def refuse(self, trouble: str) -> None:
         """The key belongs to somebody else: nothing comes in and nothing is folded."""
-        self.identity, self.trouble = None, trouble
+        self.identity, self.trouble, self._refused = None, trouble, True
         self._verified.clear()
 
 

@@ -1,5 +1,6 @@
 """The payments RPCs: convert, ask the use case, convert."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -51,8 +52,9 @@ class PaymentsServicer(PaymentsServiceServicer):
         trace = current_traceparent()
         raws = [convert.from_proto_raw_event(raw, trace) for raw in request.events]
         results = await self._served.ingest(raws)
-        for result in results:
-            self._outcomes.labels(result.outcome.value, result.reason).inc()
+        counts = Counter((result.outcome.value, result.reason) for result in results)
+        for labels, count in counts.items():
+            self._outcomes.labels(*labels).inc(count)
         return pb.IngestEventsResponse(
             results=[convert.to_proto_ingest_result(result) for result in results]
         )

@@ -14,7 +14,7 @@ from services.payments.binding import OperationKind
 from services.payments.changes import change_subscription, end_subscription
 from services.payments.checkouts import make_checkout
 from services.payments.domain import ObjectRef, OperationId
-from services.payments.folding import Folding, Task, fold_object
+from services.payments.folding import Folding, Task, Timeline, fold_object
 from services.payments.operations import Handler, Selling, work_on
 from services.payments.pinning import KeyState
 from services.payments.refunds import refund_checkout
@@ -30,10 +30,24 @@ def folds(folding: Folding) -> Callable[[Job], Awaitable[Outcome]]:
 
     async def handle(job: Job) -> Outcome:
         task = Task(ObjectRef.from_key(job.key), job.attempts, job.lease)
-        left = (await fold_object(folding, task)).again_after
+        folded = await fold_object(folding, task)
+        if folded.timeline is not None:
+            _tell(job.key, folded.timeline)
+        left = folded.again_after
         return Done() if left is None else Again(left)
 
     return handle
+
+
+def _tell(key: str, timeline: Timeline) -> None:
+    _log.info(
+        "object folded",
+        key=key,
+        received=timeline.received.isoformat(),
+        waited_ms=round(timeline.waited * 1000, 1),
+        fetched_ms=round(timeline.fetched * 1000, 1),
+        committed_ms=round(timeline.committed * 1000, 1),
+    )
 
 
 HANDLERS: Mapping[OperationKind, Handler] = MappingProxyType(

@@ -1,18 +1,21 @@
 """What a deployment costs. Pure, exact until the one rounding at the end.
 
-Every cost is kept multiplied by the rate card's hours per month, so that no division happens before
-the rounding. The total is rounded half to even; the parts are then given whole minor units by the
-largest remainder, so that they add up to it.
+Every cost is a whole number of a unit that is fine enough for all of them, so that no division
+happens before the rounding. The total is rounded half to even; the parts are then given whole minor
+units by the largest remainder, so that they add up to it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import repeat
+from math import lcm
+from typing import NamedTuple
 
 from services.chassis.errors import Violations
 from services.chassis.money import Money, exponent
 from services.pricing.rates import RateCard
-from services.pricing.sizes import EXACT, cores, gigabytes
+from services.pricing.sizes import cores, gigabytes
 
 MAX_RESOURCES = 1000
 MAX_REPLICAS = 1000
@@ -71,23 +74,43 @@ class DeploymentRequest:
     features: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one component costs for the duration, and for one month."""
+class Part(NamedTuple):
+    """What one component costs for the duration, and for one month, in minor units."""
 
     component: str
-    amount: Money
-    monthly: Money
+    currency: str
+    minor_units: int
+    monthly_minor_units: int
+
+    @property
+    def amount(self) -> Money:
+        """What it costs for the duration."""
+        return Money(self.currency, self.minor_units)
+
+    @property
+    def monthly(self) -> Money:
+        """What it costs for one month."""
+        return Money(self.currency, self.monthly_minor_units)
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceCost:
-    """What one resource costs: its parts and their sums."""
+class ResourceCost(NamedTuple):
+    """What one resource costs: its parts and their sums, in minor units."""
 
     type: str
     parts: tuple[Part, ...]
-    amount: Money
-    monthly: Money
+    currency: str
+    minor_units: int
+    monthly_minor_units: int
+
+    @property
+    def amount(self) -> Money:
+        """What it costs for the duration."""
+        return Money(self.currency, self.minor_units)
+
+    @property
+    def monthly(self) -> Money:
+        """What it costs for one month."""
+        return Money(self.currency, self.monthly_minor_units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,117 +190,104 @@ def _hours(card: RateCard, text: str, bad: Violations) -> Decimal:
     return hours
 
 
-@dataclass(frozen=True, slots=True)
-class _Leaf:
-    """The smallest part, times the hours per month: for the duration, and for a month.
-
-    ``resource`` is its place in the deployment, None for a flat feature.
-    """
-
-    resource: int | None
-    component: str
-    amount: Decimal
-    monthly: Decimal
+_COMPONENTS = ("cpu", "memory", "storage", "backup")
 
 
 def calculate(card: RateCard, deployment: Deployment) -> Cost:
     """Return what a checked deployment costs."""
-    leaves = [*_resource_leaves(card, deployment), *_feature_leaves(card, deployment)]
-    amounts = _whole([leaf.amount for leaf in leaves], card)
-    monthly = _whole([leaf.monthly for leaf in leaves], card)
-    by_resource: list[list[Part]] = [[] for _ in deployment.resources]
-    by_component: dict[str, list[Part]] = {}
-    for leaf, amount, month in zip(leaves, amounts, monthly, strict=True):
-        part = Part(leaf.component, amount, month)
-        by_component.setdefault(leaf.component, []).append(part)
-        if leaf.resource is not None:
-            by_resource[leaf.resource].append(part)
-    nothing = Money.zero(card.currency)
+    leaves, in_one = _leaves(card, deployment)
+    currency, minor = card.currency, 10 ** exponent(card.currency)
+    hours, in_an_hour = deployment.hours.as_integer_ratio()
+    month = in_an_hour * card.hours_per_month
+    amounts = _whole([leaf * hours * minor for leaf in leaves], in_one * month)
+    monthly = _whole([leaf * minor for leaf in leaves], in_one)
+    names = _components(deployment)
+    width, flat = len(names), len(names) * len(deployment.resources)
+    leaf_names = (*names * len(deployment.resources), *deployment.features)
+    parts = list(map(Part, leaf_names, repeat(currency), amounts, monthly))
     return Cost(
-        total=sum(amounts, nothing),
-        monthly=sum(monthly, nothing),
+        total=Money(currency, sum(amounts)),
+        monthly=Money(currency, sum(monthly)),
         resources=tuple(
             ResourceCost(
                 resource.type,
-                tuple(parts),
-                sum((part.amount for part in parts), nothing),
-                sum((part.monthly for part in parts), nothing),
+                tuple(parts[begin : begin + width]),
+                currency,
+                sum(amounts[begin : begin + width]),
+                sum(monthly[begin : begin + width]),
             )
-            for resource, parts in zip(deployment.resources, by_resource, strict=True)
+            for resource, begin in zip(deployment.resources, range(0, flat, width), strict=True)
         ),
-        components=tuple(
-            Part(
-                component,
-                sum((part.amount for part in parts), nothing),
-                sum((part.monthly for part in parts), nothing),
-            )
-            for component, parts in by_component.items()
+        components=(
+            *(
+                Part(name, currency, sum(amounts[at:flat:width]), sum(monthly[at:flat:width]))
+                for at, name in enumerate(names)
+            ),
+            *parts[flat:],
         ),
         region=deployment.region,
         rate_card_version=card.version,
     )
 
 
-def _resource_leaves(card: RateCard, deployment: Deployment) -> Iterator[_Leaf]:
-    region = card.regions[deployment.region]
-    backup = card.backup_plans[deployment.backup_plan]
-    per_month = Decimal(card.hours_per_month)
-    for place, resource in enumerate(deployment.resources):
-        times = EXACT.multiply(region, resource.replicas)
-        hourly = {
-            "cpu": _product(resource.cpu, card.rates.cpu_core_hour, times, per_month),
-            "memory": _product(resource.memory, card.rates.memory_gb_hour, times, per_month),
-            # A month's price already: the hours per month cancel out.
-            "storage": _product(resource.storage, card.rates.storage_gb_month, times),
-        }
-        if deployment.backup_plan != NO_BACKUP:
-            hourly["backup"] = _product(_sum(hourly.values()), backup)
-        for component, cost in hourly.items():
-            yield _Leaf(
-                place,
-                component,
-                _product(cost, deployment.hours),
-                _product(cost, per_month),
-            )
+def _components(deployment: Deployment) -> tuple[str, ...]:
+    return _COMPONENTS[:-1] if deployment.backup_plan == NO_BACKUP else _COMPONENTS
 
 
-def _feature_leaves(card: RateCard, deployment: Deployment) -> Iterator[_Leaf]:
-    for feature in deployment.features:
-        month = card.features[feature]
-        yield _Leaf(
-            None,
-            feature,
-            _product(month, deployment.hours),
-            _product(month, Decimal(card.hours_per_month)),
-        )
+def _leaves(card: RateCard, deployment: Deployment) -> tuple[list[int], int]:
+    """Return what each part costs for a month, as so many of one unit, and how many of it are 1.
+
+    The components of each resource in turn, then the features. The unit is as fine as is needed,
+    and 1 is a major unit of the card's currency.
+    """
+    leaves, in_one = _resource_leaves(card, deployment)
+    if not deployment.features:
+        return leaves, in_one
+    prices, in_a_price = _same_unit([card.features[feature] for feature in deployment.features])
+    unit = lcm(in_one, in_a_price)
+    finer, finer_price = unit // in_one, unit // in_a_price
+    return [*(leaf * finer for leaf in leaves), *(price * finer_price for price in prices)], unit
 
 
-def _product(*factors: Decimal) -> Decimal:
-    product = Decimal(1)
-    for factor in factors:
-        product = EXACT.multiply(product, factor)
-    return product
+def _resource_leaves(card: RateCard, deployment: Deployment) -> tuple[list[int], int]:
+    # Whole numbers throughout: decimals that are wide enough cost ten times as much.
+    region, regions = card.regions[deployment.region].as_integer_ratio()
+    backup, backups = card.backup_plans[deployment.backup_plan].as_integer_ratio()
+    (cpu_rate, memory_rate, storage_rate), rates = _same_unit(
+        (card.rates.cpu_core_hour, card.rates.memory_gb_hour, card.rates.storage_gb_month)
+    )
+    cpu_rate, memory_rate = cpu_rate * card.hours_per_month, memory_rate * card.hours_per_month
+    asked = deployment.resources
+    sizes, in_a_size = _same_unit([size for r in asked for size in (r.cpu, r.memory, r.storage)])
+    backed_up = deployment.backup_plan != NO_BACKUP
+    leaves: list[int] = []
+    for resource, at in zip(asked, range(0, len(sizes), 3), strict=True):
+        times = region * resource.replicas
+        cpu = sizes[at] * cpu_rate * times
+        memory = sizes[at + 1] * memory_rate * times
+        storage = sizes[at + 2] * storage_rate * times
+        leaves += (cpu * backups, memory * backups, storage * backups)
+        if backed_up:
+            leaves.append((cpu + memory + storage) * backup)
+    return leaves, rates * in_a_size * regions * backups
 
 
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    total = Decimal(0)
-    for amount in amounts:
-        total = EXACT.add(total, amount)
-    return total
+def _same_unit(amounts: Sequence[Decimal]) -> tuple[list[int], int]:
+    """Return the amounts as so many of one unit, and how many of it are 1."""
+    ratios = [amount.as_integer_ratio() for amount in amounts]
+    in_one = lcm(*(denominator for _, denominator in ratios))
+    return [number * (in_one // denominator) for number, denominator in ratios], in_one
 
 
-def _whole(amounts: Sequence[Decimal], card: RateCard) -> list[Money]:
-    """Round the sum half to even, and share it out in whole minor units by largest remainder."""
-    unit = Decimal(card.hours_per_month)
-    minor = [amount.scaleb(exponent(card.currency), context=EXACT) for amount in amounts]
-    shares = [EXACT.divmod(amount, unit) for amount in minor]
-    whole, rest = EXACT.divmod(_sum(minor), unit)
-    twice = rest * 2
-    up = twice > unit or (twice == unit and whole % 2 == 1)
-    left = int(whole) + up - sum(int(share) for share, _ in shares)
-    largest = sorted(range(len(shares)), key=lambda place: (-shares[place][1], place))
-    raised = set(largest[:left])
-    return [
-        Money(card.currency, int(share) + (place in raised))
-        for place, (share, _) in enumerate(shares)
-    ]
+def _whole(amounts: Sequence[int], unit: int) -> list[int]:
+    """Round the sum half to even, and share it out in whole units by largest remainder."""
+    shares = [divmod(amount, unit) for amount in amounts]
+    whole, rest = divmod(sum(amounts), unit)
+    up = 2 * rest > unit or (2 * rest == unit and whole % 2 == 1)
+    found = [share for share, _ in shares]
+    left = whole + up - sum(found)
+    # Of equal remainders the first ones: sorting keeps their order.
+    largest = sorted(range(len(shares)), key=lambda place: shares[place][1], reverse=True)
+    for place in largest[:left]:
+        found[place] += 1
+    return found

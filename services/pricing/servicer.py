@@ -1,9 +1,12 @@
 """The pricing RPCs: convert, ask the use case, convert."""
 
+from functools import partial
+
 from services.chassis.context import Context
 from services.chassis.identity import current, current_caller
 from services.chassis.ids import Ids
 from services.chassis.paging import page_of
+from services.chassis.sharing import SharedRead
 from services.chassis.telemetry import current_trace_id
 from services.pricing import convert, usecases
 from services.pricing.usecases import Asker, ItemQuery, PricingTransactions
@@ -12,6 +15,8 @@ from tollgate.pricing.v1.pricing_service_pb2_grpc import PricingServiceServicer
 
 _TRUSTED = frozenset({"subscription", "payments", "provisioner"})
 """Services that decide for themselves whose a quote is; the gateway passes a person on."""
+_PAUSE = 0.01
+"""Seconds between two looks at the rate card in force, while many ask."""
 SERVICE = pb.DESCRIPTOR.services_by_name["PricingService"].full_name
 
 
@@ -21,6 +26,8 @@ class PricingServicer(PricingServiceServicer):
     def __init__(self, tx: PricingTransactions, ids: Ids) -> None:
         self._tx = tx
         self._ids = ids
+        # Half of what a price costs would be asking which rate card is in force.
+        self._card_in_force = SharedRead(partial(usecases.card_in_force, tx), pause=_PAUSE)
 
     async def ListCatalogs(  # noqa: N802 - the contract's name
         self, request: pb.ListCatalogsRequest, context: Context
@@ -82,7 +89,7 @@ class PricingServicer(PricingServiceServicer):
     ) -> pb.CalculatePriceResponse:
         """Say what a deployment costs."""
         asked = convert.from_proto_deployment(request.deployment)
-        cost = await usecases.calculate_price(self._tx, asked)
+        cost = await usecases.calculate_price(self._card_in_force, asked)
         return pb.CalculatePriceResponse(cost=convert.to_proto_cost(cost))
 
     async def CreateQuote(  # noqa: N802

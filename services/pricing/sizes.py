@@ -6,6 +6,7 @@ means what it says (``20G`` is a little less than 19 of them).
 
 import re
 from decimal import Context, Decimal
+from functools import lru_cache
 
 from services.chassis import quantities
 
@@ -14,13 +15,16 @@ _LONGEST = 40
 _GIB = Decimal(1 << 30)
 EXACT = Context(prec=200)
 """Wide enough that nothing which is taken here is ever rounded."""
+_MOST_REMEMBERED = 4096  # the sizes that people ask for are few
 
 
+@lru_cache(maxsize=_MOST_REMEMBERED)
 def cores(text: str) -> Decimal:
     """Return how many cores; an empty text is none. ValueError says what would be right."""
     return _parse(text, "a number of cores such as 2 or 500m")
 
 
+@lru_cache(maxsize=_MOST_REMEMBERED)
 def gigabytes(text: str) -> Decimal:
     """Return how many GiB; an empty text is none. ValueError says what would be right."""
     expected = "a number of GiB, or a quantity such as 4Gi or 20G"

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench.runner import BENCHES, Options, run_all
+from tests.bench.runner import BENCHES, Wanted, run_all
 from tests.cluster.settings import ROOT
 
 _FOLDER = ROOT / ".tollgate" / "bench"
@@ -20,15 +20,17 @@ def main(arguments: list[str] | None = None) -> int:
         epilog=_EXIT,
     )
     parser.add_argument("name", nargs="*", help=f"benches to run, of: {names}; none: all of them")
-    parser.add_argument("--size", type=_positive, default=60, help="tenants in a round (60)")
-    parser.add_argument("--rounds", type=_positive, default=7, help="rounds of each side (7)")
+    sizes = ", ".join(f"{name} {one.size} {one.unit}" for name, one in BENCHES.items())
+    parser.add_argument("--size", type=_positive, help=f"how much in a round ({sizes})")
+    parser.add_argument("--rounds", type=_positive, help="rounds of each side")
     parser.add_argument("--out", type=Path, default=_FOLDER, help=f"folder of the JSON ({_FOLDER})")
+    parser.add_argument("--json", type=Path, help="a file for all reports together")
     given = parser.parse_args(arguments)
     unknown = [name for name in given.name if name not in BENCHES]
     if unknown:
         parser.error(f"there is no bench {', '.join(unknown)}; there is {names}")
-    options = Options(given.size, given.rounds, _say)
-    return run_all(given.name or list(BENCHES), options, given.out)
+    wanted = Wanted(given.size, given.rounds)
+    return run_all(given.name or list(BENCHES), wanted, given.out, _say, given.json)
 
 
 def _positive(text: str) -> int:

@@ -70,6 +70,7 @@ def _kubernetes(layout: Layout) -> ProcessSpec:
         *("--tls-cert", str(files.cert), "--tls-key", str(files.key)),
         *("--tokens", str(tokens)),
         *("--data", str(layout.home / "kubernetes")),
+        *(["--faults"] if layout.settings.cluster_faults else []),
     ]
     return _python("kubernetes", "deploy.sandbox.kubernetes", arguments, listens(port))
 

@@ -31,7 +31,9 @@ def _service(layout: Layout, name: str, database: ServiceDsns) -> ProcessSpec:
         "DATABASE_URL": database.service,
         "TOLLGATE_MIGRATE_URL": database.owner,
     }
-    return _spec(name, f"services.{name}", env | _own(layout, name), ports.metrics)
+    env |= _own(layout, name)
+    env |= layout.settings.service_settings.get(name, {})
+    return _spec(name, f"services.{name}", env, ports.metrics)
 
 
 def _gateway(layout: Layout) -> ProcessSpec:

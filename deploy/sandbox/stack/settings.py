@@ -23,6 +23,8 @@ class StackSettings:
     ``kubeconfig`` is what the provisioner gets its cluster and its account from; with an
     ``admin_kubeconfig`` it is used as it is, and people read with the latter. ``defines_kube_dc``
     says that a cluster which is not embedded is given the kinds of Kube-DC that it lacks.
+    ``cluster_faults`` opens the embedded cluster's fault hook, and ``service_settings`` are
+    variables of single services that replace the stack's own: both for those who test the stack.
     """
 
     home: Path
@@ -36,6 +38,8 @@ class StackSettings:
     stripe_webhook_secret: str = ""
     pgbin: str = ""
     defines_kube_dc: bool = False
+    cluster_faults: bool = False
+    service_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def read_settings(env: Mapping[str, str]) -> StackSettings:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from services.chassis.clock import Clock
 from services.chassis.transactions import Transactions
 from services.payments.domain import Identity, ProviderStatus
-from services.payments.errors import KeyNotVerified, ProviderOff, UnknownEvent
+from services.payments.errors import ProviderOff, UnknownEvent
 from services.payments.events import Cursor, EventPage, EventState, Replay, StoredEvent, judge
 from services.payments.pinning import KeyState
 from services.payments.ports import AuditEntry, OnceKey, Provider, Store
@@ -57,9 +57,7 @@ async def replay_event(
 def _pinned(provider: Provider, key: KeyState) -> Identity:
     if not provider.capabilities.webhooks:
         raise ProviderOff("No payment provider is on, so nothing can be fetched.")
-    if key.identity is None:
-        raise KeyNotVerified(key.trouble)
-    return key.identity
+    return key.pinned()
 
 
 async def _reopen(store: Store, provider: Provider, pinned: Identity, asked: Replay) -> None:

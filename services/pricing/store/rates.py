@@ -4,8 +4,10 @@ from services.chassis.db import Connection
 from services.pricing.ratecard_file import stored_rate_card
 from services.pricing.rates import RateCard
 
-_ACTIVE = "SELECT version FROM active_rate_card"
-_CONTENT = "SELECT content FROM rate_cards WHERE version = $1"
+# The content only for who does not have it.
+_ACTIVE = """
+SELECT version, CASE WHEN version <> $1 THEN content END AS content
+FROM active_rate_card JOIN rate_cards USING (version)"""
 _ADD = """
 INSERT INTO rate_cards (version, content) VALUES ($1, $2)
 ON CONFLICT DO NOTHING RETURNING true"""
@@ -30,14 +32,13 @@ class RateSql:
 
     async def rate_card(self) -> RateCard | None:
         """Return the version in force."""
-        version = await self._connection.fetchval(_ACTIVE)
-        if version is None:
-            return None
         kept = self._cards.kept
-        if kept is not None and kept.version == version:
-            return kept
-        self._cards.kept = stored_rate_card(await self._connection.fetchval(_CONTENT, version))
-        return self._cards.kept
+        row = await self._connection.fetchrow(_ACTIVE, "" if kept is None else kept.version)
+        if row is None:
+            return None
+        if kept is None or row["content"] is not None:
+            kept = self._cards.kept = stored_rate_card(row["content"])
+        return kept
 
     async def add_rate_card(self, card: RateCard) -> bool:
         """Store a version; False if it was there already."""

@@ -15,6 +15,7 @@ from services.pricing.usecases.catalogs import (
 from services.pricing.usecases.quotes import (
     Asker,
     calculate_price,
+    card_in_force,
     create_quote,
     forget_answers,
     get_quote,
@@ -30,6 +31,7 @@ __all__ = [
     "activate",
     "activate_rate_card",
     "calculate_price",
+    "card_in_force",
     "create_quote",
     "expand_capacity",
     "forget_answers",

@@ -1,4 +1,8 @@
-"""Catalogs: what is sold, what a price stands for, what a plan expands to."""
+"""Catalogs: what is sold, what a price stands for, what a plan expands to.
+
+Reads run without a transaction around them: which version is in force is one statement, and what a
+version says never changes, so a second statement cannot disagree with the first.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +45,7 @@ class ItemQuery:
 
 async def list_catalogs(tx: CatalogTransactions) -> list[ActiveCatalog]:
     """Return every catalog in force, by name."""
-    return await tx.run(lambda store: store.active())
+    return await tx.single(lambda store: store.active())
 
 
 async def list_plans(tx: CatalogTransactions, query: ItemQuery) -> list[tuple[Catalog, Plan]]:
@@ -80,7 +84,7 @@ async def get_plan(tx: CatalogTransactions, name: str, version: str) -> tuple[Ca
     async def read(store: CatalogStore) -> Catalog:
         return await _catalog_at(store, catalog_name, version)
 
-    catalog = await tx.run(read)
+    catalog = await tx.single(read)
     return catalog, _plan(catalog, plan_id)
 
 
@@ -94,7 +98,7 @@ async def resolve_prices(
     if not 1 <= len(prices) <= MAX_PRICES:
         bad.add("prices", f"expected 1 to {MAX_PRICES} price ids, got {len(prices)}")
     bad.raise_if_any()
-    known = dict(await tx.run(lambda store: store.sold_by(provider, sorted(set(prices)))))
+    known = dict(await tx.single(lambda store: store.sold_by(provider, sorted(set(prices)))))
     return [ResolvedPrice(price, _sold(known.get(price), provider, price)) for price in prices]
 
 
@@ -111,7 +115,7 @@ async def expand_capacity(
     async def read(store: CatalogStore) -> Catalog:
         return await _governing(store, catalog_name, plan_id, version)
 
-    catalog = await tx.run(read)
+    catalog = await tx.single(read)
     plan = _plan(catalog, plan_id)
     additions = [(addon.adds, times) for addon, times in _addons(catalog, addons)]
     try:
@@ -150,7 +154,7 @@ async def note_bad_source(tx: CatalogTransactions, name: str, error: str) -> boo
 
 
 async def _catalogs(tx: CatalogTransactions, name: str) -> list[Catalog]:
-    found = [entry.catalog for entry in await tx.run(lambda store: store.active())]
+    found = [entry.catalog for entry in await tx.single(lambda store: store.active())]
     if not name:
         return found
     chosen = [catalog for catalog in found if catalog.name == name]

@@ -1,5 +1,6 @@
 """Prices, and the quotes that keep them."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -55,9 +56,16 @@ class Asker:
         return self.trusted or quote.owner == self.subject
 
 
-async def calculate_price(tx: PricingTransactions, asked: DeploymentRequest) -> Cost:
+async def card_in_force(tx: PricingTransactions) -> RateCard:
+    """Return the rate card that is in force now."""
+    return await tx.single(_card)
+
+
+async def calculate_price(
+    card_in_force: Callable[[], Awaitable[RateCard]], asked: DeploymentRequest
+) -> Cost:
     """Return what a deployment costs; InvalidArgument names every bad field at once."""
-    card = await tx.run(_card)
+    card = await card_in_force()
     return calculate(card, checked(card, asked))
 
 

@@ -1,6 +1,7 @@
 """Changes and ends subscriptions at their provider; what is in force follows when it has told."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from services.chassis.identity import Principal
@@ -14,7 +15,7 @@ from services.subscription.errors import (
 )
 from services.subscription.lifecycle import standing_of, state_of
 from services.subscription.offers import AddonQuantity, Offer
-from services.subscription.ports import EndMode, Store
+from services.subscription.ports import BilledItem, EndMode, Store
 from services.subscription.purchasing import CancelRequest, UpdateRequest
 from services.subscription.units import Unit, units_of
 from services.subscription.usecases.desk import Desk, first_answer, keys_of
@@ -48,20 +49,47 @@ async def update_subscription(
         answered = await first_answer(desk.tx, scope)
         if answered is not None:
             return _with_answer(held.subscription, answered)
-    _refuse_over(held)
-    target = await target_of(desk.pricing, held.unit, held.subscription, request)
-    await refuse_what_is_in_use(desk, held.account, held.subscription.offer, target.limits)
-    asked = replace(held.subscription, offer=target.offer)
     if request.validate_only:
-        return asked
+        return (await _target(desk, held, request))[0]
+    asked, items = await _chosen(desk, held, request, scope)
     key = held.subscription.key
     request_id = keys_of(scope, desk.ids).of("change")
-    await desk.payments.change(
-        held.account.name, key.provider_subscription_id, target.items, request_id
-    )
+    await desk.payments.change(held.account.name, key.provider_subscription_id, items, request_id)
     change = Change(actor, "subscription.update", asked.name, "ASKED_FOR", _details(asked.offer))
     await _record(desk, scope, change, _answer(asked.offer))
     return asked
+
+
+async def _target(
+    desk: Desk, held: Held, request: UpdateRequest
+) -> tuple[Subscription, Sequence[BilledItem]]:
+    _refuse_over(held)
+    target = await target_of(desk.pricing, held.unit, held.subscription, request)
+    await refuse_what_is_in_use(desk, held.account, held.subscription.offer, target.limits)
+    return replace(held.subscription, offer=target.offer), target.items
+
+
+async def _chosen(
+    desk: Desk, held: Held, request: UpdateRequest, scope: OnceScope
+) -> tuple[Subscription, Sequence[BilledItem]]:
+    """Return what the request asks for, as it was understood when it first came.
+
+    One unit more than what is held is something else once the provider has told of it: who asks
+    again with the same key would be billed for another target, or refused for ever.
+    """
+    step = replace(scope, rpc=f"{scope.rpc}.target")
+    kept = await first_answer(desk.tx, step)
+    if kept is None:
+        asked, items = await _target(desk, held, request)
+
+        async def produce() -> str:
+            billed = [[item.price_id, item.quantity] for item in items]
+            return json.dumps([_answer(asked.offer), billed])
+
+        kept = await desk.tx.run(lambda store: store.once(step, produce))
+    answer, billed = json.loads(kept)
+    items = [BilledItem(price_id, quantity) for price_id, quantity in billed]
+    return _with_answer(held.subscription, answer), items
 
 
 async def cancel_subscription(
@@ -77,7 +105,7 @@ async def cancel_subscription(
     asked = replace(held.subscription, state=_state_after(held, request.mode))
     if await first_answer(desk.tx, scope) is not None:
         return asked
-    _refuse_over(held)
+    await _begun(desk, held, scope)
     key = held.subscription.key
     request_id = keys_of(scope, desk.ids).of("end")
     await desk.payments.end(
@@ -88,6 +116,19 @@ async def cancel_subscription(
     change = Change(actor, "subscription.cancel", asked.name, reason, details)
     await _record(desk, scope, change, asked.name)
     return asked
+
+
+async def _begun(desk: Desk, held: Held, scope: OnceScope) -> None:
+    """Judge an end when it first comes only: asked for again it may have happened already."""
+    step = replace(scope, rpc=f"{scope.rpc}.begun")
+    if await first_answer(desk.tx, step) is not None:
+        return
+    _refuse_over(held)
+
+    async def produce() -> str:
+        return held.subscription.name
+
+    await desk.tx.run(lambda store: store.once(step, produce))
 
 
 async def _held(store: Store, principal: Principal, claim: str, name: str) -> Held:

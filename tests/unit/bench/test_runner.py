@@ -14,7 +14,7 @@ from tests.bench.errors import BenchUnavailable
 from tests.bench.figures import Floor
 from tests.bench.provisioner.counting import Requests
 from tests.bench.report import Report
-from tests.bench.runner import Options, run_all
+from tests.bench.runner import Entry, Options, Wanted, run_all, summary
 
 FLOOR = Floor("rate", "why", at_least=1)
 
@@ -43,9 +43,8 @@ class Stage:
     benches: dict[str, Bench] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
 
-    @property
-    def options(self) -> Options:
-        return Options(3, 1, self.said.append)
+    def run(self, names: list[str], folder: Path, together: Path | None = None) -> int:
+        return run_all(names, Wanted(size=3), folder, self.said.append, together)
 
 
 @pytest.fixture
@@ -53,6 +52,8 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     """No bench but those of the test."""
     found = Stage()
     monkeypatch.setattr(runner, "load", found.benches.__getitem__)
+    names = ("one", "good", "bad", "absent")
+    monkeypatch.setattr(runner, "BENCHES", {name: Entry("", "things", 9, 2) for name in names})
     return found
 
 
@@ -60,7 +61,7 @@ def test_a_bench_whose_floors_are_met_ends_with_0_and_writes_what_it_found(
     stage: Stage, tmp_path: Path
 ) -> None:
     stage.benches["one"] = Bench(1.5)
-    assert run_all(["one"], stage.options, tmp_path / "new") == 0
+    assert stage.run(["one"], tmp_path / "new") == 0
     written = orjson.loads((tmp_path / "new" / "one.json").read_bytes())
     assert written["passed"] is True
     assert written["floors"][0]["found"] == 1.5
@@ -71,7 +72,7 @@ def test_a_missed_floor_ends_with_1_and_the_other_benches_run_all_the_same(
     stage: Stage, tmp_path: Path
 ) -> None:
     stage.benches |= {"bad": Bench(0.5), "good": Bench(2.0)}
-    assert run_all(["bad", "good"], stage.options, tmp_path) == 1
+    assert stage.run(["bad", "good"], tmp_path) == 1
     assert (tmp_path / "bad.json").exists()
     assert (tmp_path / "good.json").exists()
 
@@ -80,9 +81,37 @@ def test_what_is_not_here_is_said_in_a_sentence_and_ends_with_2(
     stage: Stage, tmp_path: Path
 ) -> None:
     stage.benches["absent"] = Bench(None)
-    assert run_all(["absent"], stage.options, tmp_path) == 2
+    assert stage.run(["absent"], tmp_path) == 2
     assert stage.said == ["absent: The program is not here."]
     assert not list(tmp_path.iterdir())
+
+
+def test_all_reports_go_to_one_file_too_and_the_summary_names_each_floor(
+    stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.benches |= {"bad": Bench(0.5), "good": Bench(2.0), "absent": Bench(None)}
+    file = tmp_path / "all.json"
+    assert stage.run(["bad", "good", "absent"], tmp_path, file) == 2
+    written = orjson.loads(file.read_bytes())
+    assert {name: one.get("passed") for name, one in written.items()} == {
+        "bad": False,
+        "good": True,
+        "absent": None,
+    }
+    told = capsys.readouterr().out.partition("all floors\n")[2].splitlines()
+    assert [line.split()[0] for line in told[:3]] == ["MISSED", "met", "not"]
+
+
+def test_a_bench_does_what_is_its_own_unless_something_else_is_wanted() -> None:
+    said: list[str] = []
+    own = runner.options_of("rpc", Wanted(), said.append)
+    asked = runner.options_of("rpc", Wanted(rounds=1), said.append)
+    assert own.size == asked.size == runner.BENCHES["rpc"].size
+    assert (own.rounds, asked.rounds) == (runner.BENCHES["rpc"].rounds, 1)
+
+
+def test_a_summary_of_nothing_is_a_headline() -> None:
+    assert summary([]) == ["all floors"]
 
 
 def test_a_bench_that_there_is_not_is_refused_with_the_names_of_those_there_are(

@@ -263,6 +263,10 @@ async def test_nothing_is_sold_while_no_provider_is_on_or_its_key_is_not_verifie
     world: SellingWorld,
 ) -> None:
     world.selling.key.assume(world.selling.key.identity, "not compared yet")
+    # It will be in a moment: whoever asks may ask again.
+    with pytest.raises(ProviderUnreachable):
+        await world.buy()
+    world.selling.key.refuse("of another account")
     with pytest.raises(KeyNotVerified):
         await world.buy()
     assert isinstance(world.selling.provider, MemoryProvider)

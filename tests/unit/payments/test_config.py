@@ -124,7 +124,7 @@ def test_the_library_of_a_provider_that_is_off_is_not_loaded() -> None:
         "from services.chassis.clock import SystemClock; "
         "from services.payments.providers.opening import open_provider; "
         "open_provider(None, SystemClock()); "
-        "sys.exit('stripe' in sys.modules or 'httpx' in sys.modules)"
+        "sys.exit('stripe' in sys.modules or 'aiohttp' in sys.modules)"
     )
     done = subprocess.run(  # noqa: S603 - our own interpreter and program
         [sys.executable, "-c", program], check=False, env={"PYTHONPATH": ".:protos/gen"}

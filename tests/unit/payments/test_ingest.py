@@ -38,7 +38,7 @@ async def test_an_event_that_comes_twice_in_one_call_is_stored_once() -> None:
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(commits.run(stopping))
-        intake = replace(world.intake(), commit=commits.submit)
+        intake = replace(world.intake(), commit=commits.enter)
         answers = await ingest_events(intake, [request, request, request])
         stopping.set()
     assert sorted(answer.outcome for answer in answers) == ["DUPLICATE", "DUPLICATE", "STORED"]

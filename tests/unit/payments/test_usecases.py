@@ -8,7 +8,7 @@ from services.chassis.errors import InvalidArgument
 from services.chassis.idempotency import IdempotencyConflict
 from services.chassis.identity import Principal
 from services.payments import convert
-from services.payments.errors import KeyNotVerified, ProviderOff, UnknownEvent
+from services.payments.errors import KeyNotVerified, ProviderOff, ProviderUnreachable, UnknownEvent
 from services.payments.events import EventState, Replay, StoredEvent
 from services.payments.pinning import KeyState
 from services.payments.providers.none.provider import NoProvider
@@ -121,8 +121,12 @@ async def test_nothing_is_replayed_without_a_provider_or_its_account() -> None:
     world = await world_with(1)
     with pytest.raises(ProviderOff):
         await replay_event(world.tx, NoProvider(), world.key, Replay("evt_0", "root", ""))
+    key = KeyState()
+    with pytest.raises(ProviderUnreachable):
+        await replay_event(world.tx, world.provider, key, Replay("evt_0", "root", ""))
+    key.refuse("of another account")
     with pytest.raises(KeyNotVerified):
-        await replay_event(world.tx, world.provider, KeyState(), Replay("evt_0", "root", ""))
+        await replay_event(world.tx, world.provider, key, Replay("evt_0", "root", ""))
 
 
 async def test_bodies_are_dropped_after_thirty_days_and_events_stay() -> None:

@@ -205,6 +205,47 @@ def test_no_part_is_off_by_a_whole_unit(asked: DeploymentRequest) -> None:
         assert abs(each.amount.minor_units - share) < len(each.parts)
 
 
+def leaves(asked: DeploymentRequest, hours: Fraction) -> list[Fraction]:
+    """What each part costs in cents, by fractions: the resources' in turn, then the features'."""
+    found: list[Fraction] = []
+    for one in asked.resources:
+        times = one.replicas * Fraction(CARD.regions[asked.region]) * hours * 100
+        parts = [
+            Fraction(one.cpu) * Fraction(CARD.rates.cpu_core_hour) * times,
+            Fraction(one.memory) * Fraction(CARD.rates.memory_gb_hour) * times,
+            Fraction(one.storage)
+            * Fraction(CARD.rates.storage_gb_month)
+            * times
+            / CARD.hours_per_month,
+        ]
+        if asked.backup_plan != "none":
+            parts.append(sum(parts) * Fraction(CARD.backup_plans[asked.backup_plan]))
+        found += parts
+    months = hours / CARD.hours_per_month
+    return found + [Fraction(CARD.features[name]) * months * 100 for name in asked.features]
+
+
+def shared_out(amounts: list[Fraction]) -> list[int]:
+    """Whole cents by largest remainder; of equal ones the first."""
+    whole = [int(amount) for amount in amounts]
+    left = round(sum(amounts)) - sum(whole)
+    by_rest = sorted(range(len(amounts)), key=lambda at: (whole[at] - amounts[at], at))
+    return [cents + (at in by_rest[:left]) for at, cents in enumerate(whole)]
+
+
+@given(deployments)
+def test_every_part_is_what_fractions_say_to_the_last_cent(asked: DeploymentRequest) -> None:
+    cost = cost_of(asked)
+    parts = [part for each in cost.resources for part in each.parts]
+    parts += [part for part in cost.components if part.component in CARD.features]
+    assert [part.amount.minor_units for part in parts] == shared_out(
+        leaves(asked, Fraction(asked.duration_hours))
+    )
+    assert [part.monthly.minor_units for part in parts] == shared_out(
+        leaves(asked, Fraction(CARD.hours_per_month))
+    )
+
+
 @given(deployments, st.integers(1, 5))
 def test_the_price_grows_with_size_replicas_and_duration(
     asked: DeploymentRequest, more: int

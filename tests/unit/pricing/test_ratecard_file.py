@@ -1,6 +1,7 @@
 """Rate card files: what is taken, and what is said about one that is not."""
 
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -62,15 +63,24 @@ async def test_an_edit_comes_into_force_and_a_bad_one_changes_nothing(tmp_path: 
     tx = MemoryPricingTransactions()
     rates = RateCardFile(file, tx, ManualClock())
     await rates.load()
-    assert str((await usecases.calculate_price(tx, CORE)).total) == "48.00 USD"
+    assert (
+        str((await usecases.calculate_price(partial(usecases.card_in_force, tx), CORE)).total)
+        == "48.00 USD"
+    )
     file.write_text(GOOD.replace('"0.048"', '"0.050"'))
     await rates.look()
-    assert str((await usecases.calculate_price(tx, CORE)).total) == "50.00 USD"
+    assert (
+        str((await usecases.calculate_price(partial(usecases.card_in_force, tx), CORE)).total)
+        == "50.00 USD"
+    )
     file.write_text("rates: none")
     with pytest.raises(CatalogRejected):
         await rates.look()
     await rates.look()
-    assert str((await usecases.calculate_price(tx, CORE)).total) == "50.00 USD"
+    assert (
+        str((await usecases.calculate_price(partial(usecases.card_in_force, tx), CORE)).total)
+        == "50.00 USD"
+    )
 
 
 async def test_a_replica_that_still_reads_the_old_file_undoes_nothing(tmp_path: Path) -> None:
@@ -80,7 +90,10 @@ async def test_a_replica_that_still_reads_the_old_file_undoes_nothing(tmp_path: 
     tx = MemoryPricingTransactions()
     for file in (old, new, old):
         await RateCardFile(file, tx, ManualClock()).load()
-    assert str((await usecases.calculate_price(tx, CORE)).total) == "50.00 USD"
+    assert (
+        str((await usecases.calculate_price(partial(usecases.card_in_force, tx), CORE)).total)
+        == "50.00 USD"
+    )
 
 
 async def test_a_bad_file_at_a_start_leaves_what_was_in_force_and_stops_the_first(
@@ -95,4 +108,7 @@ async def test_a_bad_file_at_a_start_leaves_what_was_in_force_and_stops_the_firs
     await RateCardFile(file, tx, ManualClock()).load()
     file.write_text("rates: none")
     await RateCardFile(file, tx, ManualClock()).load()
-    assert str((await usecases.calculate_price(tx, CORE)).total) == "48.00 USD"
+    assert (
+        str((await usecases.calculate_price(partial(usecases.card_in_force, tx), CORE)).total)
+        == "48.00 USD"
+    )

@@ -242,6 +242,50 @@ async def test_a_retry_after_a_lost_answer_reaches_the_same_change(world: World)
     assert len(world.shop.changes) == 1
 
 
+async def test_one_unit_more_asked_for_again_after_the_provider_told_of_it_is_the_same_change(
+    world: World,
+) -> None:
+    sub = await hold(world, addons=[Item("price_more", 1)])
+
+    def lose(step: str) -> None:
+        if step == "change made":
+            raise Unavailable("lost")
+
+    world.shop.fault = lose
+    request = update(sub.name, units=(("dc/more", 1),), key="r1")
+    with pytest.raises(Unavailable):
+        await update_subscription(world.desk, BOSS, request)
+    world.shop.fault = lambda _: None
+    payer = Payer(customer("cus_1"), identity=(("organization", "acme"),))
+    items = (Item("price_large", 1), Item("price_more", 2))
+    await world.give(replace(seen(), payer=payer, items=items), revision=2)
+    asked = await update_subscription(world.desk, BOSS, request)
+    assert asked.offer.addons == (AddonQuantity("dc/more", 2),)
+    assert billed(world) == [("price_large", 1), ("price_more", 2)]
+    assert len(world.shop.changes) == 1
+
+
+async def test_an_end_whose_answer_was_lost_is_answered_after_the_provider_told(
+    world: World,
+) -> None:
+    sub = await hold(world)
+
+    def lose(step: str) -> None:
+        if step == "end made":
+            raise Unavailable("lost")
+
+    world.shop.fault = lose
+    request = cancel(sub.name, EndMode.NOW, key="r1")
+    with pytest.raises(Unavailable):
+        await cancel_subscription(world.desk, BOSS, request)
+    world.shop.fault = lambda _: None
+    payer = Payer(customer("cus_1"), identity=(("organization", "acme"),))
+    gone = seen(status=ProviderStatus.CANCELED, ended=9, price="price_large")
+    await world.give(replace(gone, payer=payer), revision=2)
+    await cancel_subscription(world.desk, BOSS, request)
+    assert list(world.shop.ends.values()) == [("sub_1", EndMode.NOW)]
+
+
 @pytest.mark.parametrize(
     ("who", "kind"),
     [

@@ -20,7 +20,7 @@ from deploy.sandbox.kubernetes.server import faults as fault_hook
 from deploy.sandbox.kubernetes.server import reading, writing
 from deploy.sandbox.kubernetes.server.bodies import is_true, parse_object, read_body
 from deploy.sandbox.kubernetes.server.discovery import discovery
-from deploy.sandbox.kubernetes.server.faults import Faults
+from deploy.sandbox.kubernetes.server.faults import Asked, Fault, Faults, HungUp
 from deploy.sandbox.kubernetes.server.openapi import openapi
 from deploy.sandbox.kubernetes.server.responses import error_response, json_of
 from deploy.sandbox.kubernetes.server.routes import ResourcePath, parse_path, target_of
@@ -56,6 +56,8 @@ class App:
             return await self._handle(request)
         except ApiError as error:
             return error_response(error)
+        except HungUp:
+            return _hang_up(request)
         except Exception as error:  # noqa: BLE001 - the edge: a fault of ours must be a 500
             _log.exception("%s %s failed", request.method, request.path)
             return error_response(internal(repr(error)))
@@ -98,8 +100,10 @@ class App:
                 error = forbidden("", "", asked.refusal())
                 error.message = f"forbidden: {asked.refusal()}"
                 raise error
-        if path == fault_hook.PATH and self._faults is not None and request.method == "POST":
-            return json_of(self._faults.command(parse_object(await read_body(request))))
+        if path == fault_hook.PATH and self._faults is not None:
+            if request.method == "POST":
+                return json_of(self._faults.command(parse_object(await read_body(request))))
+            return json_of(self._faults.told())
         registry = self._machinery.registry
         described = discovery(registry, path) or openapi(registry, path)
         document = described if request.method == "GET" else None
@@ -124,10 +128,18 @@ class App:
             resource = f"{named.plural}.{named.group}" if named.group else named.plural
             raise forbidden(resource, named.name, asked.refusal())
         target = target_of(self._machinery.registry, named)
-        if self._faults is not None:
-            self._faults.strike(verb, target.resource, target.namespace, target.name)
         _check_verb(target, verb)
-        return await self._dispatch(request, target, verb, user)
+        asked_of = Asked(verb, target.resource, target.namespace, target.name, user.name)
+        fault = self._fault(asked_of)
+        if fault is not None and not fault.applied:
+            raise fault.failure(asked_of)
+        answer = await self._dispatch(request, target, verb, user)
+        if fault is not None:
+            raise fault.failure(asked_of)
+        return answer
+
+    def _fault(self, asked: Asked) -> Fault | None:
+        return None if self._faults is None else self._faults.take(asked)
 
     async def _dispatch(
         self, request: web.BaseRequest, target: Target, verb: str, user: User
@@ -148,6 +160,13 @@ class App:
                 return await writing.patch(machinery, target, request, user)
             case _:
                 return await writing.remove(machinery, target, request)
+
+
+def _hang_up(request: web.BaseRequest) -> web.Response:
+    """Close the connection; the response that is returned reaches nobody."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
 
 
 def _verb(request: web.BaseRequest, named: ResourcePath) -> str:

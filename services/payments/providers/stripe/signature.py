@@ -4,7 +4,6 @@ Cheap checks come first, and the comparison takes the same time whatever matches
 tried against each signature, to the end.
 """
 
-import hashlib
 import hmac
 import re
 from collections.abc import Sequence
@@ -63,7 +62,7 @@ def _matches(signature: Signature, body: bytes, secrets: Sequence[str]) -> bool:
     signed = b"%d.%b" % (signature.timestamp, body)
     found = False
     for secret in secrets:
-        expected = hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+        expected = hmac.digest(secret.encode(), signed, "sha256").hex()
         for digest in signature.digests:
             found |= hmac.compare_digest(expected, digest)
     return found

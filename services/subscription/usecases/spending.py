@@ -233,6 +233,9 @@ async def _once(tx: SubscriptionTransactions, act: Callable[[Store], Awaitable[T
 async def _entered(store: Store, posting: Posting) -> Entry:
     entry = await store.post(posting)
     if entry is None:
+        if await store.entry(posting.name) is not None:
+            # The same call, made twice at once: what is missing is what the other has just taken.
+            raise DuplicateEntry(posting.name)
         await _require_account(store, posting.pool)
         left = (await store.balance(posting.pool)).available
         raise InsufficientCredits(left, posting.amount)

@@ -178,6 +178,15 @@ async def test_one_key_at_once_is_one_debit(world: World) -> None:
     assert (await balance(play)).available == GRANTED - 7
 
 
+async def test_one_key_at_once_may_spend_the_last_credits(world: World) -> None:
+    play = await played(world, Debit(GRANTED - 7))
+    results = await asyncio.gather(
+        *(spending.debit(world.tx, asks(play, 7, "the-last")) for _ in range(8))
+    )
+    assert len({entry.posting.name for entry, _ in results}) == 1
+    assert (await balance(play)).available == 0
+
+
 async def test_debits_and_a_renewal_at_once_keep_the_books(world: World) -> None:
     play = await played(world)
     debits = [spending.debit(world.tx, asks(play, 10, f"d-{n}")) for n in range(20)]

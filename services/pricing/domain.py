@@ -127,11 +127,12 @@ class ResolvedPrice:
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """A plan with add-ons, expanded."""
+    """A plan with add-ons, expanded; ``active_version`` of its catalog was in force then."""
 
     catalog: Catalog
     plan: Plan
     capacity: Capacity
+    active_version: str
 
 
 def qualified(catalog: str, item: str) -> str:

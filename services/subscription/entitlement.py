@@ -11,7 +11,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from services.chassis.errors import Violations
-from services.subscription.domain import Account, State, Subscription
+from services.subscription.domain import Account, State
+from services.subscription.holder import Held
 from services.subscription.lifecycle import RUNNING
 from services.subscription.offers import Terms, catalog_of
 from services.subscription.ports.pricing import Interval, Plan, Price
@@ -69,25 +70,25 @@ class Grant:
 
     plan: str
     terms: Terms
-    subscription: Subscription | None = None
+    subscription: Held | None = None
 
     @property
     def in_force(self) -> bool:
         """Whether it counts now. A free plan always does."""
         sub = self.subscription
-        return sub is None or (sub.begin_time is not None and sub.state in RUNNING)
+        return sub is None or sub.state in RUNNING
 
     @property
     def suspended(self) -> bool:
         """Whether it would count if it were paid, or went on."""
         sub = self.subscription
-        return sub is not None and sub.begin_time is not None and sub.state in _KEPT
+        return sub is not None and sub.state in _KEPT
 
     @property
     def preference(self) -> tuple[int, bool, float]:
         """Which of several gives the tier: the highest, then what is paid, then the newest."""
         sub = self.subscription
-        begin = sub.begin_time.timestamp() if sub and sub.begin_time else 0.0
+        begin = sub.begin_time.timestamp() if sub else 0.0
         return rank(self.terms.tier), sub is not None, begin
 
 

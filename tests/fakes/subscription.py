@@ -1,6 +1,6 @@
 """Subscription's store in memory, held to the same suite as the one on PostgreSQL."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,6 +24,7 @@ from services.subscription.domain import (
     Subscription,
     UnitKey,
 )
+from services.subscription.holder import AccountRef, Held, Holder
 from services.subscription.incoming import Customer
 from services.subscription.offers import Offer
 from services.subscription.units import Holdings
@@ -49,7 +50,7 @@ from tests.fakes.subscription_facts import (
     InvoiceRow,
     MemoryFacts,
 )
-from tests.fakes.subscription_ledger import MemoryLedger
+from tests.fakes.subscription_ledger import POOLS, MemoryLedger
 from tests.fakes.subscription_refunds import MemoryRefunds
 
 __all__ = ["AUDIT", "FAILURES", "MemoryStore", "memory_transactions"]
@@ -267,6 +268,30 @@ class MemoryReadings(MemoryAssignments):
             if (row.account, row.incarnation) == (account, incarnation)
         ]
         return max(rows, key=lambda row: (row.epoch, row.generation, row.revision), default=None)
+
+    async def holders(self, asked: Collection[AccountRef]) -> Mapping[AccountRef, Holder]:
+        wanted = list(asked)
+        await self._tx.db.step()
+        found: dict[AccountRef, Holder] = {}
+        for ref in wanted:
+            name = ref if isinstance(ref, str) else self._tx.get(OUTSIDE_NAMES, ref)
+            account = self._tx.get(ACCOUNTS, name) if name else None
+            if account is not None:
+                found[ref] = self._holder(account)
+        return found
+
+    def _holder(self, account: Account) -> Holder:
+        mine = sorted(
+            (sub for sub in self._subscriptions() if sub.account == account.name),
+            key=lambda sub: (sub.create_time, sub.name),
+        )
+        held = [
+            Held(sub.offer, sub.state, sub.begin_time, sub.period_end)
+            for sub in mine
+            if sub.begin_time is not None
+        ]
+        pools = [row for _, (row, _) in self._tx.rows(POOLS) if row.pool.account == account.name]
+        return Holder(account, held, {row.pool.name: row.available for row in pools})
 
 
 class MemoryStore(

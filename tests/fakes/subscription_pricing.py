@@ -122,7 +122,15 @@ class Catalog:
         limits = dict(message.organization.quota)
         if message.organization.HasField("public_ips"):
             limits["public_ips"] = str(message.organization.public_ips)
-        return Expansion(capacity, sold.on_unpaid, sold.on_end, sold.retention, sold.terms, limits)
+        return Expansion(
+            capacity,
+            sold.on_unpaid,
+            sold.on_end,
+            sold.retention,
+            sold.terms,
+            limits,
+            self.version,
+        )
 
     def _plan(self, name: str) -> Sold:
         for sold in (*self.sold.values(), *self.unpriced.values()):
@@ -171,7 +179,9 @@ class Catalog:
         """Return all catalogs."""
         await asyncio.sleep(0)
         names = {catalog_of(sold.addon or sold.plan) for sold in self.sold.values()}
-        return [CatalogInfo(name, self.free_plans.get(name, "")) for name in sorted(names)]
+        return [
+            CatalogInfo(name, self.version, self.free_plans.get(name, "")) for name in sorted(names)
+        ]
 
     async def create_quote(
         self, owner: str, selection: Selection, lifetime: timedelta, request_id: str

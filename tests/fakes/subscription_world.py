@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from services.chassis.facts import FactRecord
 from services.chassis.identity import Principal
@@ -23,7 +24,7 @@ from services.subscription.incoming import (
     ProviderSubscription,
 )
 from services.subscription.ports import Store, SubscriptionTransactions
-from services.subscription.usecases import Desk, Envelope
+from services.subscription.usecases import Desk, Entitlements, Envelope
 from tests.fakes.memory_db import MemoryDatabase
 from tests.fakes.subscription import memory_transactions
 from tests.fakes.subscription_payments import Cluster, Shop
@@ -154,6 +155,11 @@ class World:
     def desk(self) -> Desk:
         """What buying and changing need."""
         return Desk(self.tx, self.ids, "sub", self.pricing, self.shop, self.cluster)
+
+    @cached_property
+    def entitlements(self) -> Entitlements:
+        """What says what people may do: one for all the time of the service."""
+        return Entitlements(self.desk)
 
     async def give(self, fact: object, revision: int = 0) -> tuple[Alert, ...]:
         """Deliver a fact, as often as one likes."""

@@ -123,6 +123,7 @@ def to_proto_expansion(expansion: Expansion) -> pricing_service_pb2.ExpandCapaci
     return pricing_service_pb2.ExpandCapacityResponse(
         capacity=to_proto_capacity(expansion.capacity),
         plan=to_proto_plan(expansion.catalog, expansion.plan),
+        active_version=expansion.active_version,
     )
 
 

@@ -112,16 +112,17 @@ async def expand_capacity(
     """
     catalog_name, plan_id = _name("plan", name)
 
-    async def read(store: CatalogStore) -> Catalog:
+    async def read(store: CatalogStore) -> tuple[Catalog, str]:
         return await _governing(store, catalog_name, plan_id, version)
 
-    catalog = await tx.single(read)
+    catalog, active_version = await tx.single(read)
     plan = _plan(catalog, plan_id)
     additions = [(addon.adds, times) for addon, times in _addons(catalog, addons)]
     try:
-        return Expansion(catalog, plan, enlarged(plan.provisions, additions))
+        capacity = enlarged(plan.provisions, additions)
     except NotEnlargeable as error:
         raise AddonDoesNotFit(f"{name}: {error}.", metadata={"plan": name}) from None
+    return Expansion(catalog, plan, capacity, active_version)
 
 
 async def activate(tx: CatalogTransactions, catalog: Catalog, *, edited: bool) -> bool:
@@ -177,15 +178,20 @@ async def _catalog_at(store: CatalogStore, name: str, version: str) -> Catalog:
     return catalog
 
 
-async def _governing(store: CatalogStore, name: str, plan_id: str, version: str) -> Catalog:
+async def _governing(
+    store: CatalogStore, name: str, plan_id: str, version: str
+) -> tuple[Catalog, str]:
     if not version:
-        return await _catalog_at(store, name, "")
+        newest = await _catalog_at(store, name, "")
+        return newest, newest.version
     sold_at = await _catalog_at(store, name, version)
     current = await store.active_catalog(name)
     sold = sold_at.plans.get(plan_id)
-    if current is None or plan_id not in current.plans or (sold is not None and sold.pin):
-        return sold_at
-    return current
+    if current is None:
+        return sold_at, ""
+    if plan_id not in current.plans or (sold is not None and sold.pin):
+        return sold_at, current.version
+    return current, current.version
 
 
 def _sold(

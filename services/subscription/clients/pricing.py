@@ -89,7 +89,10 @@ class GrpcPricing:
     async def list_catalogs(self) -> Sequence[CatalogInfo]:
         """Return the catalogs in force, by name."""
         answer = await self._stub.ListCatalogs(pb.ListCatalogsRequest())
-        return [CatalogInfo(catalog.name, catalog.free_plan) for catalog in answer.catalogs]
+        return [
+            CatalogInfo(catalog.name, catalog.version, catalog.free_plan)
+            for catalog in answer.catalogs
+        ]
 
     async def create_quote(
         self, owner: str, selection: Selection, lifetime: timedelta, request_id: str
@@ -145,6 +148,7 @@ def _expansion(answer: pb.ExpandCapacityResponse) -> Expansion:
         timedelta(seconds=answer.plan.retention_seconds),
         _terms(answer.plan),
         _limits(answer.capacity),
+        answer.active_version,
     )
 
 

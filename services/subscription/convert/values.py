@@ -27,6 +27,8 @@ _STATES: Final = {
     State.EXPIRED: subscription_pb2.STATE_EXPIRED,
 }
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def time_of(message: Message, field: str) -> datetime | None:
     """Return a timestamp field, None where it is not set; ValueError if it is out of range."""
@@ -40,9 +42,9 @@ def to_timestamp(time: datetime | None) -> Timestamp | None:
     """Return a timestamp, None for no time."""
     if time is None:
         return None
-    stamp = Timestamp()
-    stamp.FromDatetime(time)
-    return stamp
+    # The library's own way goes by a calendar, which is a tenth of an entitlement's cost.
+    since = time - _EPOCH
+    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)
 
 
 def from_proto_money(message: money_pb2.Money) -> Money:

@@ -45,7 +45,8 @@ class Expansion:
     """The capacity of a plan with add-ons, and what the plan says of itself.
 
     ``limits`` are the quantities that an organization may use, by the capacity's own names, and
-    ``public_ips``; empty for other kinds.
+    ``public_ips``; empty for other kinds. ``active_version`` of the plan's catalog was in force:
+    as long as it is, the answer is the same. Empty if pricing does not say.
     """
 
     capacity: Capacity
@@ -54,6 +55,7 @@ class Expansion:
     retention: timedelta
     terms: Terms = field(default_factory=Terms)
     limits: Mapping[str, str] = field(default_factory=dict)
+    active_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,13 @@ class Addon:
 
 @dataclass(frozen=True, slots=True)
 class CatalogInfo:
-    """A catalog, with the plan that everybody holds who pays for none; empty for none."""
+    """A catalog, with the plan that everybody holds who pays for none; empty for none.
+
+    ``version`` is the one in force.
+    """
 
     name: str
+    version: str
     free_plan: str = ""
 
 

@@ -1,6 +1,6 @@
 """What the use cases of subscription need of their store."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from services.subscription.domain import (
     Subscription,
     UnitKey,
 )
+from services.subscription.holder import AccountRef, Holder
 from services.subscription.incoming import (
     Customer,
     InvoicePaid,
@@ -303,6 +304,13 @@ class Readings(Protocol):
 
     async def list_parked(self, after: int, limit: int) -> Sequence[tuple[int, ParkedFact]]:
         """Return parked facts with their cursors, oldest first."""
+        ...
+
+    async def holders(self, asked: Collection[AccountRef]) -> Mapping[AccountRef, Holder]:
+        """Return accounts with what they hold, by what they were asked for; one statement.
+
+        An account that there is not is absent.
+        """
         ...
 
     async def observation(self, account: str, incarnation: int) -> Observation | None:

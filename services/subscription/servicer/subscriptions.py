@@ -5,7 +5,7 @@ from services.chassis.identity import current
 from services.chassis.telemetry import current_trace_id
 from services.subscription import convert, usecases
 from services.subscription.asking import PageRequest
-from services.subscription.usecases import Desk
+from services.subscription.usecases import Desk, Entitlements
 from tollgate.subscription.v1 import subscription_service_pb2 as pb
 from tollgate.subscription.v1.subscription_service_pb2_grpc import SubscriptionServiceServicer
 
@@ -19,6 +19,7 @@ class SubscriptionServicer(SubscriptionServiceServicer):
         self._desk = desk
         self._tx = desk.tx
         self._claim = desk.claim
+        self._entitlements = Entitlements(desk)
 
     async def CreateAccount(  # noqa: N802 - the contract's name
         self, request: pb.CreateAccountRequest, context: Context
@@ -135,7 +136,7 @@ class SubscriptionServicer(SubscriptionServiceServicer):
     ) -> pb.ValidateSubscriptionResponse:
         """Say whether somebody holds a tier and features."""
         wanted = convert.from_validate_request(request)
-        found = await usecases.validate_subscription(self._desk, current(), wanted)
+        found = await self._entitlements.validate(current(), wanted)
         return convert.to_proto_validation(found)
 
     async def AssignPlan(  # noqa: N802

@@ -1,21 +1,27 @@
 """SQL of the lists that people read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
 from services.chassis import inbox
 from services.chassis.db import Connection
 from services.subscription.asking import Sight
 from services.subscription.domain import (
     Account,
+    AccountKind,
     Observation,
     ParkedFact,
     Purchase,
     PurchaseStatus,
+    State,
     Subscription,
 )
+from services.subscription.holder import AccountRef, Held, Holder
 from services.subscription.store.assignments import read_subscriptions
-from services.subscription.store.rows import to_account, to_observation, to_purchase
+from services.subscription.store.forms import to_offer
+from services.subscription.store.rows import Row, to_account, to_observation, to_purchase
 
 # $1 and $2 are the cursor, null for the first page; $4 to $6 are who may see what.
 _VISIBLE = """($4 OR (accounts.kind, accounts.external_id) IN (
@@ -41,6 +47,23 @@ ORDER BY create_time DESC, name DESC LIMIT $3
 _OBSERVATION = """
 SELECT * FROM observations WHERE account = $1 AND incarnation = $2
 ORDER BY epoch DESC, generation DESC, revision DESC LIMIT 1
+"""
+# Accounts by name ($1) or by outside name ($2, $3), a row for each subscription that has begun.
+# All that an entitlement follows from is of the one moment of this statement.
+_HOLDERS = """
+WITH asked AS (
+    SELECT * FROM accounts WHERE name = ANY($1::text[])
+    UNION
+    SELECT accounts.* FROM unnest($2::text[], $3::text[]) AS outside (kind, external_id)
+    JOIN accounts ON accounts.kind = outside.kind AND accounts.external_id = outside.external_id
+    WHERE accounts.external_id <> ''
+)
+SELECT asked.*, (
+        SELECT jsonb_object_agg(pool, posted - held) FROM credit_pools WHERE account = asked.name
+    ) AS credits, held.offer, held.state, held.begin_time, held.period_end
+FROM asked LEFT JOIN subscriptions AS held
+    ON held.account = asked.name AND held.begin_time IS NOT NULL
+ORDER BY asked.name, held.create_time, held.name
 """
 
 
@@ -85,10 +108,43 @@ class ReadingSql:
             for row in await inbox.list_parked(self._connection, after=after, limit=limit)
         ]
 
+    async def holders(self, asked: Collection[AccountRef]) -> Mapping[AccountRef, Holder]:
+        """Return accounts with what they hold, by what they were asked for."""
+        names: list[str] = []
+        outside: list[tuple[AccountKind, str]] = []
+        for ref in asked:
+            if isinstance(ref, str):
+                names.append(ref)
+            else:
+                outside.append(ref)
+        kinds, outside_names = [kind.value for kind, _ in outside], [name for _, name in outside]
+        rows = await self._connection.fetch(_HOLDERS, names, kinds, outside_names)
+        found: dict[str, Holder] = {}
+        for name, its in groupby(rows, itemgetter("name")):
+            found[name] = _to_holder(list(its))
+        by_outside_name = {
+            (one.account.kind, one.account.external_id): one
+            for one in found.values()
+            if one.account.external_id
+        }
+        return {name: found[name] for name in names if name in found} | {
+            ref: by_outside_name[ref] for ref in outside if ref in by_outside_name
+        }
+
     async def observation(self, account: str, incarnation: int) -> Observation | None:
         """Return what was last seen of an incarnation."""
         row = await self._connection.fetchrow(_OBSERVATION, account, incarnation)
         return to_observation(row) if row else None
+
+
+def _to_holder(rows: Sequence[Row]) -> Holder:
+    first = rows[0]
+    held = [_to_held(row) for row in rows if row["offer"] is not None]
+    return Holder(to_account(first), held, first["credits"] or {})
+
+
+def _to_held(row: Row) -> Held:
+    return Held(to_offer(row["offer"]), State(row["state"]), row["begin_time"], row["period_end"])
 
 
 def _seen_by(sight: Sight) -> tuple[bool, list[str], list[str]]:

@@ -42,11 +42,12 @@ from services.subscription.usecases.refunds import Decisions, decide_refunds, gi
 from services.subscription.usecases.retention import Sweep, sweep_retention
 from services.subscription.usecases.reversals import take_reversal
 from services.subscription.usecases.spending import release_expired
-from services.subscription.usecases.validating import validate_subscription
+from services.subscription.usecases.validating import Entitlements
 
 __all__ = [
     "Decisions",
     "Desk",
+    "Entitlements",
     "Envelope",
     "Sweep",
     "assign_plan",
@@ -81,6 +82,5 @@ __all__ = [
     "take_provider_subscription",
     "take_reversal",
     "update_subscription",
-    "validate_subscription",
     "verify_checkout",
 ]

@@ -1,12 +1,16 @@
-"""Says whether somebody holds a tier and features, and what would give them."""
+"""Says whether somebody holds a tier and features, and what would give them.
 
-from collections.abc import Sequence
+This is asked before everything else, so what may change is read for all who ask together: the
+holders by one statement, the catalogs in force by one question. What cannot change is remembered,
+see ``terms``.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
-from services.chassis.errors import InvalidArgument, NotFound, Violations
+from services.chassis.errors import Violations
 from services.chassis.identity import Principal
-from services.subscription.domain import Account, AccountKind, Subscription
+from services.subscription.domain import Account, AccountKind
 from services.subscription.entitlement import (
     Entitlement,
     Grant,
@@ -22,20 +26,25 @@ from services.subscription.entitlement import (
     upgrade_for,
 )
 from services.subscription.errors import SomebodyElses, UnknownAccount
+from services.subscription.gathering import GatheredRead
+from services.subscription.holder import AccountRef, Held, Holder
 from services.subscription.lifecycle import RUNNING
-from services.subscription.offers import EndPolicy, Offer, Terms
-from services.subscription.ports import Pricing, Store
-from services.subscription.usecases.credits import credits_left
+from services.subscription.offers import EndPolicy, catalog_of
+from services.subscription.ports import CatalogInfo
 from services.subscription.usecases.desk import Desk
 from services.subscription.usecases.sight import is_member, outside_name, sight_of
+from services.subscription.usecases.terms import TermsInForce
+
+_PAUSE = 0.02
+"""Seconds for which a read waits for more callers, while many ask."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Holder:
-    """Somebody who may hold something; no account is nobody yet."""
+class _Known:
+    """What one read found: holders by what they were asked for, and the catalogs in force."""
 
-    account: Account | None
-    subscriptions: Sequence[Subscription] = ()
+    holders: Mapping[AccountRef, Holder]
+    catalogs: Mapping[str, CatalogInfo]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,6 @@ class _Judged:
     """What one holder has, and what it lacks."""
 
     entitlement: Entitlement
-    grants: Sequence[Grant]
     lack: Lack | None
 
     @property
@@ -53,115 +61,119 @@ class _Judged:
         return self.lack is None, rank(held.tier), len(held.features)
 
 
-async def validate_subscription(
-    desk: Desk, principal: Principal, request: ValidateRequest
-) -> Validation:
-    """Say whether a requirement is met over all subscriptions in force and the free plan.
+class Entitlements:
+    """Says what people may do. One for a process: those who ask together are answered together."""
 
-    Without an account it is the person's own: the USER account by the configured claim, or the
-    organization's, which every member enjoys; of the two the one that satisfies more. Who has
-    neither holds the free plan only. UnknownAccount; SomebodyElses for another's account.
-    """
-    request.check()
-    requirement = Requirement(request.tier, frozenset(request.features))
-    holders = await desk.tx.run(partial(_holders, desk=desk, principal=principal, request=request))
-    free_plans = await _free_plans(desk.pricing, request.catalog)
-    judged = [
-        await _judge(desk.pricing, holder, free_plans, request.catalog, requirement)
-        for holder in holders
-    ]
-    best = max(judged, key=lambda one: one.worth)
-    entitlement = await _with_credits(desk, best.entitlement)
-    if best.lack is None:
-        return Validation(entitlement)
-    return Validation(
-        entitlement,
-        best.lack,
-        say(best.lack, requirement, entitlement),
-        missing_of(requirement, entitlement),
-        upgrade_for(requirement, await desk.pricing.list_plans(request.catalog))
-        if request.catalog
-        else None,
-    )
+    def __init__(self, desk: Desk) -> None:
+        self._claim = desk.claim
+        self._terms = TermsInForce(desk.pricing)
+        self._pricing = desk.pricing
+        self._tx = desk.tx
+        self._known = GatheredRead(self._read, pause=_PAUSE)
 
+    async def validate(self, principal: Principal, request: ValidateRequest) -> Validation:
+        """Say whether a requirement is met over all subscriptions in force and the free plan.
 
-async def _holders(
-    store: Store, *, desk: Desk, principal: Principal, request: ValidateRequest
-) -> Sequence[_Holder]:
-    if request.account:
-        account = await store.account(request.account)
-        if account is None:
-            raise UnknownAccount(request.account)
-        if not sight_of(principal, desk.claim).includes(account) and not is_member(
+        Without an account it is the person's own: the USER account by the configured claim, or the
+        organization's, which every member enjoys; of the two the one that satisfies more. Who has
+        neither holds the free plan only. UnknownAccount; SomebodyElses for another's account.
+        """
+        request.check()
+        requirement = Requirement(request.tier, frozenset(request.features))
+        asked = (request.account,) if request.account else _own(principal, self._claim)
+        known = await self._known(asked)
+        catalogs = known.catalogs
+        found = [known.holders[ref] for ref in asked if ref in known.holders]
+        holders = self._allowed(principal, request.account, found)
+        _require_in_force(request.catalog, catalogs)
+        judged = [
+            await self._judge(holder, catalogs, request.catalog, requirement)
+            for holder in holders or (None,)
+        ]
+        best = max(judged, key=lambda one: one.worth)
+        if best.lack is None:
+            return Validation(best.entitlement)
+        entitlement = best.entitlement
+        plans = (
+            await self._terms.offered(request.catalog, catalogs[request.catalog].version)
+            if request.catalog
+            else ()
+        )
+        return Validation(
+            entitlement,
+            best.lack,
+            say(best.lack, requirement, entitlement),
+            missing_of(requirement, entitlement),
+            upgrade_for(requirement, plans),
+        )
+
+    async def _read(self, asked: Collection[AccountRef]) -> _Known:
+        holders = await self._tx.single(lambda store: store.holders(asked)) if asked else {}
+        catalogs = await self._pricing.list_catalogs()
+        return _Known(holders, {catalog.name: catalog for catalog in catalogs})
+
+    def _allowed(
+        self, principal: Principal, name: str, found: Sequence[Holder]
+    ) -> Sequence[Holder]:
+        if not name:
+            return [holder for holder in found if _enjoys(principal, holder.account)]
+        if not found:
+            raise UnknownAccount(name)
+        [account] = [holder.account for holder in found]
+        if not sight_of(principal, self._claim).includes(account) and not is_member(
             principal, account
         ):
             raise SomebodyElses
-        return [await _holder(store, account)]
-    own = [account for account in await _own(store, principal, desk.claim) if account is not None]
-    return [await _holder(store, account) for account in own] or [_Holder(None)]
+        return found
+
+    async def _judge(
+        self,
+        holder: Holder | None,
+        catalogs: Mapping[str, CatalogInfo],
+        asked: str,
+        requirement: Requirement,
+    ) -> _Judged:
+        held = holder.held if holder else ()
+        grants = [await self._grant(one, catalogs) for one in held]
+        for catalog in sorted({asked, *(one.offer.catalog for one in held if _falls_back(one))}):
+            known = catalogs.get(catalog)
+            if known is not None and known.free_plan:
+                terms = await self._terms.of_plan(known.free_plan, known.version)
+                grants.append(Grant(known.free_plan, terms))
+        entitlement = entitled(holder.account if holder else None, grants)
+        lack = lack_of(requirement, entitlement, grants)
+        left = holder.credits.get(entitlement.pool, 0) if holder else 0
+        return _Judged(replace(entitlement, remaining_credits=left) if left else entitlement, lack)
+
+    async def _grant(self, held: Held, catalogs: Mapping[str, CatalogInfo]) -> Grant:
+        known = catalogs.get(catalog_of(held.offer.plan))
+        terms = await self._terms.of_offer(held.offer, known.version if known else "")
+        return Grant(held.offer.plan, terms, held)
 
 
-async def _own(store: Store, principal: Principal, claim: str) -> Sequence[Account | None]:
+def _own(principal: Principal, claim: str) -> Sequence[AccountRef]:
+    """Return what a person's own accounts would be called, that of the person first."""
     if principal.kind != "user":
         return ()
-    name = outside_name(principal, claim)
-    user = await store.account_named(AccountKind.USER, name) if name else None
-    organization = await store.account_named(AccountKind.ORGANIZATION, principal.organization)
-    member = organization is not None and is_member(principal, organization)
-    return user, organization if member else None
+    names = (
+        (AccountKind.USER, outside_name(principal, claim)),
+        (AccountKind.ORGANIZATION, principal.organization),
+    )
+    return [(kind, name) for kind, name in names if name]
 
 
-async def _holder(store: Store, account: Account) -> _Holder:
-    return _Holder(account, (await store.holdings(account)).subscriptions)
+def _enjoys(principal: Principal, account: Account) -> bool:
+    return account.kind is not AccountKind.ORGANIZATION or is_member(principal, account)
 
 
-async def _free_plans(pricing: Pricing, asked: str) -> dict[str, str]:
-    """Return the free plan of each catalog that has one; the asked catalog has to be in force."""
-    catalogs = await pricing.list_catalogs()
-    if asked and asked not in {catalog.name for catalog in catalogs}:
+def _require_in_force(asked: str, catalogs: Mapping[str, CatalogInfo]) -> None:
+    if asked and asked not in catalogs:
         bad = Violations()
         bad.add("catalog", "expected the name of a catalog")
         bad.raise_if_any()
-    return {catalog.name: catalog.free_plan for catalog in catalogs if catalog.free_plan}
 
 
-async def _judge(
-    pricing: Pricing,
-    holder: _Holder,
-    free_plans: dict[str, str],
-    asked: str,
-    requirement: Requirement,
-) -> _Judged:
-    begun = [sub for sub in holder.subscriptions if sub.begin_time is not None]
-    fallen = [sub.offer.catalog for sub in begun if _falls_back(sub)]
-    grants = [Grant(sub.offer.plan, await _terms(pricing, sub.offer), sub) for sub in begun]
-    for catalog in sorted({asked, *fallen}):
-        plan = free_plans.get(catalog)
-        if plan:
-            grants.append(Grant(plan, (await pricing.get_plan(plan)).terms))
-    entitlement = entitled(holder.account, grants)
-    return _Judged(entitlement, grants, lack_of(requirement, entitlement, grants))
-
-
-def _falls_back(sub: Subscription) -> bool:
+def _falls_back(held: Held) -> bool:
     """Tell whether a subscription that is not in force leaves its catalog's free plan."""
-    policies = (sub.offer.on_unpaid, sub.offer.on_end)
-    return sub.state not in RUNNING and EndPolicy.FREE in policies
-
-
-async def _terms(pricing: Pricing, offer: Offer) -> Terms:
-    """Return the plan's newest terms, or those it was sold by where it says ``pin``."""
-    try:
-        expansion = await pricing.expand_capacity(offer.plan, offer.addons, offer.catalog_version)
-    except (NotFound, InvalidArgument):
-        # Gone from the catalog, or an add-on is: what was sold goes on.
-        return offer.terms
-    return expansion.terms
-
-
-async def _with_credits(desk: Desk, held: Entitlement) -> Entitlement:
-    account = held.account
-    if account is None or not held.pool:
-        return held
-    left = await desk.tx.run(lambda store: credits_left(store, account.name, held.pool))
-    return replace(held, remaining_credits=left)
+    policies = (held.offer.on_unpaid, held.offer.on_end)
+    return held.state not in RUNNING and EndPolicy.FREE in policies

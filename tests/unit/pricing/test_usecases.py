@@ -139,6 +139,7 @@ async def test_capacity_follows_the_newest_version_unless_the_plan_is_pinned(
     followed = await usecases.expand_capacity(tx, "pools/big", sold_at, [])
     assert isinstance(followed.capacity, capacity.Organization)
     assert followed.capacity.quota["cpu"] == "10"
+    assert followed.active_version == followed.catalog.version != sold_at
 
     pinned = catalog(POOLS.replace("name: Big\n", "name: Big\n    pin: true\n"))
     await usecases.activate(tx, pinned, edited=True)
@@ -147,6 +148,7 @@ async def test_capacity_follows_the_newest_version_unless_the_plan_is_pinned(
     kept = await usecases.expand_capacity(tx, "pools/big", pinned.version, [])
     assert isinstance(kept.capacity, capacity.Organization)
     assert kept.capacity.quota["cpu"] == "8"
+    assert (kept.catalog.version, kept.active_version) == (pinned.version, grown.version)
 
 
 def pinned_text() -> str:

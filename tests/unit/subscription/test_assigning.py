@@ -19,9 +19,6 @@ from services.subscription.assigning import AssignRequest, EndingMode
 from services.subscription.domain import AccountKind, Phase, State
 from services.subscription.entitlement import ValidateRequest
 from services.subscription.offers import AddonQuantity
-from services.subscription.usecases import (
-    validate_subscription,
-)
 from tests.fakes.memory_db import MemoryDatabase
 from tests.fakes.memory_outbox import MemoryOutbox
 from tests.fakes.subscription import AUDIT
@@ -87,9 +84,9 @@ async def test_a_plan_is_given_without_money_and_ordered(
 
 async def test_it_counts_for_the_entitlement(world: World, acme: str) -> None:
     asked = ValidateRequest(acme, tier="premium", features=("builds",))
-    assert (await validate_subscription(world.desk, BOSS, asked)).lack is not None
+    assert (await world.entitlements.validate(BOSS, asked)).lack is not None
     await give(world, assign(acme, "dc/large"))
-    met = await validate_subscription(world.desk, BOSS, asked)
+    met = await world.entitlements.validate(BOSS, asked)
     assert (met.lack, met.entitlement.plan) == (None, "dc/large")
     assert met.entitlement.next_billing_time is None
 

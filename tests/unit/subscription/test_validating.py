@@ -12,7 +12,6 @@ from services.subscription.entitlement import Lack, ValidateRequest, Validation
 from services.subscription.incoming import Payer, ProviderStatus
 from services.subscription.offers import EndPolicy, Terms
 from services.subscription.ports import Interval
-from services.subscription.usecases import validate_subscription
 from tests.fakes.subscription_world import (
     ADMIN,
     START,
@@ -100,7 +99,7 @@ async def ask(
 ) -> Validation:
     """Ask whether somebody holds a tier and features."""
     request = ValidateRequest(account, tier, features, catalog)
-    return await validate_subscription(world.desk, who, request)
+    return await world.entitlements.validate(who, request)
 
 
 async def test_who_has_no_account_holds_the_free_plan(world: World) -> None:
@@ -160,9 +159,11 @@ async def test_terms_are_those_of_the_newest_version(world: World) -> None:
     sold = world.pricing.sold["price_premium"]
     newest = replace(sold, terms=Terms("Premium", "enterprise", ("builds", "new")))
     world.pricing.sold["price_premium"] = newest
+    world.pricing.version = "v2"
     held = (await ask(world)).entitlement
     assert (held.tier, held.features) == ("enterprise", ("builds", "new", "site"))
     del world.pricing.sold["price_premium"]
+    world.pricing.version = "v3"
     held = (await ask(world)).entitlement
     assert (held.tier, held.features) == ("premium", ("builds", "mail", "site"))
 

@@ -373,6 +373,11 @@ class ExpandCapacityResponse(_message.Message):
 
     CAPACITY_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
+    ACTIVE_VERSION_FIELD_NUMBER: _builtins.int
+    active_version: _builtins.str
+    """Version of the plan's catalog that was in force when this was answered; empty for none. With the
+    same request and the same version in force the answer is the same for ever.
+    """
     @_builtins.property
     def capacity(self) -> _capacity_pb2.Capacity:
         """Plan and add-ons together."""
@@ -386,10 +391,11 @@ class ExpandCapacityResponse(_message.Message):
         *,
         capacity: _capacity_pb2.Capacity | None = ...,
         plan: _pricing_pb2.Plan | None = ...,
+        active_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "plan", b"plan"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_version", b"active_version", "capacity", b"capacity", "plan", b"plan"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,68 @@
+"""What plans entitle to, by the versions that are in force.
+
+What a plan with add-ons says at a version never changes, so it is asked of pricing once (rule 27).
+Which version is in force may change at any time: whoever asks here has just found out.
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from services.chassis.errors import InvalidArgument, NotFound
+from services.subscription.offers import AddonQuantity, Offer, Terms
+from services.subscription.ports import Plan, Pricing
+from services.subscription.remembering import Remembered
+
+_MOST_TERMS = 4096
+_MOST_CATALOGS = 64
+_Sold: TypeAlias = tuple[str, tuple[AddonQuantity, ...], str, str]
+
+
+class TermsInForce:
+    """The terms of plans as pricing has them in force."""
+
+    def __init__(self, pricing: Pricing) -> None:
+        self._pricing = pricing
+        # By plan, add-ons, the version it was sold by and the one in force.
+        self._sold: Remembered[_Sold, Terms] = Remembered(_MOST_TERMS)
+        # By plan and version.
+        self._plans: Remembered[tuple[str, str], Terms] = Remembered(_MOST_CATALOGS)
+        # By catalog and version.
+        self._offered: Remembered[tuple[str, str], Sequence[Plan]] = Remembered(_MOST_CATALOGS)
+
+    async def of_offer(self, offer: Offer, in_force: str) -> Terms:
+        """Return the newest terms of what was sold, or those it was sold by if it says ``pin``.
+
+        ``in_force`` is the version of its catalog that is in force, empty for none.
+        """
+        asked = (offer.plan, offer.addons, offer.catalog_version)
+        known = self._sold.get((*asked, in_force)) if in_force else None
+        if known is not None:
+            return known
+        try:
+            expansion = await self._pricing.expand_capacity(*asked)
+        except (NotFound, InvalidArgument):
+            # Gone from the catalog, or an add-on is: what was sold goes on. Such an answer does
+            # not say which version it is of, so it is asked for again.
+            return offer.terms
+        if expansion.active_version:
+            self._sold.keep((*asked, expansion.active_version), expansion.terms)
+        return expansion.terms
+
+    async def of_plan(self, plan: str, in_force: str) -> Terms:
+        """Return the newest terms of a plan; ``in_force`` as above."""
+        known = self._plans.get((plan, in_force))
+        if known is not None:
+            return known
+        found = await self._pricing.get_plan(plan)
+        self._plans.keep((plan, found.catalog_version), found.terms)
+        return found.terms
+
+    async def offered(self, catalog: str, in_force: str) -> Sequence[Plan]:
+        """Return the plans of a catalog that customers are offered, in its order."""
+        known = self._offered.get((catalog, in_force))
+        if known is not None:
+            return known
+        found = await self._pricing.list_plans(catalog)
+        if {plan.catalog_version for plan in found} == {in_force}:
+            self._offered.keep((catalog, in_force), found)
+        return found

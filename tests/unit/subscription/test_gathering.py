@@ -1,0 +1,122 @@
+"""Many callers, few reads; and each caller has what was true after it asked."""
+
+import asyncio
+from collections.abc import Collection
+
+import pytest
+
+from services.subscription.gathering import GatheredRead
+
+
+class Shelf:
+    """Something that is read by key, and the reads of it; a read waits until it may go on."""
+
+    def __init__(self) -> None:
+        self.holds = {"a": 1, "b": 2}
+        self.reads: list[list[str]] = []
+        self.may_go_on = asyncio.Semaphore(0)
+        self.broken = False
+
+    async def read(self, keys: Collection[str]) -> dict[str, int]:
+        self.reads.append(list(keys))
+        seen = {key: self.holds[key] for key in keys}
+        await asyncio.sleep(0)
+        await self.may_go_on.acquire()
+        if self.broken:
+            self.broken = False
+            raise ConnectionError
+        return seen
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def read(shelf: Shelf) -> GatheredRead[str, dict[str, int]]:
+    return GatheredRead(shelf.read, pause=0.0, most=3)
+
+
+async def settled() -> None:
+    """Let everybody come as far as they can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_what_is_asked_for_while_a_read_is_under_way_is_read_together_after_it(
+    shelf: Shelf, read: GatheredRead[str, dict[str, int]]
+) -> None:
+    async with asyncio.TaskGroup() as callers:
+        first = callers.create_task(read(["a"]))
+        await settled()
+        shelf.holds["a"] = 7
+        later = [callers.create_task(read([key])) for key in ("a", "b", "a")]
+        await settled()
+        assert shelf.reads == [["a"]]
+        for _ in range(2):
+            shelf.may_go_on.release()
+    assert shelf.reads == [["a"], ["a", "b"]]
+    assert first.result() == {"a": 1}
+    assert [task.result() for task in later] == [{"a": 7, "b": 2}] * 3
+
+
+async def test_a_read_that_fails_fails_for_one_caller_and_the_others_read_again(
+    shelf: Shelf, read: GatheredRead[str, dict[str, int]]
+) -> None:
+    holder = asyncio.create_task(read(["a"]))
+    await settled()
+    waiting = [asyncio.create_task(read([key])) for key in ("a", "b")]
+    await settled()
+    shelf.may_go_on.release()
+    await holder
+    shelf.broken = True
+    for _ in range(2):
+        shelf.may_go_on.release()
+    unlucky, lucky = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(unlucky, ConnectionError)
+    assert lucky == {"a": 1, "b": 2}
+
+
+async def test_who_goes_away_while_reading_leaves_the_others_their_answer(
+    shelf: Shelf, read: GatheredRead[str, dict[str, int]]
+) -> None:
+    first = asyncio.create_task(read(["a"]))
+    await settled()
+    second = asyncio.create_task(read(["b"]))
+    await settled()
+    first.cancel()
+    shelf.may_go_on.release()
+    assert await second == {"b": 2}
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
+async def test_a_read_that_is_full_leaves_the_rest_to_the_next(
+    shelf: Shelf, read: GatheredRead[str, dict[str, int]]
+) -> None:
+    shelf.holds = dict.fromkeys("abcdefg", 0)
+    async with asyncio.TaskGroup() as callers:
+        for key in "abcdefg":
+            callers.create_task(read([key]))
+        for _ in range(3):
+            shelf.may_go_on.release()
+    assert shelf.reads == [["a"], ["b", "c", "d"], ["e", "f", "g"]]
+
+
+async def test_a_read_waits_for_more_callers_only_where_several_ask_at_a_time(shelf: Shelf) -> None:
+    read = GatheredRead(shelf.read, pause=0.05)
+    loop = asyncio.get_running_loop()
+    for _ in range(5):
+        shelf.may_go_on.release()
+    began = loop.time()
+    for _ in range(2):
+        await read(["a"])
+    assert loop.time() - began < 0.05
+    began = loop.time()
+    await asyncio.gather(read(["a"]), read(["a"]), read(["b"]))
+    assert loop.time() - began >= 0.04
+    began = loop.time()
+    await read(["b"])
+    assert loop.time() - began >= 0.04
+    assert shelf.reads == [["a"], ["a"], ["a"], ["a", "b"], ["b"]]

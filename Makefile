@@ -47,7 +47,7 @@ SEEDS ?= 200
 PAYMENTS ?= 300
 
 simulate: $(READY) ## Play seeded worlds of all services on virtual time (tests/simulation); SEEDS=200
-	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --payments 25
 
 chaos: $(READY) ## Kill and break the real processes while people pay (docs/chaos.md); PAYMENTS=300
 	@$(BIN)/python -m tests.chaos --payments $(PAYMENTS)

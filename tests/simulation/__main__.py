@@ -1,0 +1,81 @@
+"""Runs simulated worlds: ``python -m tests.simulation --seeds 200``; see README.md."""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+
+from tests.simulation.plants import PLANTS
+from tests.simulation.world import Outcome, Settings, World
+
+
+def main(arguments: list[str]) -> int:
+    """Run what is asked for; 1 if a world was not true to its invariants."""
+    asked = _parser().parse_args(arguments)
+    seeds = (
+        [asked.seed] if asked.seed is not None else range(asked.first, asked.first + asked.seeds)
+    )
+    wanted = _faults(asked.faults)
+    if asked.plant and wanted is None:
+        wanted = PLANTS[asked.plant].faults
+    settings = Settings(payments=asked.payments, faults=wanted)
+    totals: Counter[str] = Counter()
+    failed: list[Outcome] = []
+    with ExitStack() as stack:
+        if asked.plant:
+            stack.enter_context(PLANTS[asked.plant]())
+        began = time.process_time()
+        for seed in seeds:
+            outcome = World(seed, settings).run()
+            totals.update(outcome.counts)
+            if outcome.violations:
+                failed.append(outcome)
+                _tell(outcome, asked.payments)
+            elif asked.trace:
+                _say("\n".join(outcome.notes))
+            if asked.digests:
+                _say(f"{seed} {outcome.digest}")
+        seconds = time.process_time() - began
+    each = 1000 * seconds / max(1, totals["payments"])
+    _say(
+        f"{len(seeds)} seeds, {totals['payments']} payments, {totals['crashes']} crashes,"
+        f" {totals['steps']} steps, {seconds:.1f} s of CPU, {each:.1f} ms a payment,"
+        f" {len(failed)} failed"
+    )
+    return 1 if failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20, help="how many worlds")
+    parser.add_argument("--first", type=int, default=1, help="the first one's seed")
+    parser.add_argument("--seed", type=int, help="this world only")
+    parser.add_argument("--payments", type=int, default=100, help="payments in each world")
+    parser.add_argument("--faults", help="names by commas, or none; else the seed draws them")
+    parser.add_argument("--plant", choices=sorted(PLANTS), help="a known bug to plant")
+    parser.add_argument("--trace", action="store_true", help="show what happened")
+    parser.add_argument("--digests", action="store_true", help="show each world's digest")
+    return parser
+
+
+def _faults(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    return () if text == "none" else tuple(name.strip() for name in text.split(","))
+
+
+def _tell(outcome: Outcome, payments: int) -> None:
+    _say(f"seed {outcome.seed} failed (digest {outcome.digest}); faults: {outcome.faults}")
+    for violation in outcome.violations:
+        _say(f"  {violation}")
+    _say(f"  again: python -m tests.simulation --seed {outcome.seed} --payments {payments} --trace")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

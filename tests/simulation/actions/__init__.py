@@ -1,0 +1,38 @@
+"""What people do in a simulated world: one small file for each kind."""
+
+from tests.simulation.actions.action import Action
+from tests.simulation.actions.credits import Spends
+from tests.simulation.actions.drift import Drifts, Projects
+from tests.simulation.actions.lifecycles import (
+    CardFails,
+    Disputed,
+    EndsAtTheProvider,
+    Flutters,
+    MoneyGoesBack,
+    PausesAndGoesOn,
+)
+from tests.simulation.actions.operator import Operator
+from tests.simulation.actions.own_changes import AsksForTheEnd, ChangesThePlan
+from tests.simulation.actions.own_checkouts import OrganizationPurchase, OwnPurchase
+from tests.simulation.actions.shop_checkouts import ComesBack, ForeignPurchase, GuestPurchase
+
+ACTIONS: list[type[Action]] = [
+    ForeignPurchase,
+    GuestPurchase,
+    ComesBack,
+    OwnPurchase,
+    OrganizationPurchase,
+    EndsAtTheProvider,
+    CardFails,
+    PausesAndGoesOn,
+    Flutters,
+    MoneyGoesBack,
+    Disputed,
+    AsksForTheEnd,
+    ChangesThePlan,
+    Spends,
+    Drifts,
+    Projects,
+    Operator,
+]
+"""Every kind of action; a world draws among them by their weights."""

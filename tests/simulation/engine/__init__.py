@@ -1,0 +1,1 @@
+"""The machine under the simulation: time, processes, chance, network, databases."""

@@ -1,0 +1,186 @@
+"""Databases of a simulated world: the in-memory ones, with owners of transactions and trouble.
+
+Polls are real in effect and cost nothing while nothing is due: a loop that waits for work is woken
+when its own process committed some, and else at the poll that would find some.
+"""
+
+import asyncio
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from math import inf
+from random import Random
+from typing import TypeVar
+
+from services.chassis.wakeups import Wakeups
+from tests.fakes.memory_db import CommitFate, ConnectionLost, MemoryDatabase, MemoryTx
+from tests.fakes.memory_outbox import OUTBOX
+from tests.fakes.memory_queue import QUEUE
+from tests.simulation.engine.loop import Life, SimLoop, current_life
+from tests.simulation.engine.randomness import SimClock
+
+S = TypeVar("S")
+
+_WATCHED = frozenset({OUTBOX.name, QUEUE.name})
+_POLL = 1.0
+
+
+@dataclass
+class DbTrouble:
+    """How likely each trouble is: for a statement to be slow or to lose its connection, for a
+    commit to be lost before or after it took effect."""
+
+    slow: float = 0.0
+    slow_seconds: float = 0.05
+    lose: float = 0.0
+    lose_before: float = 0.0
+    lose_after: float = 0.0
+
+
+class SimDatabase(MemoryDatabase):
+    """One service's database; all replicas share it."""
+
+    def __init__(self, loop: SimLoop, clock: SimClock, chance: Random) -> None:
+        super().__init__(clock, step=self._step, fate=self._fate)
+        self.loop = loop
+        self.trouble = DbTrouble()
+        self.commits = 0
+        self._chance = chance
+        self._pollers: dict[str, dict[Poller, None]] = {}
+
+    def begin(self) -> MemoryTx:
+        """Open a transaction of the life that runs now."""
+        tx = SimTx(self)
+        self.open[tx] = None
+        return tx
+
+    def life_ended(self, life: Life) -> None:
+        """Roll back what a life had open, and forget its pollers."""
+        mine = [tx for tx in self.open if isinstance(tx, SimTx) and tx.life is life]
+        for pollers in self._pollers.values():
+            for poller in [one for one in pollers if one.life is life]:
+                del pollers[poller]
+        self.crash(mine)
+
+    def watch(self, poller: "Poller") -> None:
+        """Wake a poller at the poll that finds something."""
+        self._pollers.setdefault(poller.topic, {})[poller] = None
+        self._plan(poller, self._due(poller.topic))
+
+    def unwatch(self, poller: "Poller") -> None:
+        """Forget a poller."""
+        self._pollers.get(poller.topic, {}).pop(poller, None)
+        poller.forget()
+
+    def committed_to(self, tables: set[str]) -> None:
+        """Plan the polls anew after a commit to these tables."""
+        for topic, pollers in self._pollers.items():
+            kind = OUTBOX.name if topic.startswith("outbox:") else QUEUE.name
+            if pollers and kind in tables:
+                due = self._due(topic)
+                for poller in pollers:
+                    self._plan(poller, due)
+
+    def _due(self, topic: str) -> float:
+        """Return the virtual second at which the first row of a topic is due; inf for none."""
+        kind, _, name = topic.partition(":")
+        if kind == "outbox":
+            rows = self.tables[OUTBOX.name].values()
+            found = [row.due_at for row in rows if row.destination == name]
+        else:
+            keys = self.tables[QUEUE.name].items()
+            found = [row.due_at for (queue, _), row in keys if queue == name]
+        return min(found) - self.now() + self.loop.time() if found else inf
+
+    def _plan(self, poller: "Poller", due: float) -> None:
+        if due != poller.due:
+            # A poll comes at any moment within its period after the row is due.
+            poller.plan(due, max(due, self.loop.time()) + self._chance.random() * _POLL)
+
+    async def _step(self) -> None:
+        await asyncio.sleep(0)
+        trouble = self.trouble
+        if trouble.slow or trouble.lose:
+            drawn = self._chance.random()
+            if drawn < trouble.lose:
+                raise ConnectionLost("the connection broke")
+            if drawn < trouble.lose + trouble.slow:
+                await asyncio.sleep(self._chance.random() * trouble.slow_seconds)
+
+    def _fate(self) -> CommitFate:
+        self.commits += 1
+        trouble = self.trouble
+        if trouble.lose_before or trouble.lose_after:
+            drawn = self._chance.random()
+            if drawn < trouble.lose_before:
+                return CommitFate.LOST_BEFORE
+            if drawn < trouble.lose_before + trouble.lose_after:
+                return CommitFate.LOST_AFTER
+        return CommitFate.COMMITTED
+
+
+class SimTx(MemoryTx):
+    """A transaction that knows whose it is, and tells when it wrote what others poll for."""
+
+    def __init__(self, db: SimDatabase) -> None:
+        super().__init__(db)
+        self._sim = db
+        self.life = current_life()
+
+    def commit(self) -> None:
+        """Make everything visible at once."""
+        touched = {name for name, _ in self._writes} & _WATCHED
+        super().commit()
+        if touched:
+            self._sim.committed_to(touched)
+
+
+class Poller:
+    """One wait for work of a topic."""
+
+    def __init__(self, loop: SimLoop, topic: str) -> None:
+        self.topic = topic
+        self.life = current_life()
+        self.event = asyncio.Event()
+        self._loop = loop
+        self._context: Context = copy_context()
+        self._timer: asyncio.TimerHandle | None = None
+        self.due = inf
+
+    def plan(self, due: float, when: float) -> None:
+        """Look at the virtual second ``when`` for what is due at ``due``; inf: nothing is.
+
+        A look at what has been taken meanwhile would find nothing, and is left out.
+        """
+        self.due = due
+        self.forget()
+        if due < inf:
+            self._timer = self._loop.call_at(when, self.event.set, context=self._context)
+
+    def forget(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+class SimWakeups(Wakeups):
+    """The wake-ups of one process; a wait for work ends at the first poll that finds some."""
+
+    def __init__(self, db: SimDatabase) -> None:
+        super().__init__()
+        self._db = db
+
+    async def wait(self, topic: str, since: int, timeout: float) -> None:
+        """Wait until the topic was woken after ``since``, or a poll would find something."""
+        if not topic.startswith(("outbox:", "queue:")):
+            await super().wait(topic, since, timeout)
+            return
+        if self.seen(topic) != since:
+            return
+        poller = Poller(self._db.loop, topic)
+        self._waiting[topic][poller.event] = None
+        self._db.watch(poller)
+        try:
+            await poller.event.wait()
+        finally:
+            self._waiting[topic].pop(poller.event, None)
+            self._db.unwatch(poller)

@@ -1,0 +1,368 @@
+"""An event loop on virtual time whose every decision follows from a seed.
+
+Work belongs to lives (a life is one run of a process, from its start to its crash). Within a life
+callbacks run in the order in which they were scheduled, as in any loop; which life goes next is a
+draw. When nobody has anything to do, time jumps to the next timer.
+"""
+
+import asyncio
+import heapq
+import warnings
+from asyncio import events
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context, ContextVar, copy_context
+from random import Random
+from typing import Any, NoReturn, TypeVar, TypeVarTuple
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_LIFE: ContextVar["Life"] = ContextVar("simulation_life")
+
+
+class NothingLeftError(Exception):
+    """Somebody waits, and nothing is due that could end the wait."""
+
+
+class RunawayError(Exception):
+    """More steps than a world may take: something goes round in circles."""
+
+
+def current_life() -> "Life":
+    """Return the life that runs now."""
+    return _LIFE.get()
+
+
+class SimFuture(asyncio.Future[T]):
+    """A future whose place in a set does not depend on where it lies in memory."""
+
+    def __hash__(self) -> int:
+        return _sequenced(self)
+
+
+class SimTask(asyncio.Task[T]):
+    """A task whose place in a set does not depend on where it lies in memory."""
+
+    life: "Life"
+    context: Context
+
+    def __hash__(self) -> int:
+        return _sequenced(self)
+
+
+def _sequenced(one: Any) -> int:
+    try:
+        number: int = one.sequence
+    except AttributeError:
+        number = one.sequence = one.get_loop().next_sequence()
+    return number
+
+
+class Life:
+    """One run of a process: its ready callbacks in order, and whether it is over.
+
+    ``doom`` counts callbacks until ``on_doom`` is called; 0 is never.
+    """
+
+    __slots__ = (
+        "context",
+        "doom",
+        "ended",
+        "index",
+        "name",
+        "on_doom",
+        "paused",
+        "queued",
+        "ready",
+    )
+
+    def __init__(self, name: str, index: int) -> None:
+        self.name = name
+        self.index = index
+        self.ready: deque[asyncio.Handle] = deque()
+        self.ended = False
+        self.paused = False
+        self.queued = False
+        self.doom = 0
+        self.on_doom: Callable[[], None] = _nothing
+        self.context = Context()
+        self.context.run(_LIFE.set, self)
+
+
+def _nothing() -> None:
+    """Nothing is to happen."""
+
+
+class SimLoop(asyncio.BaseEventLoop):
+    """The loop of one world. It never sleeps, and touches no thread, socket or selector."""
+
+    def __init__(self, chance: Random, longest: int = 50_000_000) -> None:
+        super().__init__()
+        self._now = 0.0
+        self._draw = chance.random
+        self._longest = longest
+        self._timers: list[tuple[float, int, asyncio.TimerHandle, Life]] = []
+        self._timers_made = 0
+        self._timers_cancelled = 0
+        self._runnable: list[Life] = []
+        self._lives = 0
+        self._sequence = 0
+        self._graves: list[SimTask[Any]] = []
+        self.over = False
+        """Whether the world was buried."""
+        self._alarms: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._next_alarm = longest + 1
+        self.steps = 0
+        self.fingerprint = 0
+        self.problems: list[dict[str, Any]] = []
+        """What asyncio's exception handler was told."""
+        self.root = self.new_life("world")
+
+    def time(self) -> float:
+        """Return virtual seconds since the world began."""
+        return self._now
+
+    def next_sequence(self) -> int:
+        """Return the next number for something that wants to be hashed."""
+        self._sequence += 1
+        return self._sequence
+
+    def new_life(self, name: str) -> Life:
+        """Begin a life."""
+        self._lives += 1
+        return Life(name, self._lives)
+
+    def spawn(self, life: Life, coro: Coroutine[Any, Any, T], name: str = "task") -> SimTask[T]:
+        """Start a task in a life, with nothing of the caller's context."""
+        return self.create_task(coro, name=name, context=life.context.copy())
+
+    async def after_steps(self, steps: int) -> None:
+        """Wait until so many more steps were taken, whatever time that takes."""
+        alarm: asyncio.Future[None] = self.create_future()
+        heapq.heappush(self._alarms, (self.steps + max(steps, 1), self.next_sequence(), alarm))
+        self._next_alarm = self._alarms[0][0]
+        await alarm
+
+    def pause(self, life: Life) -> None:
+        """Run nothing of a life until it is resumed; what becomes due gathers."""
+        life.paused = True
+        if life.queued:
+            self._runnable.remove(life)
+            life.queued = False
+
+    def resume(self, life: Life) -> None:
+        """Go on where a life was paused."""
+        life.paused = False
+        if life.ready and not life.ended:
+            self._queue(life)
+
+    def end(self, life: Life) -> None:
+        """Let nothing of a life run ever again, not even what its frames would do in the end.
+
+        Its tasks are kept, so that no ``finally`` and no ``except`` runs because of them.
+        """
+        self._graves += [
+            task
+            for task in asyncio.all_tasks(self)
+            if isinstance(task, SimTask) and task.life is life
+        ]
+        life.ended = True
+        life.doom = 0
+        life.ready.clear()
+        if life.queued:
+            self._runnable.remove(life)
+            life.queued = False
+
+    def run_world(self, main: Coroutine[Any, Any, T]) -> T:
+        """Run the world's main coroutine to its end."""
+        events._set_running_loop(self)
+        try:
+            task = self.spawn(self.root, main, "main")
+            self._drive(task)
+        finally:
+            events._set_running_loop(None)
+        return task.result()
+
+    def bury(self) -> None:
+        """End the world: let all frames go, wherever they stand; what they still try is ignored."""
+        self.over = True
+        graves: list[SimTask[Any]] = [
+            task for task in asyncio.all_tasks(self) if isinstance(task, SimTask)
+        ]
+        graves += self._graves
+        self._graves = []
+        for task in graves:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own
+        with warnings.catch_warnings():
+            # What was about to be awaited when its process died is no news.
+            warnings.simplefilter("ignore")
+            for task in graves:
+                task.context.run(_close, task.get_coro())
+        self._timers.clear()
+        self._runnable.clear()
+        self.close()
+
+    # What asyncio asks of a loop.
+
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Schedule a callback in the life whose context it has."""
+        handle = asyncio.Handle(callback, args, self, context)
+        if self.over:
+            return handle
+        life = _LIFE.get() if context is None else context[_LIFE]
+        if not life.ended:
+            life.ready.append(handle)
+            if not (life.queued or life.paused):
+                life.queued = True
+                self._runnable.append(life)
+        return handle
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """There are no threads."""
+        return self.call_soon(callback, *args, context=context)
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Schedule a callback in so many virtual seconds."""
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Schedule a callback at a virtual time."""
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        if self.over:
+            return handle
+        life = _LIFE.get() if context is None else context[_LIFE]
+        if not life.ended:
+            self._timers_made += 1
+            heapq.heappush(self._timers, (when, self._timers_made, handle, life))
+        return handle
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """Return a future of this loop."""
+        return SimFuture(loop=self)
+
+    def create_task(  # type: ignore[override]  # typeshed knows more kinds of coroutines
+        self,
+        coro: Coroutine[Any, Any, T] | Generator[Any, None, T],
+        *,
+        name: str | None = None,
+        context: Context | None = None,
+    ) -> SimTask[T]:
+        """Start a task in the life whose context it has."""
+        context = copy_context() if context is None else context
+        if self.over:
+            coro.close()
+        task: SimTask[T] = SimTask(coro, loop=self, name=name or "task", context=context)
+        task.life, task.context = context[_LIFE], context
+        return task
+
+    def get_debug(self) -> bool:
+        """Nobody debugs by asyncio here."""
+        return False
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Keep what went wrong where nobody listened."""
+        self.problems.append(context)
+
+    def run_in_executor(self, executor: object, func: object, *args: object) -> NoReturn:
+        """Refuse: a thread is not deterministic."""
+        raise RuntimeError("a simulated world has no threads")
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        self._timers_cancelled += 1
+        if self._timers_cancelled > 1000 and self._timers_cancelled * 2 > len(self._timers):
+            self._timers = [
+                timer for timer in self._timers if not (timer[2].cancelled() or timer[3].ended)
+            ]
+            heapq.heapify(self._timers)
+            self._timers_cancelled = 0
+
+    def _drive(self, until: asyncio.Future[Any]) -> None:
+        runnable, draw = self._runnable, self._draw
+        fingerprint = self.fingerprint
+        while not until.done():
+            count = len(runnable)
+            if not count:
+                self._advance()
+                fingerprint = hash((fingerprint, self._now))
+                continue
+            place = int(draw() * count) if count > 1 else 0
+            life = runnable[place]
+            handle = life.ready.popleft()
+            if not life.ready:
+                life.queued = False
+                last = runnable.pop()
+                if place < count - 1:
+                    runnable[place] = last
+            if handle._cancelled:
+                continue
+            self.steps += 1
+            self.fingerprint = fingerprint = hash((fingerprint, life.index))
+            try:
+                handle._context.run(handle._callback, *handle._args)  # type: ignore[attr-defined]
+            except Exception as error:  # noqa: BLE001 - a callback's failure ends no world
+                self.problems.append({"message": "a callback failed", "exception": error})
+            if life.doom:
+                self._approach(life)
+            if self.steps >= self._next_alarm:
+                self._ring()
+
+    def _ring(self) -> None:
+        if self.steps > self._longest:
+            raise RunawayError(f"{self.steps} steps, at second {self._now:.0f}")
+        while self._alarms and self._alarms[0][0] <= self.steps:
+            _, _, alarm = heapq.heappop(self._alarms)
+            if not alarm.done():
+                alarm.set_result(None)
+        self._next_alarm = self._alarms[0][0] if self._alarms else self._longest + 1
+
+    def _approach(self, life: Life) -> None:
+        life.doom -= 1
+        if not life.doom:
+            life.on_doom()
+
+    def _advance(self) -> None:
+        timers = self._timers
+        while timers and (timers[0][2].cancelled() or timers[0][3].ended):
+            heapq.heappop(timers)
+        if not timers:
+            raise NothingLeftError(f"nothing is due after second {self._now:.3f}")
+        now = self._now = max(self._now, timers[0][0])
+        while timers and timers[0][0] <= now:
+            _, _, handle, life = heapq.heappop(timers)
+            if handle.cancelled() or life.ended:
+                continue
+            life.ready.append(handle)
+            if not (life.queued or life.paused):
+                self._queue(life)
+
+    def _queue(self, life: Life) -> None:
+        if not life.queued:
+            life.queued = True
+            self._runnable.append(life)
+
+
+def _close(coro: Any) -> None:
+    """Close a coroutine that may wait again in its ``finally``, as often as it does."""
+    for _ in range(100):
+        try:
+            coro.close()
+        except BaseException:  # noqa: BLE001, S112 - its world is over: nobody is to be told
+            continue
+        return

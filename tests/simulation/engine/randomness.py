@@ -1,0 +1,61 @@
+"""Chance, ids and time of a simulated world: all of it follows from one seed."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from services.chassis.ids import derived
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+"""When every world begins."""
+
+
+class Streams:
+    """Independent streams of chance by purpose, so that a new draw in one shifts no other."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._streams: dict[str, Random] = {}
+
+    def of(self, name: str) -> Random:
+        """Return the stream of a purpose; the same name is the same stream."""
+        found = self._streams.get(name)
+        if found is None:
+            found = self._streams[name] = Random(f"{self.seed}:{name}")
+        return found
+
+
+class SimClock:
+    """The chassis's clock on the virtual time of a loop; ``skew`` is in seconds.
+
+    Only the wall time is off: a process whose clock is wrong still counts seconds well.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, skew: float = 0.0) -> None:
+        self._loop = loop
+        self._start = START + timedelta(seconds=skew)
+
+    def now(self) -> datetime:
+        """Return the wall time."""
+        return self._start + timedelta(seconds=self._loop.time())
+
+    def monotonic(self) -> float:
+        """Return virtual seconds since the world began."""
+        return self._loop.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long; zero or less only yields."""
+        await asyncio.sleep(max(0.0, seconds))
+
+
+class SimIds:
+    """Ids that count, in the shape of real ones; ``owner`` keeps those of processes apart."""
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+        self._made = 0
+
+    def new(self, prefix: str) -> str:
+        """Return an id that nobody has had before."""
+        self._made += 1
+        return derived(prefix, self._owner, str(self._made))

@@ -1,0 +1,32 @@
+"""What has to be true of a simulated world: one small file for each kind."""
+
+from tests.simulation.invariants.arrivals import (
+    AcknowledgedIsStored,
+    EverythingPaidIsKnown,
+    NothingWaitsForEver,
+)
+from tests.simulation.invariants.capacity import CapacityIsPaid
+from tests.simulation.invariants.credits import CreditsNeverBelowZero, LedgerAddsUp, SpentOnce
+from tests.simulation.invariants.deletions import NothingDeletedWithoutPermit
+from tests.simulation.invariants.effects import MadeOnce, OnePageToPay, RefundedOnceAndForCause
+from tests.simulation.invariants.fences import FenceBeforeOwner, GenerationsOnlyGrow
+from tests.simulation.invariants.grants import GrantedOncePerPeriod
+from tests.simulation.invariants.invariant import Invariant
+
+INVARIANTS: list[type[Invariant]] = [
+    AcknowledgedIsStored,
+    CreditsNeverBelowZero,
+    FenceBeforeOwner,
+    GenerationsOnlyGrow,
+    NothingDeletedWithoutPermit,
+    OnePageToPay,
+    MadeOnce,
+    RefundedOnceAndForCause,
+    LedgerAddsUp,
+    SpentOnce,
+    GrantedOncePerPeriod,
+    CapacityIsPaid,
+    EverythingPaidIsKnown,
+    NothingWaitsForEver,
+]
+"""Every invariant; a world holds all of them."""

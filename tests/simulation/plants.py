@@ -1,0 +1,172 @@
+"""Known bugs to plant: each could have been written by somebody, and breaks an invariant.
+
+A simulation that finds none of them would find nothing else either; ``test_plants.py`` holds it to
+that. A plant replaces a piece of the product while its context lasts, and only in this process.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+from services.chassis.ids import derived
+from services.payments import ingest
+from services.payments.binding import Operation
+from services.payments.events import Ingested, Outcome
+from services.provisioner import manifests, reconcile
+from services.provisioner.manifests import Blueprint
+from services.subscription import granting, ledger, reckoning
+from services.subscription.usecases import renewing
+from tests.fakes import memory_queue
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """A bug. ``invariants`` names those that can find it, ``faults`` what has to go wrong for it.
+
+    Calling it gives the context in which it is there.
+    """
+
+    name: str
+    invariants: frozenset[str]
+    faults: tuple[str, ...]
+    bug: Callable[[], AbstractContextManager[None]]
+
+    def __call__(self) -> AbstractContextManager[None]:
+        """Plant it."""
+        return self.bug()
+
+
+@contextmanager
+def _acknowledges_first() -> Iterator[None]:
+    """A webhook is answered 200 while it is still being stored."""
+    commits = ingest._outcome
+    kept: list[asyncio.Future[Ingested]] = []
+
+    async def answers(taken: Any) -> Ingested:
+        kept.append(asyncio.ensure_future(commits(taken)))
+        return Ingested(Outcome.STORED, event_id=taken.event_id)
+
+    with patch.object(ingest, "_outcome", answers):
+        yield
+
+
+@contextmanager
+def _spends_without_key() -> Iterator[None]:
+    """A debit that is asked for again is entered again: its name is not derived from its key."""
+    numbers = itertools.count()
+
+    def name(asked: ledger.SpendRequest, what: str) -> str:
+        return derived("cre", what, asked.pool.account, asked.request_id, str(next(numbers)))
+
+    with patch.object(ledger.SpendRequest, "name", name):
+        yield
+
+
+@contextmanager
+def _lets_in_first() -> Iterator[None]:
+    """The owner's binding is made together with the fence, not after it."""
+    draws = manifests.blueprint
+
+    def draw(*args: Any) -> Blueprint:
+        drawn = draws(*args)
+        if drawn.owner is None:
+            return drawn
+        return replace(drawn, fences=(drawn.owner, *drawn.fences), owner=None)
+
+    with patch.object(reconcile, "blueprint", draw):
+        yield
+
+
+@contextmanager
+def _grants_again() -> Iterator[None]:
+    """A period's credits are granted each time that its payment is told of."""
+    numbers = itertools.count()
+    due = granting.due_grant
+
+    def name(subscription: str, start: object) -> str:
+        return derived("grt", subscription, str(start), str(next(numbers)))
+
+    def again(subscription: Any, purchase: Any, invoices: Any, newest: Any) -> Any:
+        return due(subscription, purchase, invoices, None)
+
+    with patch.object(granting, "grant_name", name), patch.object(renewing, "due_grant", again):
+        yield
+
+
+@contextmanager
+def _deletes_at_once() -> Iterator[None]:
+    """What has ended is deleted as soon as the timer looks: its retention time is forgotten."""
+    graces = reckoning._grace
+
+    def grace(unit: Any, offer: Any, known: Any, **others: Any) -> Any:
+        return graces(unit, replace(offer, retention=timedelta(0)), known, **others)
+
+    with patch.object(reckoning, "_grace", grace):
+        yield
+
+
+@contextmanager
+def _asks_with_new_keys() -> Iterator[None]:
+    """A call to the provider that is made again has another idempotency key."""
+    numbers = itertools.count()
+
+    def key(operation: Operation) -> str:
+        return f"{operation.id}.{next(numbers)}"
+
+    with patch.object(Operation, "key", property(key)):
+        yield
+
+
+@contextmanager
+def _enqueues_nothing_late() -> Iterator[None]:
+    """An event that comes while its object is being fetched asks for no other fetch."""
+    asks = memory_queue._asked
+
+    def forgets(known: Any, due_at: float, priority: int) -> Any:
+        return known if known is not None and known.running else asks(known, due_at, priority)
+
+    with patch.object(memory_queue, "_asked", forgets):
+        yield
+
+
+_ALL = (
+    Plant(
+        "acknowledges first",
+        frozenset({"acknowledged is stored"}),
+        ("crashes", "lost commits", "slow statements"),
+        _acknowledges_first,
+    ),
+    Plant(
+        "spends without key",
+        frozenset({"spent once", "the ledger adds up"}),
+        ("lost calls", "doubled calls"),
+        _spends_without_key,
+    ),
+    Plant("lets in first", frozenset({"fence before owner"}), (), _lets_in_first),
+    Plant("grants again", frozenset({"granted once per period"}), (), _grants_again),
+    Plant(
+        "deletes at once",
+        frozenset({"nothing deleted without a permit", "capacity stands iff it is paid"}),
+        (),
+        _deletes_at_once,
+    ),
+    Plant(
+        "asks with new keys",
+        frozenset({"made once", "refunded once and for cause"}),
+        ("unreachable shop",),
+        _asks_with_new_keys,
+    ),
+    Plant(
+        "forgets what comes in between",
+        frozenset({"everything paid is known", "nothing waits for ever"}),
+        ("unreachable shop", "late webhooks"),
+        _enqueues_nothing_late,
+    ),
+)
+PLANTS = {plant.name: plant for plant in _ALL}
+"""Every plant, by name."""

@@ -1,0 +1,146 @@
+"""A replica of the provisioner, on the simulation's cluster."""
+
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+from services.chassis.relaying import RelayLoop
+from services.chassis.sink import SERVICE as SINK
+from services.chassis.sink import FactSinkClient, FactSinkServicer
+from services.chassis.working import WorkerLoop
+from services.provisioner.access import ACCESS
+from services.provisioner.convert import SUBSCRIPTION, Codec
+from services.provisioner.kube.cache import Heard
+from services.provisioner.kube.writes import OwnWrites
+from services.provisioner.naming import Naming
+from services.provisioner.objects import Live
+from services.provisioner.organization.feed import OrganizationFeed
+from services.provisioner.organization.seen import OrganizationView
+from services.provisioner.organization.settings import OrganizationSettings
+from services.provisioner.organization.ways import Ways
+from services.provisioner.ports import Cluster, View
+from services.provisioner.reconcile import Reconciler
+from services.provisioner.servicer import SERVICE, Desk, OrderIntake, ProvisionerServicer
+from services.provisioner.store import QUEUE
+from services.provisioner.usecases import Organizations
+from services.provisioner.watching import Watching
+from services.provisioner.worker import DriftFeed, TenantWorker, resync
+from tests.fakes.memory_db import MemoryTransactions, MemoryTx
+from tests.fakes.memory_outbox import MemoryOutbox
+from tests.fakes.memory_queue import MemoryQueue
+from tests.fakes.provisioner import MemoryStore
+from tests.simulation.services.replica import Compose, Replica
+from tollgate.common.v1.fact_sink_service_pb2_grpc import add_FactSinkServicer_to_server
+from tollgate.provisioner.v1.provisioner_service_pb2_grpc import (
+    add_ProvisionerServiceServicer_to_server,
+)
+
+RESYNC = 10 * 24 * 3600.0
+"""Seconds between looks at every tenant; with months to pass, every ten minutes is too much."""
+_LEASE = 10.0
+_AT_ONCE = 8
+_READS = frozenset({"get", "list_in"})
+_CODEC = Codec()
+
+
+class Kube(Cluster, Protocol):
+    """The simulation's cluster: the port, and what replicas hear of it.
+
+    ``name`` is that of the life that hears.
+    """
+
+    def view(self, name: str, hear: Callable[[Heard], None]) -> View:
+        """Return what this life hears of our objects."""
+        ...
+
+    def organizations(self, name: str, hear: Callable[[str, str], None]) -> OrganizationView:
+        """Return what this life hears of organizations."""
+        ...
+
+
+class NotingCluster:
+    """The cluster as one replica reaches it: what it wrote is noted, as by the real client."""
+
+    def __init__(self, cluster: Cluster, writes: OwnWrites) -> None:
+        self._cluster = cluster
+        self._writes = writes
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._cluster, name)
+        if name in _READS:
+            return call
+
+        async def write(*args: Any, **kwargs: Any) -> Any:
+            told = await call(*args, **kwargs)
+            if isinstance(told, Live):
+                self._writes.note(told.resource_version)
+            return told
+
+        return write
+
+
+def provisioner(kube: Kube) -> Compose:
+    """Return the composition of the provisioner with a cluster."""
+
+    async def compose(replica: Replica) -> None:
+        await _serve(replica, kube)
+
+    return compose
+
+
+async def _serve(replica: Replica, kube: Kube) -> None:
+    clock, db, loops = replica.clock, replica.db, replica.loops
+    names, writes = Naming(), OwnWrites()
+    tx: Any = MemoryTransactions(db, _store, wakeups=replica.wakeups)
+    cluster = cast("Cluster", NotingCluster(kube, writes))
+    feed = DriftFeed(tx, writes, clock)
+    view = kube.view(replica.life, feed.hear)
+    paid = OrganizationFeed(tx, writes.are_ours, clock)
+    organizations = kube.organizations(replica.life, paid.hear)
+    for loop in (feed.run(), paid.run(), resync(tx, clock, RESYNC)):
+        loops.create_task(loop)
+    counter = replica.metrics.counter("quota_writes", "Organizations' quotas written", ("why",))
+    ways = Ways(organizations, OrganizationSettings(), counter)
+    reconciler = Reconciler(tx, cluster, view, names, replica.ids, clock, ways)
+    worker = WorkerLoop(
+        MemoryQueue(db),
+        QUEUE,
+        TenantWorker(reconciler, replica.metrics).handle,
+        wakeups=replica.wakeups,
+        clock=clock,
+        concurrency=_AT_ONCE,
+        lease=_LEASE,
+        jitter=replica.jitter,
+    )
+    replica.work.create_task(worker.run(replica.stopping))
+    up: Any = replica.channel(SUBSCRIPTION)
+    relay = RelayLoop(
+        MemoryOutbox(db),
+        SUBSCRIPTION,
+        FactSinkClient(up).deliver,
+        wakeups=replica.wakeups,
+        clock=clock,
+        lease=_LEASE,
+        deliver_timeout=_LEASE / 2,
+        jitter=replica.jitter,
+    )
+    loops.create_task(relay.run())
+    desk = Desk(tx, cluster, names, replica.ids, clock, Organizations(view, ways))
+    watching = Watching(tx, replica.wakeups, clock, replica.jitter)
+    sink = FactSinkServicer(OrderIntake(desk).take, replica.work)
+    replica.platform.net.serve(
+        [
+            (
+                add_ProvisionerServiceServicer_to_server,
+                ProvisionerServicer(desk, watching),
+                SERVICE,
+            ),
+            (add_FactSinkServicer_to_server, sink, SINK),
+        ],
+        ACCESS,
+    )
+    await replica.stopping.wait()
+    replica.platform.net.leave()
+
+
+def _store(tx: MemoryTx) -> MemoryStore:
+    return MemoryStore(tx, _CODEC)

@@ -1,0 +1,91 @@
+"""A replica of subscription."""
+
+from datetime import timedelta
+from functools import partial
+from typing import Any, cast
+
+from services.chassis.facts import FactRecord
+from services.chassis.relaying import RelayLoop
+from services.chassis.sink import SERVICE as SINK
+from services.chassis.sink import FactSinkClient, FactSinkServicer
+from services.chassis.telemetry import current_traceparent
+from services.subscription import convert
+from services.subscription.access import ACCESS
+from services.subscription.clients import GrpcPayments, GrpcPricing, GrpcProvisioner
+from services.subscription.domain import CapacityOrdered
+from services.subscription.servicer import (
+    CREDITS,
+    SERVICE,
+    Alerting,
+    CreditServicer,
+    FactIntake,
+    SubscriptionServicer,
+)
+from services.subscription.usecases import Desk
+from services.subscription.worker import Chores, Giver, every
+from tests.fakes.memory_outbox import MemoryOutbox
+from tests.fakes.subscription import memory_transactions
+from tests.simulation.services.replica import Replica
+from tollgate.common.v1.fact_sink_service_pb2_grpc import add_FactSinkServicer_to_server
+from tollgate.subscription.v1.credit_service_pb2_grpc import add_CreditServiceServicer_to_server
+from tollgate.subscription.v1.subscription_service_pb2_grpc import (
+    add_SubscriptionServiceServicer_to_server,
+)
+
+CLAIM = "sub"
+TIMERS = 24 * 3600.0
+"""Seconds between looks at what is due; with months to pass, a look every two is too much."""
+RARELY = 48 * 3600.0
+REFUNDS = 12 * 3600.0
+REFUND_DELAY = timedelta(minutes=1)
+
+
+def _encode(fact: CapacityOrdered, traceparent: str) -> FactRecord:
+    return convert.to_record(fact, current_traceparent() or traceparent)
+
+
+async def subscription(replica: Replica) -> None:
+    """Put a replica together and serve until it is to stop."""
+    net, clock = replica.platform.net, replica.clock
+    tx: Any = memory_transactions(replica.db, _encode, wakeups=replica.wakeups)
+    pricing = GrpcPricing(_channel(replica, "pricing"))
+    payments = GrpcPayments(_channel(replica, "payments"))
+    provisioner = _channel(replica, "provisioner")
+    alerting = Alerting(replica.metrics.counter("alerts", "What needs a person", ("reason",)))
+    intake = FactIntake(tx, pricing, replica.ids, alerting)
+    relay = RelayLoop(
+        MemoryOutbox(replica.db),
+        "provisioner",
+        FactSinkClient(provisioner).deliver,
+        wakeups=replica.wakeups,
+        clock=clock,
+        jitter=replica.jitter,
+    )
+    replica.loops.create_task(relay.run())
+    # The pool is only counted in, by a loop that is not run here.
+    chores = Chores(intake, cast("Any", None), replica.metrics, Giver(payments, REFUND_DELAY))
+    loop = partial(every, clock=clock, jitter=replica.jitter)
+    for seconds, name, step in (
+        (TIMERS, "The retention timer", chores.sweep),
+        (REFUNDS, "Giving refunds", chores.give_refunds),
+        (TIMERS, "Giving back holds", chores.release_holds),
+        (RARELY, "Asking for unknown prices", chores.retry_prices),
+        (RARELY, "Giving orders again", chores.resend),
+        (RARELY, "Taking kept facts", chores.take_kept),
+    ):
+        replica.loops.create_task(loop(seconds, name, step))
+    desk = Desk(tx, replica.ids, CLAIM, pricing, payments, GrpcProvisioner(provisioner))
+    net.serve(
+        [
+            (add_SubscriptionServiceServicer_to_server, SubscriptionServicer(desk), SERVICE),
+            (add_CreditServiceServicer_to_server, CreditServicer(tx, CLAIM), CREDITS),
+            (add_FactSinkServicer_to_server, FactSinkServicer(intake.take, replica.work), SINK),
+        ],
+        ACCESS,
+    )
+    await replica.stopping.wait()
+    net.leave()
+
+
+def _channel(replica: Replica, target: str) -> Any:
+    return replica.channel(target)

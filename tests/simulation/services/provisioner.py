@@ -9,7 +9,7 @@ from services.chassis.sink import FactSinkClient, FactSinkServicer
 from services.chassis.working import WorkerLoop
 from services.provisioner.access import ACCESS
 from services.provisioner.convert import SUBSCRIPTION, Codec
-from services.provisioner.kube.cache import Heard
+from services.provisioner.kube.cache import Heard, ObjectCache
 from services.provisioner.kube.writes import OwnWrites
 from services.provisioner.naming import Naming
 from services.provisioner.objects import Live
@@ -17,7 +17,7 @@ from services.provisioner.organization.feed import OrganizationFeed
 from services.provisioner.organization.seen import OrganizationView
 from services.provisioner.organization.settings import OrganizationSettings
 from services.provisioner.organization.ways import Ways
-from services.provisioner.ports import Cluster, View
+from services.provisioner.ports import Cluster
 from services.provisioner.reconcile import Reconciler
 from services.provisioner.servicer import SERVICE, Desk, OrderIntake, ProvisionerServicer
 from services.provisioner.store import QUEUE
@@ -48,7 +48,7 @@ class Kube(Cluster, Protocol):
     ``name`` is that of the life that hears.
     """
 
-    def view(self, name: str, hear: Callable[[Heard], None]) -> View:
+    def view(self, name: str, hear: Callable[[Heard], None]) -> ObjectCache:
         """Return what this life hears of our objects."""
         ...
 
@@ -96,7 +96,8 @@ async def _serve(replica: Replica, kube: Kube) -> None:
     view = kube.view(replica.life, feed.hear)
     paid = OrganizationFeed(tx, writes.are_ours, clock)
     organizations = kube.organizations(replica.life, paid.hear)
-    for loop in (feed.run(), paid.run(), resync(tx, clock, RESYNC)):
+    looks = resync(tx, clock, RESYNC, view.wait_until_ready)
+    for loop in (feed.run(), paid.run(), looks):
         loops.create_task(loop)
     counter = replica.metrics.counter("quota_writes", "Organizations' quotas written", ("why",))
     ways = Ways(organizations, OrganizationSettings(), counter)

@@ -70,6 +70,7 @@ async def subscription(replica: Replica) -> None:
         (REFUNDS, "Giving refunds", chores.give_refunds),
         (TIMERS, "Giving back holds", chores.release_holds),
         (RARELY, "Asking for unknown prices", chores.retry_prices),
+        (RARELY, "Renewing assignments", chores.renew_assigned),
         (RARELY, "Giving orders again", chores.resend),
         (RARELY, "Taking kept facts", chores.take_kept),
     ):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from deploy.sandbox.demo.console import Answer, Console
+from deploy.sandbox.demo.console import Console
 from deploy.sandbox.demo.kube_dc import KubeDc
 from deploy.sandbox.demo.screen import Screen
 from deploy.sandbox.demo.shop import DECLINED_CARD, GOOD_CARD, Shop, is_paid
@@ -69,11 +69,7 @@ class OrganizationStory:
             "exceeded" in refused, "7 more in another would be too many, and are refused"
         )
 
-        async def used() -> dict[str, Any] | None:
-            usage = (await self.admin.subscription()).data.get("usage") or {}
-            return usage if usage.get("cpu", {}).get("used") else None
-
-        usage: dict[str, Any] = await until(used, _PATIENCE, "the usage to be told")
+        usage = await self._until_used(4)
         cpu, memory = usage["cpu"], usage["memory"]
         told = f"{cpu['used']} of {cpu['limit']} cores, {memory['used']} of {memory['limit']} GiB"
         self.screen.check((cpu["used"], cpu["limit"]) == (4, 10), f"its org-admin sees {told}")
@@ -93,18 +89,27 @@ class OrganizationStory:
         await self._until_quota(cpu="18", memory="60Gi", storage="340Gi")
 
     async def _refused_downgrade(self) -> None:
-        async def refused() -> Answer | None:
-            answer = await self.admin.change("dev-pool")
-            return answer if answer.status == 409 else None
-
         async def started() -> bool:
             # The project's part of the quota follows what it uses, about a second later.
             return not await self.kube_dc.run_pod("web", "batch", cpu="2500m", memory="4Gi")
 
         # 4 cores are used: with its add-on dev-pool has 6, so more has to run first.
         await until(started, _PATIENCE, "2.5 more cores to run", every=0.2)
-        answer: Answer = await until(refused, _PATIENCE, "the downgrade to be refused")
-        self.screen.check(True, f"a plan that is smaller than what runs is refused: {answer.error}")
+        # Asked before they are told of, the smaller plan would be taken.
+        await self._until_used(6.5)
+        answer = await self.admin.change("dev-pool")
+        refused = answer.status == 409
+        self.screen.check(
+            refused, f"a plan that is smaller than what runs is refused: {answer.error}"
+        )
+
+    async def _until_used(self, cores: float) -> dict[str, Any]:
+        async def used() -> dict[str, Any] | None:
+            usage = (await self.admin.subscription()).data.get("usage") or {}
+            return usage if usage.get("cpu", {}).get("used") == cores else None
+
+        usage: dict[str, Any] = await until(used, _PATIENCE, f"{cores} cores to be told of")
+        return usage
 
     async def _until_said(self, name: str, value: str) -> None:
         async def said() -> bool:

@@ -26,17 +26,21 @@ _Way: TypeAlias = Callable[[Connection, Callable[[S], Awaitable[T]]], Awaitable[
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("chassis.db")
 
-_LOST_CONNECTION = (
+AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    OSError,
+    TimeoutError,
+)
+"""What a database that is away says; a wrong password or a malformed DSN is none of it."""
+_LOST_CONNECTION = (
+    *AWAY,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
-    OSError,
-    TimeoutError,
 )
 _LOST_RACE = (
     asyncpg.SerializationError,

@@ -20,6 +20,7 @@ import structlog
 
 from services.chassis.backoff import Backoff
 from services.chassis.clock import Clock, SystemClock
+from services.chassis.db import AWAY
 from services.chassis.outage import Outage
 
 CHASSIS_MIGRATIONS = Path(__file__).parent / "migrations"
@@ -31,16 +32,6 @@ _SCHEMA_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _LOCK_TIMEOUT = "2s"
 _TRIES = 10
 _BUSY = Backoff(base=0.2, cap=3.0)
-_AWAY = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    OSError,
-    TimeoutError,
-)
-"""What a database that is away says; a wrong password or a malformed DSN is none of it."""
 
 _LOCK = "SELECT pg_advisory_lock(hashtextextended('migrate:' || $1, 0))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('migrate:' || $1, 0))"
@@ -109,7 +100,7 @@ async def migrate(
     while True:
         try:
             await _migrate_once(dsn, schema, wanted, clock, applied)
-        except _AWAY as error:
+        except AWAY as error:
             await outage.pause(error)
         else:
             outage.over()
@@ -188,7 +179,7 @@ async def _apply_patiently(
                 ) from exc
             _log.info("A migration gives way and tries again.", version=migration.version)
             await clock.sleep(_BUSY.delay(attempt))
-        except _AWAY:
+        except AWAY:
             raise
         except asyncpg.PostgresError as exc:
             raise MigrationError(f"{migration.version} failed: {exc}") from exc

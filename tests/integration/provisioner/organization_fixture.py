@@ -17,7 +17,7 @@ from services.provisioner.organization.amounts import read
 from services.provisioner.organization.settings import BackendChoice, OrganizationSettings
 from services.provisioner.organization.ways import Ways
 from services.provisioner.reconcile import Reconciler
-from tests.fakes.provisioner import MemoryLease
+from tests.fakes.provisioner_views import MemoryLease
 from tests.integration.provisioner.cluster_fixture import Api, Plane
 from tests.integration.provisioner.own_world import OwnWorld
 from tests.unit.provisioner.organizations import org_order

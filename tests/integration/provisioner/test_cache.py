@@ -18,7 +18,7 @@ from services.provisioner.reconcile import Reconciler
 from services.provisioner.worker import DriftFeed
 from tests.contract.kubernetes.implementations import SANDBOX
 from tests.fakes.memory_queue import QUEUE
-from tests.fakes.provisioner import MemoryLease
+from tests.fakes.provisioner_views import MemoryLease
 from tests.integration.provisioner.cluster_fixture import Plane, running_plane, until
 from tests.integration.provisioner.own_world import OwnWorld
 

@@ -9,7 +9,8 @@ from services.provisioner.domain import OrderedPhase, Tenant, TenantPhase
 from services.provisioner.errors import NamespaceTerminating
 from services.provisioner.objects import section
 from services.provisioner.reconcile import Reconciler
-from tests.fakes.provisioner import MemoryCluster, MemoryLease, MemoryView
+from tests.fakes.provisioner import MemoryCluster
+from tests.fakes.provisioner_views import MemoryLease, MemoryView
 from tests.integration.provisioner.cluster_fixture import Api, Plane
 from tests.unit.provisioner.world import PROFESSIONAL, World
 

@@ -10,7 +10,7 @@ from services.provisioner import isolation, sessions
 from services.provisioner.domain import OrderedPhase, Tenant, TenantPhase
 from services.provisioner.errors import LeaseTooShort, ObjectChanged
 from services.provisioner.objects import Live, Ref
-from tests.fakes.provisioner import MemoryLease
+from tests.fakes.provisioner_views import MemoryLease
 from tests.unit.provisioner.world import World, order, until
 
 

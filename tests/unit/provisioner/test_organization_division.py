@@ -15,7 +15,7 @@ from services.provisioner.organization.manifests import (
     quota_ref,
 )
 from services.provisioner.organization.settings import BackendChoice, OrganizationSettings
-from tests.fakes.provisioner import MemoryLease
+from tests.fakes.provisioner_views import MemoryLease
 from tests.unit.provisioner.organization_support import again, condition, equal_claims, world
 from tests.unit.provisioner.organizations import (
     ORG,

@@ -13,7 +13,8 @@ from services.provisioner.organization import hard as hard_limits
 from services.provisioner.organization.manifests import organization_ref
 from services.provisioner.organization.settings import OrganizationSettings
 from tests.fakes.faulty_cluster import FaultyCluster
-from tests.fakes.provisioner import MemoryCluster, MemoryLease
+from tests.fakes.provisioner import MemoryCluster
+from tests.fakes.provisioner_views import MemoryLease
 from tests.unit.provisioner.organizations import (
     ORG,
     PRO,

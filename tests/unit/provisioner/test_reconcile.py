@@ -16,7 +16,7 @@ from services.provisioner.domain import (
 )
 from services.provisioner.errors import IsolationNotBound, LeaseTooShort, NamespaceTerminating
 from services.provisioner.objects import Ref, section
-from tests.fakes.provisioner import MemoryLease
+from tests.fakes.provisioner_views import MemoryLease
 from tests.unit.provisioner.world import EVERYTHING, FENCES, PROFESSIONAL, World, made_of, order
 
 

@@ -29,14 +29,8 @@ from services.provisioner.reconcile import Reconciler
 from services.provisioner.timeline import Result
 from tests.fakes.chassis import ManualClock, MemoryDatabase, MemoryTransactions, SequenceIds
 from tests.fakes.memory_outbox import OUTBOX
-from tests.fakes.provisioner import (
-    TENANT_ROWS,
-    MemoryCluster,
-    MemoryLease,
-    MemoryOrganizations,
-    MemoryStore,
-    MemoryView,
-)
+from tests.fakes.provisioner import TENANT_ROWS, MemoryCluster, MemoryStore
+from tests.fakes.provisioner_views import MemoryLease, MemoryOrganizations, MemoryView
 from tollgate.provisioner.v1 import events_pb2, provisioner_pb2
 
 ACCOUNT = "acc_0001"

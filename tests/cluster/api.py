@@ -26,15 +26,18 @@ class Api:
         self._tls = ssl.create_default_context(cafile=cluster["certificate-authority"])
         self._headers = {
             "Authorization": f"Bearer {user['token']}",
-            "Content-Type": "application/json",
         }
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        """The status and the body, decoded if it is JSON; status 0 if nobody answers."""
+        """The status and the body, decoded if it is JSON; status 0 if nobody answers.
+
+        A PATCH is a JSON merge patch.
+        """
         connection = http.client.HTTPSConnection(self._host, context=self._tls, timeout=5)
         try:
             data = None if body is None else orjson.dumps(body)
-            connection.request(method, path, data, self._headers)
+            kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+            connection.request(method, path, data, {**self._headers, "Content-Type": kind})
             answer = connection.getresponse()
             raw = answer.read()
         except OSError:

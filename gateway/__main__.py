@@ -10,10 +10,11 @@ import uvicorn
 from gateway.app import Dialects, Services, for_browsers, make_app
 from gateway.clients import GrpcPayments, GrpcPricing, GrpcProvisioner, GrpcSubscription
 from gateway.config import GatewayConfig, read_config
-from gateway.limits import CallRate, InFlight
+from gateway.limits import InFlight
 from gateway.observe import Observer, told
 from gateway.ports import IngestAnswer, Webhook
 from gateway.routes.webhooks import PATHS, WebhookEdge
+from services.chassis.callrate import CallRate
 from services.chassis.channel import Channel, connect
 from services.chassis.config import StartError
 from services.chassis.env import split_address

@@ -8,7 +8,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from gateway.limits import CallRate
 from gateway.ports import Payments, Pricing, Provisioner, Subscription
 from gateway.problems import crashed, refused, unreadable, unrouted
 from gateway.routes.billing import BillingDesk, billing_routes
@@ -16,6 +15,7 @@ from gateway.routes.health import Ready, health_routes, product_version
 from gateway.routes.manage import manage_routes
 from gateway.routes.scaffolder import ScaffolderDesk, scaffolder_routes
 from gateway.routes.webhooks import WebhookEdge
+from services.chassis.callrate import CallRate
 from services.chassis.errors import Refusal
 from services.chassis.tokens import TokenVerifier
 

@@ -1,17 +1,12 @@
 """Bounds of what the gateway takes on at once. What is over a bound is refused, not queued."""
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.chassis.clock import Clock
 from services.chassis.errors import ResourceExhausted
-from services.chassis.identity import Principal
 
 MAX_WEBHOOK_BYTES = 1 << 20
 MAX_BODY_BYTES = 256 << 10
-_MAX_CALLERS = 10_000
-_MINUTE = 60.0
 
 
 class InFlight:
@@ -50,33 +45,3 @@ class InFlight:
 def busy() -> ResourceExhausted:
     """Return the refusal of one request too many."""
     return ResourceExhausted("Too many requests at once.", reason="BUSY", retry_after=1.0)
-
-
-class CallRate:
-    """Bounds how often one person calls: so many a minute, all of them at once if need be.
-
-    Counted by this process: with several gateways a person has as many times the rate.
-    """
-
-    def __init__(self, per_minute: int, clock: Clock) -> None:
-        self._most = float(per_minute)
-        self._per_second = per_minute / _MINUTE
-        self._clock = clock
-        # Tokens that were left, and when. Who is forgotten has a full bucket again.
-        self._left: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
-
-    def take(self, caller: Principal) -> None:
-        """Count a call; ResourceExhausted with the time to wait if it is one too many."""
-        key, now = (caller.issuer, caller.subject), self._clock.monotonic()
-        left, since = self._left.pop(key, (self._most, now))
-        left = min(self._most, left + (now - since) * self._per_second)
-        allowed = left >= 1
-        self._left[key] = (left - 1 if allowed else left, now)
-        if len(self._left) > _MAX_CALLERS:
-            self._left.popitem(last=False)
-        if not allowed:
-            raise ResourceExhausted(
-                f"Too many calls; {self._most:.0f} a minute are taken.",
-                reason="RATE_LIMITED",
-                retry_after=(1 - left) / self._per_second,
-            )

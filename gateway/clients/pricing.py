@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC
+from typing import TypedDict
 
 import grpc.aio
 from google.protobuf.message import Message
@@ -10,17 +11,34 @@ from gateway.clients.paging import PAGE_SIZE, pages
 from gateway.clients.values import INTERVALS, money, to_addons
 from gateway.ports import (
     AddonQuantity,
+    Commitment,
     CostPart,
     Deployment,
+    DeploymentCost,
+    Discount,
     Interval,
     Offer,
+    PlaceOffer,
     Quote,
     ResourceCost,
+    Schedule,
 )
 from services.chassis.money import Money
 from tollgate.pricing.v1 import pricing_pb2
 from tollgate.pricing.v1 import pricing_service_pb2 as pb
 from tollgate.pricing.v1.pricing_service_pb2_grpc import PricingServiceStub
+
+_UPFRONT = {
+    "none": pricing_pb2.Commitment.UPFRONT_NONE,
+    "partial": pricing_pb2.Commitment.UPFRONT_PARTIAL,
+    "all": pricing_pb2.Commitment.UPFRONT_ALL,
+}
+_KINDS: Mapping[int, str] = {
+    pricing_pb2.Discount.KIND_VOLUME: "volume",
+    pricing_pb2.Discount.KIND_COMMITMENT: "commitment",
+    pricing_pb2.Discount.KIND_ACCOUNT: "account",
+    pricing_pb2.Discount.KIND_COUPON: "coupon",
+}
 
 
 class GrpcPricing:
@@ -61,6 +79,20 @@ class GrpcPricing:
         request = pb.CreateQuoteRequest(deployment=_deployment(deployment), request_id=request_id)
         return _quote((await self._stub.CreateQuote(request)).quote)
 
+    async def price(self, deployment: Deployment) -> DeploymentCost:
+        """Price a deployment for the person who acts, without keeping the price."""
+        request = pb.CalculatePriceRequest(deployment=_deployment(deployment))
+        return DeploymentCost(**_costs((await self._stub.CalculatePrice(request)).cost))
+
+    async def compare(
+        self, deployment: Deployment, clouds: Sequence[str], regions: Sequence[str]
+    ) -> Sequence[PlaceOffer]:
+        """Price a deployment in these clouds and regions, all if none are named."""
+        request = pb.ComparePricesRequest(
+            deployment=_deployment(deployment), clouds=clouds, regions=regions
+        )
+        return [_place(offer) for offer in (await self._stub.ComparePrices(request)).offers]
+
 
 def _deployment(deployment: Deployment) -> pricing_pb2.Deployment:
     return pricing_pb2.Deployment(
@@ -78,15 +110,43 @@ def _deployment(deployment: Deployment) -> pricing_pb2.Deployment:
         duration_hours=deployment.hours,
         backup_plan=deployment.backup_plan,
         features=deployment.features,
+        cloud=deployment.cloud,
+        commitment=_commitment(deployment.commitment),
+        coupon=deployment.coupon,
     )
 
 
+def _commitment(asked: Commitment | None) -> pricing_pb2.Commitment | None:
+    if asked is None:
+        return None
+    # A word that is none of them is left to pricing, which says what would be right.
+    upfront = _UPFRONT.get(asked.upfront, pricing_pb2.Commitment.UPFRONT_UNSPECIFIED)
+    return pricing_pb2.Commitment(years=asked.years, upfront=upfront)
+
+
 def _quote(quote: pricing_pb2.Quote) -> Quote:
-    cost = quote.deployment.cost
     return Quote(
         name=quote.name,
         expire_time=quote.expire_time.ToDatetime(tzinfo=UTC),
         payment_required=quote.payment_required,
+        **_costs(quote.deployment.cost),
+    )
+
+
+class _Costs(TypedDict):
+    total: Money
+    monthly: Money
+    resources: Sequence[ResourceCost]
+    components: Sequence[CostPart]
+    region: str
+    cloud: str
+    discounts: Sequence[Discount]
+    schedule: Schedule | None
+    taxed_by_provider: bool
+
+
+def _costs(cost: pricing_pb2.Cost) -> _Costs:
+    return _Costs(
         total=money(cost.total),
         monthly=money(cost.monthly),
         resources=tuple(
@@ -95,7 +155,23 @@ def _quote(quote: pricing_pb2.Quote) -> Quote:
         ),
         components=_parts(cost.components),
         region=cost.region,
+        cloud=cost.cloud,
+        discounts=tuple(
+            Discount(_KINDS.get(one.kind, "other"), one.name, money(one.amount), money(one.monthly))
+            for one in cost.discounts
+        ),
+        schedule=_schedule(cost.schedule) if _has(cost, "schedule") else None,
+        taxed_by_provider=cost.tax == pricing_pb2.TAX_TREATMENT_ADDED_BY_PROVIDER,
     )
+
+
+def _schedule(schedule: pricing_pb2.PaymentSchedule) -> Schedule:
+    return Schedule(money(schedule.upfront), tuple(map(money, schedule.instalments)))
+
+
+def _place(offer: pricing_pb2.Offer) -> PlaceOffer:
+    cost = DeploymentCost(**_costs(offer.cost)) if _has(offer, "cost") else None
+    return PlaceOffer(offer.cloud, offer.region, cost, offer.missing)
 
 
 def _parts(parts: Sequence[pricing_pb2.CostPart]) -> tuple[CostPart, ...]:

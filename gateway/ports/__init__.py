@@ -2,13 +2,18 @@
 
 from gateway.ports.payments import IngestAnswer, Ingested, Payments, Provider, Webhook
 from gateway.ports.pricing import (
+    Commitment,
     CostPart,
     Deployment,
+    DeploymentCost,
+    Discount,
     Offer,
+    PlaceOffer,
     Pricing,
     Quote,
     ResourceCost,
     ResourceWish,
+    Schedule,
 )
 from gateway.ports.provisioner import (
     CapChange,
@@ -41,8 +46,11 @@ __all__ = [
     "AddonQuantity",
     "CapChange",
     "Change",
+    "Commitment",
     "CostPart",
     "Deployment",
+    "DeploymentCost",
+    "Discount",
     "Entitlement",
     "Held",
     "IngestAnswer",
@@ -53,6 +61,7 @@ __all__ = [
     "OrganizationQuota",
     "PaymentPage",
     "Payments",
+    "PlaceOffer",
     "Price",
     "Pricing",
     "Project",
@@ -65,6 +74,7 @@ __all__ = [
     "Requirement",
     "ResourceCost",
     "ResourceWish",
+    "Schedule",
     "State",
     "Subscription",
     "Upgrade",

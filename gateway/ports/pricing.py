@@ -36,6 +36,14 @@ class ResourceWish:
 
 
 @dataclass(frozen=True, slots=True)
+class Commitment:
+    """A term that is promised; ``upfront`` is none, partial or all, as it was written."""
+
+    years: int
+    upfront: str
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """What is to be priced; what is empty is the rate card's default."""
 
@@ -44,6 +52,9 @@ class Deployment:
     hours: str = ""
     backup_plan: str = ""
     features: Sequence[str] = ()
+    cloud: str = ""
+    commitment: Commitment | None = None
+    coupon: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +77,58 @@ class ResourceCost:
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
-    """A price that is kept for its owner until it expires."""
+class Discount:
+    """What comes off: for volume, a commitment, the account or a coupon. Never above 0."""
 
+    kind: str
     name: str
-    expire_time: datetime
-    payment_required: bool
+    amount: Money
+    monthly: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a commitment is paid: at its beginning, and each month from then on."""
+
+    upfront: Money
+    instalments: Sequence[Money]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentCost:
+    """What a deployment costs; components and discounts add up to the total.
+
+    ``taxed_by_provider``: amounts are without tax, which the payment provider adds.
+    """
+
     total: Money
     monthly: Money
     resources: Sequence[ResourceCost]
     components: Sequence[CostPart]
     region: str
+    cloud: str = ""
+    discounts: Sequence[Discount] = ()
+    schedule: Schedule | None = None
+    taxed_by_provider: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote(DeploymentCost):
+    """A price that is kept for its owner until it expires."""
+
+    name: str
+    expire_time: datetime
+    payment_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOffer:
+    """What a deployment costs in one region of one cloud; None and why, if it is not offered."""
+
+    cloud: str
+    region: str
+    cost: DeploymentCost | None
+    missing: str
 
 
 class Pricing(Protocol):
@@ -98,4 +150,14 @@ class Pricing(Protocol):
 
     async def quote(self, deployment: Deployment, request_id: str) -> Quote:
         """Price a deployment for the person who acts, and keep the price."""
+        ...
+
+    async def price(self, deployment: Deployment) -> DeploymentCost:
+        """Price a deployment for the person who acts, without keeping the price."""
+        ...
+
+    async def compare(
+        self, deployment: Deployment, clouds: Sequence[str], regions: Sequence[str]
+    ) -> Sequence[PlaceOffer]:
+        """Price a deployment in these clouds and regions, all if none are named, cheapest first."""
         ...

@@ -161,6 +161,15 @@ class Env:
         parse = _to_secret(at_least)
         return Secret(self._read(name, parse, "", default, expected, doc, hidden=True))
 
+    def prefixed(self, prefix: str, *, doc: str = "") -> dict[str, str]:
+        """Read every variable whose name begins so and that is not empty, by its name."""
+        self._asked.setdefault(prefix, Variable(f"{prefix}*", "a text for each", "", doc))
+        return {
+            name: value.strip()
+            for name, value in sorted(self._values.items())
+            if name.startswith(prefix) and name != prefix and value.strip()
+        }
+
     def problem(self, name: str, text: str) -> None:
         """Note something wrong that only the reader can see, such as two settings that disagree."""
         self._problems.setdefault(name, f"{name}: {text}")

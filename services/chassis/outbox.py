@@ -10,7 +10,15 @@ from services.chassis.backoff import Backoff, Jitter, system_jitter
 from services.chassis.clock import Clock
 from services.chassis.db import Connection, Pool, Statements
 from services.chassis.facts import Delivery, FactRecord, Outcome
-from services.chassis.relaying import ClaimedFact, Deliver, Postponed, Rejected, RelayLoop, topic
+from services.chassis.relaying import (
+    FOLLOWERS,
+    ClaimedFact,
+    Deliver,
+    Postponed,
+    Rejected,
+    RelayLoop,
+    topic,
+)
 from services.chassis.wakeups import Wakeups, after_commit
 
 __all__ = [
@@ -40,7 +48,8 @@ ON CONFLICT (destination, fact_id) DO NOTHING
 """
 
 # The recursion skips along the index from key to key, so ten thousand facts behind one head cost
-# nothing, and it stops as soon as enough heads are found.
+# nothing, and it stops as soon as enough heads are found. Who holds the head of a key holds the
+# key: its followers are nobody else's.
 CLAIM = """
 WITH RECURSIVE heads AS (
     (SELECT fact_key, seq, due_at FROM outbox
@@ -55,15 +64,24 @@ WITH RECURSIVE heads AS (
 ), ready AS (
     SELECT seq FROM heads WHERE due_at <= now() LIMIT $3
 ), mine AS (
-    SELECT outbox.seq FROM outbox JOIN ready USING (seq)
+    SELECT outbox.seq, outbox.fact_key FROM outbox JOIN ready USING (seq)
     WHERE outbox.due_at <= now()
     FOR UPDATE OF outbox SKIP LOCKED
+), chain AS (
+    SELECT seq FROM mine
+    UNION ALL
+    SELECT follower.seq FROM mine CROSS JOIN LATERAL (
+        SELECT seq, bool_and(due_at <= now()) OVER (ORDER BY seq) AS free FROM (
+            SELECT seq, due_at FROM outbox
+            WHERE destination = $1 AND fact_key = mine.fact_key AND seq > mine.seq
+            ORDER BY seq LIMIT $5) next
+    ) follower WHERE free
 ), claimed AS (
     UPDATE outbox SET epoch = epoch + 1, due_at = now() + make_interval(secs => $4)
-    FROM mine WHERE outbox.seq = mine.seq
+    FROM chain WHERE outbox.seq = chain.seq
     RETURNING outbox.seq, epoch, failures, fact_id, fact_key, revision, type, payload, traceparent
 )
-SELECT * FROM claimed ORDER BY fact_key
+SELECT * FROM claimed ORDER BY fact_key, seq
 """
 
 _ACCEPTED = "DELETE FROM outbox WHERE seq = ANY($1::bigint[])"
@@ -180,7 +198,7 @@ class PgOutbox:
         self, destination: str, after_key: str, limit: int, lease: float
     ) -> Sequence[ClaimedFact]:
         """Lease due heads of keys; see the port."""
-        rows = await self._statements.fetch(CLAIM, destination, after_key, limit, lease)
+        rows = await self._statements.fetch(CLAIM, destination, after_key, limit, lease, FOLLOWERS)
         return [
             ClaimedFact(row["seq"], row["epoch"], row["failures"], _fact(row, destination))
             for row in rows

@@ -28,9 +28,11 @@ __all__ = [
     "Outcome",
     "PgQueue",
     "Worker",
+    "asked",
     "depth",
     "enqueue",
     "holds",
+    "withdrawal",
 ]
 
 # Sorted, so that two transactions with overlapping keys do not deadlock. While a key runs its
@@ -142,6 +144,34 @@ async def enqueue(
         after_commit(topic(queue))
 
 
+def asked(keys: str, queue: str) -> str:
+    """Return the SELECT of ``key`` and ``generation`` of those keys that wait, for a statement.
+
+    ``keys`` is a subselect, ``queue`` a parameter, as in ``withdrawal``. What the same statement
+    reads of the things that were enqueued is all that was asked for up to these generations.
+    """
+    return f"""
+SELECT key, generation FROM reconcile_queue
+WHERE queue = {queue}::text AND key IN ({keys}) AND NOT running
+"""  # noqa: S608 - built of constants
+
+
+def withdrawal(queue: str, keys: str, generations: str) -> str:
+    """Return the DELETE of keys that were handled elsewhere, as a part of a statement.
+
+    A key of which more was asked for since that generation stays, and so does one that somebody is
+    at: whoever handles it then finds nothing to do.
+    """
+    return f"""
+DELETE FROM reconcile_queue WHERE queue = {queue}::text AND key IN (
+    SELECT known.key FROM reconcile_queue known
+    JOIN unnest({keys}::text[], {generations}::bigint[]) AS given (key, generation)
+        ON known.key = given.key AND known.generation = given.generation
+    WHERE known.queue = {queue}::text AND NOT known.running
+    FOR UPDATE OF known SKIP LOCKED)
+"""  # noqa: S608 - built of constants
+
+
 async def holds(conn: Connection, queue: str, key: str, epoch: int) -> bool:
     """Tell whether the run of this epoch still holds the key; nobody gets it before the commit."""
     return bool(await conn.fetchval(_HOLDS, queue, key, epoch))
@@ -171,13 +201,14 @@ class PgQueue:
         rows = await self._statements.fetch(_RENEW, queue, keys, epochs, lease)
         return {(row["key"], row["epoch"]) for row in rows}
 
-    async def finish(self, queue: str, claimed: ClaimedKey) -> None:
+    async def finish(self, queue: str, claimed: ClaimedKey) -> bool:
         """Remove the key if nothing was asked for since, else release it."""
         removed = await self._statements.fetch(
             _FINISH, queue, claimed.key, claimed.epoch, claimed.generation
         )
         if not removed:
             await self._statements.fetch(_RELEASE, queue, claimed.key, claimed.epoch)
+        return bool(removed)
 
     async def again(self, queue: str, claimed: ClaimedKey, after: float, error: str | None) -> None:
         """Release the key, due later."""

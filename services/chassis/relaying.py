@@ -1,6 +1,7 @@
 """The loop that empties an outbox to one destination, whatever the outbox is kept in."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,13 +20,16 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("chassis.outb
 
 Deliver = Callable[[Sequence[FactRecord]], Awaitable[Sequence[Delivery]]]
 
+FOLLOWERS = 3
+"""Facts that are claimed together with the head of their key: what a purchase says is one call."""
+
 MAX_BYTES_A_DELIVERY = 3 * 1024 * 1024
 """Payload of one Deliver call, well under the four MiB that a server receives."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedFact:
-    """The head of a key, leased to one relay; ``seq`` and ``epoch`` name the claim."""
+    """A fact leased to one relay, as are all before it of its key; ``seq`` and ``epoch`` say so."""
 
     seq: int
     epoch: int
@@ -59,7 +63,8 @@ class OutboxRows(Protocol):
         """Lease due heads of keys greater than ``after_key``, in the order of their keys.
 
         Only the oldest fact of a key is its head. A fact that is leased, or waits, keeps its key
-        from being claimed until the lease (in seconds) or the wait is over.
+        from being claimed until the lease (in seconds) or the wait is over. With each of at most
+        ``limit`` heads come up to ``FOLLOWERS`` of the due facts that come right after it.
         """
         ...
 
@@ -84,7 +89,7 @@ def topic(destination: str) -> str:
 class RelayLoop:
     """Delivers at least once, each key in order, several replicas at once.
 
-    ``batch`` is the number of facts a call takes, ``concurrency`` the number of calls under way,
+    ``batch`` is the number of keys a call takes, ``concurrency`` the number of calls under way,
     ``lease`` and ``deliver_timeout`` are in seconds: the lease outlives the call, so that a fact
     is under way once. ``poll`` is how long an idle relay waits without a wake-up, in seconds, and
     is spread over its upper half.
@@ -106,8 +111,9 @@ class RelayLoop:
         backoff: Backoff | None = None,
         jitter: Jitter = system_jitter,
     ) -> None:
-        if not 1 <= batch <= MAX_FACTS_A_DELIVERY:
-            raise ValueError(f"a batch has 1 to {MAX_FACTS_A_DELIVERY} facts, not {batch}")
+        most = MAX_FACTS_A_DELIVERY // (1 + FOLLOWERS)
+        if not 1 <= batch <= most:
+            raise ValueError(f"a batch has 1 to {most} keys, not {batch}")
         if deliver_timeout >= lease:
             raise ValueError("a delivery has to end before its lease does")
         self._rows = rows
@@ -124,6 +130,8 @@ class RelayLoop:
         self._away = Backoff(base=0.2, cap=5.0, jitter=jitter)
         self._failed_calls = 0
         self._after_key = ""
+        # What was committed up to this wake-up, a claim has begun after.
+        self._looked_at = -1
 
     async def run(self, stopping: asyncio.Event | None = None) -> None:
         """Relay until ``stopping`` is set (calls under way are finished) or it is cancelled."""
@@ -135,28 +143,49 @@ class RelayLoop:
 
     async def _work(self, stopping: asyncio.Event) -> None:
         outage = Outage(f"The outbox relay to {self._destination}", self._clock)
+        name = topic(self._destination)
+        due = True
         while not stopping.is_set():
-            seen = self._wakeups.seen(topic(self._destination))
-            try:
-                found = await self.step()
-            except Unavailable as exc:
-                await outage.pause(exc)
-                continue
-            outage.over()
-            if not found:
-                await self._wakeups.wait(topic(self._destination), seen, self._poll.delay(1))
+            seen = self._wakeups.seen(name)
+            # One look is enough for a wake-up that reached several of these.
+            if due or self._looked_at < seen:
+                self._looked_at = seen
+                try:
+                    due = await self.step()
+                except Unavailable as exc:
+                    await outage.pause(exc)
+                    due = True
+                    continue
+                outage.over()
+                if due:
+                    continue
+            due = not await self._wakeups.wait(name, seen, self._poll.delay(1))
 
-    async def step(self) -> int:
-        """Claim once and deliver what was claimed; return how many facts that were."""
+    async def step(self) -> bool:
+        """Claim once and deliver what was claimed; return whether there may be more at once."""
+        seen = self._wakeups.seen(topic(self._destination))
         lease_ends = self._clock.monotonic() + self._lease
         claimed = await self._claim()
+        held_up: set[str] = set()
         for chunk in chunks(claimed):
-            if self._clock.monotonic() + self._deliver_timeout < lease_ends:
-                await self._deliver_chunk(chunk, lease_ends)
+            free = [row for row in chunk if row.fact.key not in held_up]
+            late = [row for row in chunk if row.fact.key in held_up]
+            if free and self._clock.monotonic() + self._deliver_timeout < lease_ends:
+                held_up |= await self._deliver_chunk(free, lease_ends)
             else:
-                late = [Postponed(row, 0.0, "there was no time left") for row in chunk]
-                await self._persist(partial(self._rows.postpone, late), lease_ends)
-        return len(claimed)
+                late = list(chunk)
+            if late:
+                held_up |= {row.fact.key for row in late}
+                given = [Postponed(row, 0.0, "it waits for its turn") for row in late]
+                await self._persist(partial(self._rows.postpone, given), lease_ends)
+        # A fact that was written while its key was leased has woken somebody in vain.
+        woken = self._wakeups.seen(topic(self._destination)) != seen
+        return bool(claimed) and (woken or self._may_be_more(claimed))
+
+    def _may_be_more(self, claimed: Sequence[ClaimedFact]) -> bool:
+        """Tell whether the claim took all that it may, of keys or of a key."""
+        of_key = Counter(row.fact.key for row in claimed)
+        return len(of_key) >= self._batch or max(of_key.values()) > FOLLOWERS
 
     async def _claim(self) -> Sequence[ClaimedFact]:
         """Go round the keys, so that a full batch of early keys does not starve the late ones."""
@@ -164,11 +193,12 @@ class RelayLoop:
         claimed = await self._rows.claim(self._destination, start, self._batch, self._lease)
         if not claimed and start:
             claimed = await self._rows.claim(self._destination, "", self._batch, self._lease)
-        full = len(claimed) == self._batch
+        full = len({row.fact.key for row in claimed}) >= self._batch
         self._after_key = claimed[-1].fact.key if full else ""
         return claimed
 
-    async def _deliver_chunk(self, chunk: Sequence[ClaimedFact], lease_ends: float) -> None:
+    async def _deliver_chunk(self, chunk: Sequence[ClaimedFact], lease_ends: float) -> set[str]:
+        """Deliver and write down what came of it; returns the keys that have to wait."""
         try:
             async with asyncio.timeout(self._deliver_timeout):
                 answers = await self._deliver([row.fact for row in chunk])
@@ -177,11 +207,11 @@ class RelayLoop:
                 raise
             postponed = self._call_failed(chunk, exc)
             await self._persist(partial(self._rows.postpone, postponed), lease_ends)
-            return
+            return {row.fact.key for row in chunk}
         if self._failed_calls:
             _log.info(f"Facts reach {self._destination} again.", failures=self._failed_calls)
             self._failed_calls = 0
-        await self._settle(chunk, {answer.id: answer for answer in answers}, lease_ends)
+        return await self._settle(chunk, {answer.id: answer for answer in answers}, lease_ends)
 
     def _call_failed(self, chunk: Sequence[ClaimedFact], exc: BaseException) -> list[Postponed]:
         """Postpone all alike: the destination is away, the facts are not to blame."""
@@ -198,18 +228,22 @@ class RelayLoop:
 
     async def _settle(
         self, chunk: Sequence[ClaimedFact], answers: Mapping[str, Delivery], lease_ends: float
-    ) -> None:
+    ) -> set[str]:
         accepted: list[ClaimedFact] = []
         postponed: list[Postponed] = []
         rejected: list[Rejected] = []
+        waiting: set[str] = set()
         for row in chunk:
             answer = answers.get(row.fact.id) or Delivery(row.fact.id, Outcome.RETRY, "no answer")
             match answer.outcome:
                 case Outcome.ACCEPTED:
                     accepted.append(row)
                 case Outcome.RETRY:
-                    after = self._backoff.delay(row.failures + 1)
+                    # Behind a fact that waits, one is not to blame; its key waits anyway.
+                    behind = row.fact.key in waiting
+                    after = 0.0 if behind else self._backoff.delay(row.failures + 1)
                     postponed.append(Postponed(row, after, answer.reason))
+                    waiting.add(row.fact.key)
                 case Outcome.REJECTED:
                     rejected.append(Rejected(row, answer.reason))
                 case _:
@@ -221,6 +255,7 @@ class RelayLoop:
         if rejected:
             await self._persist(partial(self._rows.reject, rejected), lease_ends)
             self._mourn(rejected)
+        return waiting
 
     async def _persist(self, write: Callable[[], Awaitable[None]], lease_ends: float) -> None:
         """Say what happened even over a restart of the database, as long as the lease lasts.

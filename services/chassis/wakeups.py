@@ -29,10 +29,13 @@ class Wakeups:
         """Return how often the topic was woken; ask before looking for work."""
         return self._counts[topic]
 
-    async def wait(self, topic: str, since: int, timeout: float) -> None:
-        """Wait until the topic was woken after ``since``, for at most ``timeout`` seconds."""
+    async def wait(self, topic: str, since: int, timeout: float) -> bool:
+        """Wait until the topic was woken after ``since``, for at most ``timeout`` seconds.
+
+        Returns whether it was.
+        """
         if self._counts[topic] != since:
-            return
+            return True
         event = asyncio.Event()
         self._waiting[topic][event] = None
         try:
@@ -41,6 +44,7 @@ class Wakeups:
                     await event.wait()
         finally:
             self._waiting[topic].pop(event, None)
+        return self._counts[topic] != since
 
     async def wake_when(self, event: asyncio.Event, topic: str) -> None:
         """Wake the topic once the event is set, so that a waiting loop notices it at once."""

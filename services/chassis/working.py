@@ -47,8 +47,11 @@ class QueueRows(Protocol):
         """Prolong leases of (key, epoch); return those that are still held."""
         ...
 
-    async def finish(self, queue: str, claimed: ClaimedKey) -> None:
-        """Remove the key, or make it due as asked if it was enqueued since the claim."""
+    async def finish(self, queue: str, claimed: ClaimedKey) -> bool:
+        """Remove the key, or make it due as asked if it was enqueued since the claim.
+
+        Returns whether it is gone.
+        """
         ...
 
     async def again(self, queue: str, claimed: ClaimedKey, after: float, error: str | None) -> None:
@@ -162,6 +165,8 @@ class WorkerLoop:
         self._name = f"The worker of queue {queue}"
         self._running: dict[tuple[str, int], tuple[Lease, float]] = {}
         self._busy = asyncio.Event()
+        # Whether the last claim took all that it could, so that there may be more.
+        self._full = False
 
     async def run(self, stopping: asyncio.Event | None = None) -> None:
         """Work until ``stopping`` is set (runs under way are finished) or it is cancelled."""
@@ -186,8 +191,9 @@ class WorkerLoop:
                     await outage.pause(exc)
                     continue
                 outage.over()
+                self._full = found == free
             if found < free or not free:
-                # A run that ends wakes this topic too, so a full worker waits here for room.
+                # A run that ends wakes a full worker, which waits here for room.
                 await self._wakeups.wait(topic(self._queue), seen, self._poll.delay(1))
 
     async def _start(self, runs: asyncio.TaskGroup, free: int) -> int:
@@ -206,17 +212,19 @@ class WorkerLoop:
 
     async def _run_one(self, claimed: ClaimedKey, lease: Lease) -> None:
         job = Job(claimed.key, claimed.generation, claimed.epoch, claimed.failures, lease)
+        due = True
         try:
             settle = await self._outcome(job, claimed)
-            await self._persist(settle, lease)
+            due = await self._persist(settle, lease)
         finally:
             # Frees a slot of this process only; the key itself needs no more than its lease.
             self._running.pop((claimed.key, claimed.epoch), None)
             if not self._running:
                 self._busy.clear()
-            self._wakeups.wake(topic(self._queue))
+            if due or self._full:
+                self._wakeups.wake(topic(self._queue))
 
-    async def _outcome(self, job: Job, claimed: ClaimedKey) -> Callable[[], Awaitable[None]]:
+    async def _outcome(self, job: Job, claimed: ClaimedKey) -> Callable[[], Awaitable[bool]]:
         try:
             outcome = await self._handle(job)
         except (Exception, asyncio.CancelledError) as exc:  # tried again, whatever it was
@@ -224,14 +232,23 @@ class WorkerLoop:
                 raise
             after = self._after_failure(job, exc)
             error = _short(exc)
-            return partial(self._rows.again, self._queue, claimed, after, error)
+            return partial(self._again, claimed, after, error)
         match outcome:
             case Done():
-                return partial(self._rows.finish, self._queue, claimed)
+                return partial(self._finish, claimed)
             case Again(after_seconds=after):
-                return partial(self._rows.again, self._queue, claimed, after, None)
+                return partial(self._again, claimed, after, None)
             case _:
                 assert_never(outcome)
+
+    async def _finish(self, claimed: ClaimedKey) -> bool:
+        """Say that it is done; returns whether the key is due all the same."""
+        return not await self._rows.finish(self._queue, claimed)
+
+    async def _again(self, claimed: ClaimedKey, after: float, error: str | None) -> bool:
+        await self._rows.again(self._queue, claimed, after, error)
+        # It may have been asked for while it ran, but then nobody could take it.
+        return True
 
     def _after_failure(self, job: Job, exc: BaseException) -> float:
         after = self._backoff.delay(job.attempts + 1)
@@ -247,22 +264,22 @@ class WorkerLoop:
         )
         return after
 
-    async def _persist(self, settle: Callable[[], Awaitable[None]], lease: Lease) -> None:
+    async def _persist(self, settle: Callable[[], Awaitable[bool]], lease: Lease) -> bool:
         """Say how the run ended, over a restart of the database too, while the lease lasts.
 
-        If that fails the lease runs out and the key is run again.
+        If that fails the lease runs out and the key is run again. Returns whether it may be due.
         """
         outage = Outage(self._name, self._clock)
         while True:
             try:
-                await settle()
+                due = await settle()
             except Unavailable as exc:
                 if not lease.remaining():
-                    return
+                    return True
                 await outage.pause(exc)
             else:
                 outage.over()
-                return
+                return due
 
     async def _renew_leases(self) -> None:
         outage = Outage(f"{self._name} (renewing leases)", self._clock)

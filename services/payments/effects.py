@@ -15,6 +15,7 @@ from services.payments.domain import OperationId, RootKind
 from services.payments.events import EventState, Judgement, StoredEvent
 from services.payments.facts import (
     CheckoutPaid,
+    Fact,
     InvoicePaid,
     InvoicePaymentFailed,
     MoneyFact,
@@ -22,7 +23,7 @@ from services.payments.facts import (
     PaymentReversed,
     SubscriptionState,
 )
-from services.payments.ports import ObjectRow, Store
+from services.payments.ports import ObjectRow, SavedObject, Store
 from services.payments.snapshots import digest_of, summary_of
 from services.payments.views import (
     InvoiceView,
@@ -64,7 +65,7 @@ async def apply(
     replay = any(seen.event.replay for seen in evidence)
     payers = {view.id: _payer(home, view, bindings[view.id]) for view in projection.views}
     state = await _save(store, home, projection, payers, ticket, replay=replay)
-    # The oldest event began the way that the facts go on with.
+    # The oldest event of the root began the way that the facts go on with.
     traceparent = evidence[0].event.traceparent if evidence else ""
     facts = money_facts(projection, payers, bindings, evidence)
     facts += await _reversals(store, projection, payers, evidence)
@@ -72,17 +73,20 @@ async def apply(
         if isinstance(fact, CheckoutPaid) and fact.operation_id:
             # From here on the account's holdings say that it has bought: it may open another page.
             await store.leave_place(OperationId(fact.operation_id), PlaceState.COMPLETE)
-        if await store.record_fact(fact) or replay:
-            await store.append(fact, traceparent)
+    new = await store.record_facts(facts)
+    told: list[Fact] = [fact for fact in facts if replay or fact.id in new]
     if state is not None:
-        await store.append(state, traceparent)
+        told.append(state)
+    if told:
+        await store.append(told, traceparent)
     return DONE
 
 
 async def _bind_all(store: Store, home: Home, projection: Projection) -> Mapping[str, Binding]:
     found: dict[str, Binding] = {}
+    operations: dict[str, Operation | None] = {}
     for view in projection.views:
-        operation = await _operation(store, view)
+        operation = await _operation(store, view, operations)
         found[view.id] = b.bind(view, operation, home)
         # Of other operations the worker writes down more than the id.
         made = operation is not None and operation.kind is OperationKind.CHECKOUT
@@ -92,10 +96,16 @@ async def _bind_all(store: Store, home: Home, projection: Projection) -> Mapping
     return found
 
 
-async def _operation(store: Store, view: View) -> Operation | None:
+async def _operation(
+    store: Store, view: View, known: dict[str, Operation | None]
+) -> Operation | None:
+    """Return the operation that an object names; what it began names the same one."""
     if view.marker is None:
         return None
-    return await store.operation(OperationId(view.marker.operation_id))
+    name = view.marker.operation_id
+    if name not in known:
+        known[name] = await store.operation(OperationId(name))
+    return known[name]
 
 
 def _payer(home: Home, view: View, binding: Binding) -> Payer:
@@ -123,21 +133,23 @@ async def _save(
     In the order of their keys, so that two folds that share objects do not wait for each other.
     """
     news: SubscriptionState | None = None
-    for view in sorted(projection.views, key=lambda view: view.ref.key):
+    saved: list[SavedObject] = []
+    views = sorted(projection.views, key=lambda view: view.ref.key)
+    refs = [view.ref for view in views]
+    rows = await store.lock_objects(home.provider, home.provider_account, refs)
+    for view, row in zip(views, rows, strict=True):
         payer = payers[view.id]
-        row = await store.lock_object(home.provider, home.provider_account, view.ref)
         digest = digest_of(view, payer)
         changed = digest != row.digest
         current = row
         if row.ticket < ticket:
             current = ObjectRow(row.revision + changed, ticket, digest)
-            await store.save_object(
-                home.provider, home.provider_account, view.ref, current, summary_of(view)
-            )
+            saved.append(SavedObject(view.ref, current, summary_of(view)))
         told = projection.subscription
         raised = current.revision > row.revision
         if told is not None and view.ref == told.ref and (raised or replay):
             news = SubscriptionState(told, payer, current.revision)
+    await store.save_objects(home.provider, home.provider_account, saved)
     return news
 
 
@@ -150,7 +162,8 @@ def money_facts(
     """Name every money fact that the fetch and its events prove. Pure."""
     facts: list[MoneyFact] = []
     checkout = projection.checkout
-    if checkout is not None and checkout.paid and evidence:
+    heard = [seen for seen in evidence if seen.event.event.root == projection.root]
+    if checkout is not None and checkout.paid and heard:
         facts.append(
             CheckoutPaid(
                 checkout_id=checkout.id,
@@ -158,8 +171,8 @@ def money_facts(
                 items=checkout.items,
                 subtotal=checkout.subtotal,
                 total=checkout.total,
-                pay_time=checkout.pay_time or _earliest_created(evidence),
-                receive_time=min(seen.event.receive_time for seen in evidence),
+                pay_time=checkout.pay_time or _earliest_created(heard),
+                receive_time=min(seen.event.receive_time for seen in heard),
                 subscription_id=checkout.subscription_id,
                 invoice_id=checkout.invoice_id,
                 operation_id=bindings[checkout.id].operation_id,

@@ -59,7 +59,9 @@ class VerifiedEvent:
     """The envelope of an event whose signature holds. Its payload has not been looked at.
 
     ``account`` is the provider's account where the event names one, else empty. ``root`` is the
-    object to fetch; None for a type that nobody handles.
+    object to fetch; None for a type that nobody handles. ``shows`` are the objects that a fetch of
+    the root shows besides, so that it may answer for their events too. ``follows``: it is a part
+    of a purchase, of which another event tells whose fetch shows this one's root.
     """
 
     id: str
@@ -70,6 +72,8 @@ class VerifiedEvent:
     api_version: str
     created: datetime
     root: ObjectRef | None
+    shows: tuple[ObjectRef, ...] = ()
+    follows: bool = False
 
 
 @unique

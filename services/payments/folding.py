@@ -3,6 +3,9 @@
 The events of the object are listed before the fetch begins and marked done by their ids after it,
 so an event that comes in between stays open, and its own enqueue has the object fetched again. An
 object that could not be fetched says nothing about money: its events stay open.
+
+A fetch of a checkout shows the subscription and the invoice that it began. So it answers for their
+events as well, as far as they were there before it began and it did show their objects.
 """
 
 import asyncio
@@ -24,7 +27,7 @@ from services.payments.errors import (
 from services.payments.events import EventState, Judgement, Sealed, StoredEvent
 from services.payments.ingest import body_name
 from services.payments.pinning import KeyState
-from services.payments.ports import Lease, Provider, Store
+from services.payments.ports import FoldStart, Lease, Provider, Store, Turn
 from services.payments.sealing import Sealer
 from services.payments.views import Projection, Proof
 
@@ -85,31 +88,26 @@ class Folded:
     timeline: Timeline | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Start:
-    wait: float
-    ticket: int
-    events: tuple[StoredEvent, ...]
-    bodies: dict[str, Sealed]
-
-
 async def fold_object(folding: Folding, task: Task) -> Folded:
     """Bring one object's facts up to date. Refusals that are raised mean: try again later."""
     pinned = folding.key.identity
     if pinned is None or not folding.key.verified:
         return Folded(UNVERIFIED_WAIT)
-    start = await folding.tx.run(lambda store: _begin(folding.provider, store, task.root))
+    start = await folding.tx.single(lambda store: _begin(folding.provider, store, task.root))
     if start.wait > 0:
         return Folded(start.wait)
     if not start.events:
         return Folded()
+    own = [event for event in start.events if event.event.root == task.root]
+    bodies = await _bodies(folding, start.events)
     begun, began = folding.clock.now(), folding.clock.monotonic()
     seen = await _fetch(folding.provider, task)
     fetched = folding.clock.monotonic()
     if isinstance(seen, Judgement):
-        await folding.tx.run(lambda store: _fail(folding, store, start.events, seen))
+        await folding.tx.single(lambda store: _fail(folding, store, own, seen))
         return Folded()
-    evidence, broken = _read(folding, start)
+    shown = _shown(task.root, seen, start)
+    evidence, broken = _read(folding, shown.events, bodies)
     home = Home(folding.provider.name, pinned.account, folding.deployment)
 
     async def commit(store: Store) -> Judgement | None:
@@ -118,12 +116,16 @@ async def fold_object(folding: Folding, task: Task) -> Folded:
         for failure, event in broken:
             await _fail(folding, store, [event], failure)
         judgement = await apply(store, home, seen, evidence, start.ticket)
-        ids = [one.event.event.id for one in evidence]
-        await store.settle(folding.provider.name, ids, judgement)
+        done = judgement.state is EventState.DONE
+        # What a checkout that is refused began is judged by a fetch of its own.
+        settled = [one for one in evidence if done or one.event.event.root == task.root]
+        ids = [one.event.event.id for one in settled]
+        queued = shown.queued if done else {}
+        await store.settle(folding.provider.name, ids, judgement, queued)
         return judgement
 
-    left = _left(await folding.tx.run(commit), start)
-    received = min(event.receive_time for event in start.events)
+    left = _left(await folding.tx.run(commit), own)
+    received = min(event.receive_time for event in own)
     timeline = Timeline(
         received,
         waited=(begun - received).total_seconds(),
@@ -133,31 +135,42 @@ async def fold_object(folding: Folding, task: Task) -> Folded:
     return replace(left, timeline=timeline)
 
 
-def _left(judgement: Judgement | None, start: "_Start") -> Folded:
+def _left(judgement: Judgement | None, own: Sequence[StoredEvent]) -> Folded:
     """Say what is left: the lease was lost, the object is parked, or there were more events."""
     if judgement is not None and judgement.state is EventState.FAILED:
         return Folded(PARKED_WAIT)
-    if judgement is None or len(start.events) == EVENTS_A_FOLD:
+    if judgement is None or len(own) == EVENTS_A_FOLD:
         return Folded(0.0)
     return Folded()
 
 
-async def _begin(provider: Provider, store: Store, root: ObjectRef) -> _Start:
+async def _begin(provider: Provider, store: Store, root: ObjectRef) -> FoldStart:
     """List what this fetch will answer for, take its ticket and the right to ask."""
-    events = await store.open_events(provider.name, root, EVENTS_A_FOLD)
-    if not events:
-        return _Start(0.0, 0, (), {})
     leave = 0.0 if root.kind is RootKind.CHECKOUT else LEFT_FOR_PEOPLE
-    wait = await store.take_token(f"{provider.name}:{root.kind}", FETCHES_PER_SECOND, leave)
-    if wait > 0:
-        return _Start(wait, 0, (), {})
-    bodies: dict[str, Sealed] = {}
-    for event in events:
-        if provider.reads_body(event.event.type):
-            body = await store.body(provider.name, event.event.id)
-            if body is not None:
-                bodies[event.event.id] = body
-    return _Start(0.0, await store.next_ticket(), tuple(events), bodies)
+    turn = Turn(f"{provider.name}:{root.kind}", FETCHES_PER_SECOND, leave)
+    return await store.begin_fold(provider.name, root, EVENTS_A_FOLD, turn)
+
+
+def _shown(root: ObjectRef, seen: Projection, start: FoldStart) -> FoldStart:
+    """Leave out the events of objects that were not shown, and of more than one answers for."""
+    refs = {root, *(view.ref for view in seen.views)}
+    events = tuple(event for event in start.events if event.event.root in refs)
+    full = len(start.events) >= EVENTS_A_FOLD
+    keys = set() if full else {ref.key for ref in refs}
+    queued = {key: generation for key, generation in start.queued.items() if key in keys}
+    return replace(start, events=events, queued=queued)
+
+
+async def _bodies(folding: Folding, events: Sequence[StoredEvent]) -> dict[str, Sealed]:
+    """Return the bodies of those few events that prove more than their object shows."""
+    provider = folding.provider
+    ids = [event.event.id for event in events if provider.reads_body(event.event.type)]
+
+    async def read(store: Store) -> dict[str, Sealed]:
+        found = [(event_id, await store.body(provider.name, event_id)) for event_id in ids]
+        return {event_id: body for event_id, body in found if body is not None}
+
+    return await folding.tx.run(read) if ids else {}
 
 
 async def _fetch(provider: Provider, task: Task) -> Projection | Judgement:
@@ -187,14 +200,14 @@ async def _fail(
 
 
 def _read(
-    folding: Folding, start: _Start
+    folding: Folding, events: Sequence[StoredEvent], bodies: dict[str, Sealed]
 ) -> tuple[list[Evidence], list[tuple[Judgement, StoredEvent]]]:
     """Read what each event proves; one that cannot be read fails alone."""
     evidence: list[Evidence] = []
     broken: list[tuple[Judgement, StoredEvent]] = []
-    for event in start.events:
+    for event in events:
         try:
-            evidence.append(Evidence(event, _proof(folding, event, start.bodies)))
+            evidence.append(Evidence(event, _proof(folding, event, bodies)))
         except (BodyUnreadable, ObjectUnreadable) as exc:
             broken.append((Judgement(EventState.FAILED, exc.reason), event))
     return evidence, broken

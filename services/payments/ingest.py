@@ -26,6 +26,10 @@ from services.payments.sealing import Sealer
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("payments.ingest")
 
 
+FOLLOWING_SECONDS = 0.5
+"""How long a part of a purchase waits for the checkout's fetch, which shows it too."""
+
+
 class BytesInFlight:
     """Bounds the bytes of bodies that are being stored at once in this process."""
 
@@ -168,7 +172,11 @@ async def store_batch(tx: Transactions[Store], batch: Sequence[NewEvent]) -> lis
             for group in groups
         ]
         new = await store.put_events(events)
-        await store.enqueue(_roots(compress(events, new)))
+        at_once, later = _roots(compress(events, new))
+        if at_once:
+            await store.enqueue(at_once)
+        if later:
+            await store.enqueue(later, FOLLOWING_SECONDS)
         return new
 
     answers = [False] * len(batch)
@@ -177,10 +185,12 @@ async def store_batch(tx: Transactions[Store], batch: Sequence[NewEvent]) -> lis
     return answers
 
 
-def _roots(events: Iterator[NewEvent]) -> list[ObjectRef]:
-    roots = {
-        event.event.root
-        for event in events
-        if event.judgement.state is EventState.PENDING and event.event.root is not None
-    }
-    return sorted(roots, key=lambda root: root.key)
+def _roots(events: Iterator[NewEvent]) -> tuple[list[ObjectRef], list[ObjectRef]]:
+    """Return the objects to fetch at once, and those that a purchase's fetch may show before."""
+    follows: dict[ObjectRef, bool] = {}
+    for event in events:
+        root = event.event.root
+        if event.judgement.state is EventState.PENDING and root is not None:
+            follows[root] = event.event.follows and follows.get(root, True)
+    roots = sorted(follows, key=lambda root: root.key)
+    return [r for r in roots if not follows[r]], [r for r in roots if follows[r]]

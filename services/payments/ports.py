@@ -1,8 +1,10 @@
 """What payments needs from outside: a store, a provider, a lease on the object it works on."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
 from services.payments.domain import Capabilities, Identity, ObjectRef
@@ -24,13 +26,16 @@ from services.payments.views import Projection, Proof
 __all__ = [
     "AuditEntry",
     "Commerce",
+    "FoldStart",
     "Json",
     "Lease",
     "ObjectRow",
     "OnceKey",
     "Pace",
     "Provider",
+    "SavedObject",
     "Store",
+    "Turn",
 ]
 
 Json: TypeAlias = "str | int | bool | Sequence[Json] | Mapping[str, Json] | None"
@@ -110,6 +115,38 @@ class ObjectRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedObject:
+    """A row that is written, with what an operator is shown of the object."""
+
+    ref: ObjectRef
+    row: ObjectRow
+    summary: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Which endpoint is asked, at what pace, and how many tokens are left to others."""
+
+    endpoint: str
+    per_second: float
+    leave: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FoldStart:
+    """What a fetch answers for; without events or with a ``wait`` (in seconds) it is not begun.
+
+    ``ticket`` is higher than any before. ``queued`` are the keys of shown objects that wait, by the
+    generation up to which their events are among these.
+    """
+
+    events: tuple[StoredEvent, ...] = ()
+    wait: float = 0.0
+    ticket: int = 0
+    queued: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """Who did what to what, and why."""
 
@@ -141,8 +178,11 @@ class Store(CommerceStore, Protocol):
         """
         ...
 
-    async def enqueue(self, roots: Sequence[ObjectRef]) -> None:
-        """Ask for these objects to be fetched from now on: a run under way does not satisfy it."""
+    async def enqueue(self, roots: Sequence[ObjectRef], due_in: float = 0.0) -> None:
+        """Ask for these objects to be fetched after so many seconds.
+
+        A run that is under way by then does not satisfy it.
+        """
         ...
 
     async def event(self, provider: str, event_id: str) -> StoredEvent | None:
@@ -161,49 +201,54 @@ class Store(CommerceStore, Protocol):
         """Judge an event anew, and mark that its facts are to be sent again."""
         ...
 
-    async def open_events(
-        self, provider: str, root: ObjectRef, limit: int
-    ) -> Sequence[StoredEvent]:
-        """Return the events of an object that are PENDING or FAILED, oldest first, bodies apart."""
+    async def begin_fold(self, provider: str, root: ObjectRef, limit: int, pace: Turn) -> FoldStart:
+        """List what a fetch that begins now answers for, and take the right to begin it.
+
+        That are the events of the object that are PENDING or FAILED, then those of the objects that
+        these say it shows, each oldest first. Without any of the object's own nothing is taken.
+        """
         ...
 
     async def body(self, provider: str, event_id: str) -> Sealed | None:
         """Return an event's body; None if it was dropped for its age."""
         ...
 
-    async def settle(self, provider: str, event_ids: Sequence[str], judgement: Judgement) -> None:
-        """Write where events stand; DONE also takes back a request for replay."""
+    async def settle(
+        self,
+        provider: str,
+        event_ids: Sequence[str],
+        judgement: Judgement,
+        queued: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Write where events stand; DONE also takes back a request for replay.
+
+        ``queued`` are keys whose work this was too, by the generation up to which it was.
+        """
         ...
 
     async def drop_bodies(self, before: datetime, limit: int) -> int:
         """Drop bodies received before a time; returns how many."""
         ...
 
-    async def next_ticket(self) -> int:
-        """Return a number higher than any before; taken before a fetch begins."""
+    async def lock_objects(
+        self, provider: str, account: str, refs: Sequence[ObjectRef]
+    ) -> Sequence[ObjectRow]:
+        """Return and lock rows of different objects, in this order; makes those that are not there.
+
+        The order is the same for everybody, or two that overlap wait for each other.
+        """
         ...
 
-    async def lock_object(self, provider: str, account: str, ref: ObjectRef) -> ObjectRow:
-        """Return and lock the row of an object; makes an empty one if there is none."""
+    async def save_objects(self, provider: str, account: str, saved: Sequence[SavedObject]) -> None:
+        """Write locked rows."""
         ...
 
-    async def save_object(
-        self,
-        provider: str,
-        account: str,
-        ref: ObjectRef,
-        row: ObjectRow,
-        summary: Mapping[str, Json],
-    ) -> None:
-        """Write the locked row."""
+    async def record_facts(self, facts: Sequence[MoneyFact]) -> AbstractSet[str]:
+        """Remember that money facts are true; returns the ids of those of which it is news."""
         ...
 
-    async def record_fact(self, fact: MoneyFact) -> bool:
-        """Remember that a money fact is true; returns whether that is news."""
-        ...
-
-    async def append(self, fact: Fact, traceparent: str) -> None:
-        """Put a fact into the outbox; one that already waits there is not put twice."""
+    async def append(self, facts: Sequence[Fact], traceparent: str) -> None:
+        """Put facts into the outbox; one that already waits there is not put twice."""
         ...
 
     async def take_token(self, endpoint: str, per_second: float, leave: float = 0.0) -> float:

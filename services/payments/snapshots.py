@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 
+import orjson
+
 from services.payments.facts import Payer
 from services.payments.ports import Json
 from services.payments.views import View
@@ -23,7 +25,7 @@ def digest_of(view: View, payer: Payer) -> bytes:
 def summary_of(view: View) -> Mapping[str, Json]:
     """Return what an operator wants to see, without customer and metadata."""
     content = {name: value for name, value in asdict(view).items() if name not in _PERSONAL}
-    summary: Mapping[str, Json] = json.loads(json.dumps(content, default=_plain))
+    summary: Mapping[str, Json] = orjson.loads(orjson.dumps(content))
     return summary
 
 

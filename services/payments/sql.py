@@ -1,5 +1,7 @@
 """The statements of ``store``: events, objects, facts, tokens, the pinned account."""
 
+from services.chassis import queue
+
 # In the order of ids, so that two batches that overlap wait for each other in one direction. Who
 # meets a row that another transaction is inserting waits for its commit; a row that was updated
 # rather than inserted has an xmax.
@@ -7,14 +9,14 @@ PUT_EVENTS = """
 WITH given AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bool[],
         $7::text[], $8::timestamptz[], $9::text[], $10::text[], $11::text[], $12::timestamptz[],
-        $13::int[], $14::text[], $15::text[], $16::bytea[])
+        $13::int[], $14::text[], $15::text[], $16::text[], $17::bytea[])
         AS row (provider, event_id, type, object_id, account, livemode, api_version, created,
-            root_key, state, reason, receive_time, copies, traceparent, key_id, sealed)
+            root_key, state, reason, receive_time, copies, traceparent, shows, key_id, sealed)
 ), put AS (
     INSERT INTO events AS known (provider, event_id, type, object_id, account, livemode,
-        api_version, created, root_key, state, reason, receive_time, deliveries, traceparent)
+        api_version, created, root_key, state, reason, receive_time, deliveries, traceparent, shows)
     SELECT provider, event_id, type, object_id, account, livemode, api_version, created,
-        root_key, state, reason, receive_time, copies, traceparent
+        root_key, state, reason, receive_time, copies, traceparent, shows
     FROM given ORDER BY event_id
     ON CONFLICT (provider, event_id) DO UPDATE
         SET deliveries = known.deliveries + excluded.deliveries
@@ -29,7 +31,7 @@ SELECT event_id, new FROM put
 
 _EVENT_COLUMNS = """
 provider, event_id, type, object_id, account, livemode, api_version, created, root_key, state,
-reason, receive_time, deliveries, replay, traceparent
+reason, receive_time, deliveries, replay, traceparent, shows
 """
 
 EVENT = f"""
@@ -55,18 +57,15 @@ UPDATE events SET state = $3, reason = $4, root_key = $5, replay = true, settled
 WHERE provider = $1 AND event_id = $2
 """
 
-OPEN_EVENTS = f"""
-SELECT {_EVENT_COLUMNS} FROM events
-WHERE provider = $1 AND root_key = $2 AND state IN ('PENDING', 'FAILED')
-ORDER BY receive_time, event_id LIMIT $3
-"""  # noqa: S608 - built of constants
+_OPEN = "state IN ('PENDING', 'FAILED')"
 
 BODY = "SELECT key_id, sealed FROM event_bodies WHERE provider = $1 AND event_id = $2"
 
-SETTLE = """
+SETTLE = f"""
+WITH asked AS ({queue.withdrawal("$5", "$6", "$7")})
 UPDATE events SET state = $3, reason = $4, replay = replay AND $3 <> 'DONE', settled_at = now()
 WHERE provider = $1 AND event_id = ANY($2::text[])
-"""
+"""  # noqa: S608 - built of constants
 
 DROP_BODIES = """
 DELETE FROM event_bodies WHERE ctid = ANY(ARRAY(
@@ -74,28 +73,33 @@ DELETE FROM event_bodies WHERE ctid = ANY(ARRAY(
 RETURNING true
 """
 
-NEXT_TICKET = "SELECT nextval('fetch_tickets')"
-
-MAKE_OBJECT = """
-INSERT INTO provider_objects (provider, provider_account, kind, object_id)
-VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+# In the order that is asked for, so that two that overlap wait in one direction. A row that is
+# there is written as it is: that locks it, and waits for who has it.
+LOCK_OBJECTS = """
+INSERT INTO provider_objects AS known (provider, provider_account, kind, object_id)
+SELECT $1, $2, kind, object_id
+FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS row (kind, object_id, place)
+ORDER BY place
+ON CONFLICT (provider, provider_account, kind, object_id) DO UPDATE SET ticket = known.ticket
+RETURNING kind, object_id, revision, ticket, digest
 """
 
-_OBJECT = "provider = $1 AND provider_account = $2 AND kind = $3 AND object_id = $4"
+SAVE_OBJECTS = """
+UPDATE provider_objects AS mine
+SET revision = row.revision, ticket = row.ticket, digest = row.digest, summary = row.summary,
+    changed_at = CASE WHEN mine.revision = row.revision THEN mine.changed_at ELSE now() END
+FROM unnest($3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bytea[], $8::jsonb[])
+    AS row (kind, object_id, revision, ticket, digest, summary)
+WHERE provider = $1 AND provider_account = $2
+    AND mine.kind = row.kind AND mine.object_id = row.object_id
+"""
 
-LOCK_OBJECT = f"""
-SELECT revision, ticket, digest FROM provider_objects WHERE {_OBJECT} FOR UPDATE
-"""  # noqa: S608 - built of constants
-
-SAVE_OBJECT = f"""
-UPDATE provider_objects SET revision = $5, ticket = $6, digest = $7, summary = $8,
-    changed_at = CASE WHEN revision = $5 THEN changed_at ELSE now() END
-WHERE {_OBJECT}
-"""  # noqa: S608 - built of constants
-
-RECORD_FACT = """
-INSERT INTO money_facts (fact_id, type, object_id) VALUES ($1, $2, $3)
-ON CONFLICT DO NOTHING RETURNING true
+RECORD_FACTS = """
+INSERT INTO money_facts (fact_id, type, object_id)
+SELECT fact_id, type, object_id FROM unnest($1::text[], $2::text[], $3::text[])
+    AS row (fact_id, type, object_id)
+ORDER BY fact_id
+ON CONFLICT DO NOTHING RETURNING fact_id
 """
 
 # A bucket that fills by $2 a second and holds that much; the clock, not now(), which stands still
@@ -105,12 +109,39 @@ least($2::float8, bucket.tokens
     + $2::float8 * extract(epoch FROM clock_timestamp() - bucket.refill_time)::float8)
 """
 
-TAKE_TOKEN = f"""
+
+def _take_token(condition: str) -> str:
+    return f"""
 INSERT INTO request_tokens AS bucket (endpoint, tokens, refill_time)
-VALUES ($1, $2::float8 - 1, clock_timestamp())
+SELECT $1, $2::float8 - 1, clock_timestamp() WHERE {condition}
 ON CONFLICT (endpoint) DO UPDATE SET tokens = {_FILLED} - 1, refill_time = clock_timestamp()
     WHERE {_FILLED} >= 1 + $3::float8
 RETURNING true
+"""
+
+
+TAKE_TOKEN = _take_token("true")
+
+# One statement and so one snapshot: whatever was asked of a queued object up to the generation that
+# is returned here, its event is among these.
+BEGIN_FOLD = f"""
+WITH own AS (
+    SELECT {_EVENT_COLUMNS}, 0 AS place FROM events
+    WHERE provider = $4 AND root_key = $5 AND {_OPEN}
+    ORDER BY receive_time, event_id LIMIT $6
+), shown AS (
+    SELECT DISTINCT unnest(string_to_array(shows, ' ')) AS key FROM own
+), theirs AS (
+    SELECT {_EVENT_COLUMNS}, 1 AS place FROM events
+    WHERE provider = $4 AND root_key IN (SELECT key FROM shown) AND {_OPEN}
+    ORDER BY receive_time, event_id LIMIT $6
+), token AS ({_take_token("EXISTS (SELECT FROM own)")}), ticket AS (
+    SELECT nextval('fetch_tickets') AS ticket WHERE EXISTS (SELECT FROM token)
+), queued AS ({queue.asked("SELECT key FROM shown", "$7")})
+SELECT found.*, ticket.ticket, queued.generation
+FROM (SELECT * FROM own UNION ALL SELECT * FROM theirs) found
+LEFT JOIN ticket ON true LEFT JOIN queued ON queued.key = found.root_key
+ORDER BY found.place, found.receive_time, found.event_id
 """  # noqa: S608 - built of constants
 
 TOKEN_WAIT = f"""

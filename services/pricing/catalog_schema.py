@@ -19,10 +19,11 @@ def _quantity_map(value: object) -> object:
     """A bare number of memory or storage is GiB; a suffix means what it says (6.4GB is 6.4G)."""
     if not isinstance(value, dict):
         return value
-    return {key: _quantity(str(key), amount) for key, amount in value.items()}
+    return {key: quantity(str(key), amount) for key, amount in value.items()}
 
 
-def _quantity(resource: str, amount: object) -> object:
+def quantity(resource: str, amount: object) -> str:
+    """Return a quantity of a resource as it is kept; ValueError says what would be right."""
     if not isinstance(amount, str | int) or isinstance(amount, bool):
         raise ValueError(f"{resource}: expected a quantity such as 2, 500m, 4Gi or 20G")
     text = str(amount).removesuffix("B") if str(amount).endswith("B") else str(amount)
@@ -60,22 +61,26 @@ class Form(BaseModel):
 
 
 class PriceForm(Form):
-    """One price, and the provider's ids of it."""
+    """One price, and the providers' ids of it; ``stripe_price`` is short for the commonest."""
 
     currency: str
     interval: Literal["once", "month", "year"]
     amount: str
     stripe_price: str | None = None
+    provider_prices: dict[Id, Annotated[str, Field(min_length=1)]] = {}
 
     @model_validator(mode="after")
     def _amount_fits_currency(self) -> "PriceForm":
         if self.to_domain().amount.minor_units < 0:
             raise ValueError("amount cannot be negative")
+        if self.stripe_price and "stripe" in self.provider_prices:
+            raise ValueError("stripe_price and provider_prices.stripe say the same: give one")
         return self
 
     def to_domain(self) -> domain.Price:
         """Return the price; ValueError if the amount is none of its currency."""
         known = {"stripe": self.stripe_price} if self.stripe_price else {}
+        known |= self.provider_prices
         amount = from_decimal(self.amount, self.currency)
         return domain.Price(amount, domain.Interval(self.interval), known)
 
@@ -276,6 +281,19 @@ class DefaultsForm(Form):
     grandfathered: str = ""
 
 
+class BillingForm(Form):
+    """Whether and how the customers of a hold pay."""
+
+    enabled: bool
+    currency: str = "usd"
+    success_url: str = ""
+    cancel_url: str = ""
+
+    def to_domain(self) -> domain.Billing:
+        """Return the block."""
+        return domain.Billing(**dict(self))
+
+
 class CatalogForm(Form):
     """A whole catalog file."""
 
@@ -285,6 +303,7 @@ class CatalogForm(Form):
     free_plan: str = ""
     retention: Seconds = 30 * 86_400
     defaults: DefaultsForm = DefaultsForm()
+    billing: BillingForm | None = None
     plans: dict[Id, PlanForm] = Field(min_length=1)
     addons: dict[Id, AddonForm] = {}
 
@@ -309,5 +328,6 @@ class CatalogForm(Form):
             free_plan=self.free_plan,
             new_member_plan=self.defaults.new_member,
             grandfathered_plan=self.defaults.grandfathered,
+            billing=self.billing.to_domain() if self.billing else None,
             content=content,
         )

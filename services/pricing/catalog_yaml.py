@@ -5,6 +5,7 @@ that no amount ever passes through a float, and a key that stands twice is an er
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import yaml
@@ -14,10 +15,22 @@ Path: TypeAlias = tuple[str | int, ...]
 
 
 class MarkedYaml:
-    """A document's plain value and the line of every key and item (from 1)."""
+    """A document's plain value and the line of every key and item (from 1).
 
-    def __init__(self, value: Plain, lines: Mapping[Path, int]) -> None:
+    ``blocks`` has for every text that is written as a block (``|``) the line of its first line.
+    ``wrong`` has what was passed over, by key, where that was asked for.
+    """
+
+    def __init__(
+        self,
+        value: Plain,
+        lines: Mapping[Path, int],
+        blocks: Mapping[Path, int] | None = None,
+        wrong: Mapping[Path, str] | None = None,
+    ) -> None:
         self.value = value
+        self.blocks = blocks or {}
+        self.wrong = wrong or {}
         self._lines = lines
 
     def line(self, path: Path) -> int:
@@ -40,56 +53,90 @@ _MAX_BYTES = 1 << 20
 _MAX_NODES = 50_000
 
 
-def read(text: str) -> MarkedYaml:
-    """Read one document of at most 1 MiB; YamlProblem says what is wrong and where."""
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to say about a key of a file; ``line`` counts from 1, 0 is no line at all."""
+
+    source: str
+    line: int
+    key: str
+    what: str
+
+    def __str__(self) -> str:
+        if self.line:
+            return said(self.source, self.line, self.key, self.what)
+        return ": ".join(part for part in (self.source, self.key, self.what) if part)
+
+
+def read(text: str, first_line: int = 1, *, lenient: bool = False) -> MarkedYaml:
+    """Read one document of at most 1 MiB; YamlProblem says what is wrong and where.
+
+    ``first_line`` is where the text begins in its file. ``lenient`` passes over single values that
+    are not taken here and keys that stand twice: the document's ``wrong`` has them.
+    """
     if len(text.encode()) > _MAX_BYTES:
-        raise YamlProblem(1, "", "is larger than 1 MiB")
+        raise YamlProblem(first_line, "", "is larger than 1 MiB")
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise YamlProblem(line, "", f"is no YAML: {error.problem}") from None
+        line = mark.line if mark else 0
+        raise YamlProblem(first_line + line, "", f"is no YAML: {error.problem}") from None
     except yaml.YAMLError as error:
-        raise YamlProblem(1, "", f"is no YAML: {error}") from None
-    reader = _Reader()
+        raise YamlProblem(first_line, "", f"is no YAML: {error}") from None
+    reader = _Reader(first_line, lenient=lenient)
     value = reader.plain(node, ()) if node is not None else None
-    return MarkedYaml(value, reader.lines)
+    return MarkedYaml(value, reader.lines, reader.blocks, reader.wrong)
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, first_line: int, *, lenient: bool) -> None:
         self.lines: dict[Path, int] = {}
+        self.blocks: dict[Path, int] = {}
+        self.wrong: dict[Path, str] = {}
+        self._lenient = lenient
+        self._first = first_line
         self._seen = 0
 
     def plain(self, node: yaml.Node, path: Path) -> Plain:
-        self.lines.setdefault(path, node.start_mark.line + 1)
+        self.lines.setdefault(path, self._line(node))
         self._seen += 1
         # Aliases of aliases would otherwise unfold into more than any machine holds.
         if self._seen > _MAX_NODES:
-            line = node.start_mark.line + 1
-            raise YamlProblem(line, dotted(path), "unfolds into too many values")
+            raise YamlProblem(self._line(node), dotted(path), "unfolds into too many values")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.plain(item, (*path, i)) for i, item in enumerate(node.value)]
         if not isinstance(node, yaml.ScalarNode):
-            raise YamlProblem(node.start_mark.line + 1, dotted(path), "is no plain value")
-        return _scalar(node, path)
+            self._wrong(self._line(node), path, "is no plain value")
+            return None
+        if node.style == "|":
+            self.blocks[path] = self._line(node) + 1
+        return self._scalar(node, path)
+
+    def _wrong(self, line: int, path: Path, what: str) -> None:
+        if not self._lenient:
+            raise YamlProblem(line, dotted(path), what)
+        self.wrong.setdefault(path, what)
+
+    def _line(self, node: yaml.Node) -> int:
+        return int(node.start_mark.line) + self._first
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Plain]:
         merged: dict[str, Plain] = {}
         own: dict[str, Plain] = {}
         for key_node, value_node in node.value:
-            line = key_node.start_mark.line + 1
+            line = self._line(key_node)
             if key_node.tag == "tag:yaml.org,2002:merge":
                 merged |= self._merge(value_node, path, line)
                 continue
             if not isinstance(key_node, yaml.ScalarNode):
-                raise YamlProblem(line, dotted(path), "a key must be a plain word")
+                self._wrong(line, path, "a key must be a plain word")
+                continue
             key = key_node.value
             if key in own:
-                raise YamlProblem(line, dotted((*path, key)), "stands twice")
+                self._wrong(line, (*path, key), "stands twice")
             self.lines[(*path, key)] = line
             own[key] = self.plain(value_node, (*path, key))
         return merged | own
@@ -97,24 +144,25 @@ class _Reader:
     def _merge(self, node: yaml.Node, path: Path, line: int) -> dict[str, Plain]:
         value = self.plain(node, path)
         if not isinstance(value, dict):
-            raise YamlProblem(line, dotted(path), "<<: takes a mapping")
+            self._wrong(line, path, "<<: takes a mapping")
+            return {}
         return value
 
-
-def _scalar(node: yaml.ScalarNode, path: Path) -> Plain:
-    kind = node.tag.rpartition(":")[2]
-    text = str(node.value)
-    if kind == "null":
-        return None
-    if kind == "bool":
-        return text.lower() in ("true", "yes", "on")
-    if kind == "int":
-        try:
-            return int(text.replace("_", ""), 10)
-        except ValueError:
-            problem = "write whole numbers in decimal, or quote the text"
-            raise YamlProblem(node.start_mark.line + 1, dotted(path), problem) from None
-    return text
+    def _scalar(self, node: yaml.ScalarNode, path: Path) -> Plain:
+        kind = node.tag.rpartition(":")[2]
+        text = str(node.value)
+        if kind == "null":
+            return None
+        if kind == "bool":
+            return text.lower() in ("true", "yes", "on")
+        if kind == "int":
+            try:
+                return int(text.replace("_", ""), 10)
+            except ValueError:
+                problem = "write whole numbers in decimal, or quote the text"
+                self._wrong(self._line(node), path, problem)
+                return None
+        return text
 
 
 def dotted(path: Path) -> str:

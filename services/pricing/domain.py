@@ -72,6 +72,16 @@ class Addon:
 
 
 @dataclass(frozen=True, slots=True)
+class Billing:
+    """Whether the customers of a hold can pay, and where a payment page sends them back to."""
+
+    enabled: bool
+    currency: str
+    success_url: str
+    cancel_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """One list of plans at one version. A version is the hash of the content and never changes."""
 
@@ -85,6 +95,7 @@ class Catalog:
     free_plan: str = ""
     new_member_plan: str = ""
     grandfathered_plan: str = ""
+    billing: Billing | None = None
     content: str = field(default="", repr=False, compare=False)
 
     def provider_prices(self) -> list["PricedSubject"]:

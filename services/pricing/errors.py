@@ -75,6 +75,24 @@ class NotYourQuote(PermissionDenied):
     reason = "NOT_YOURS"
 
 
+class NotYourAccount(PermissionDenied):
+    """A price may be asked for oneself only."""
+
+    reason = "NOT_YOURS"
+
+
+class InstalmentsNotSold(FailedPrecondition):
+    """A commitment that is not paid upfront is priced, and not quoted."""
+
+    reason = "INSTALMENTS_NOT_SOLD"
+
+
+class CloudNotSold(FailedPrecondition):
+    """Another cloud than the card's own is priced and compared, and not quoted."""
+
+    reason = "CLOUD_NOT_SOLD"
+
+
 class CatalogRejected(Exception):  # noqa: N818 - an answer about a file, not a malfunction
     """A catalog file cannot come into force. The text names file, line and key of each problem."""
 

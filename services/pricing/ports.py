@@ -6,9 +6,11 @@ from typing import Protocol
 
 from services.chassis.money import Money
 from services.chassis.transactions import Transactions
+from services.pricing.changes import Change
 from services.pricing.domain import ActiveCatalog, Catalog
-from services.pricing.quotes import Quote, QuoteChange, StoredQuote
+from services.pricing.quotes import Quote, StoredQuote
 from services.pricing.rates import RateCard
+from services.pricing.tiers import HeldTier, Standing
 
 
 class CatalogStore(Protocol):
@@ -113,12 +115,28 @@ class QuoteStore(Protocol):
         """Forget idempotency keys that are past their time; return how many."""
         ...
 
-    async def audit(self, change: QuoteChange) -> None:
+    async def audit(self, change: Change) -> None:
         """Add to the audit record."""
         ...
 
 
-class Store(CatalogStore, RateStore, QuoteStore, Protocol):
+class TierStore(Protocol):
+    """Tiers that accounts were given, within one transaction."""
+
+    async def standing(self, account: str) -> Standing:
+        """Return an account's tier and the database's time, by one statement."""
+        ...
+
+    async def set_tier(self, account: str, tier: str) -> datetime:
+        """Give an account a tier, or with an empty one take it away; return when that was."""
+        ...
+
+    async def tiers(self, after: str, limit: int) -> list[HeldTier]:
+        """Return the accounts that have a tier, by name, from behind this one on."""
+        ...
+
+
+class Store(CatalogStore, RateStore, QuoteStore, TierStore, Protocol):
     """Everything that pricing keeps, within one transaction."""
 
 

@@ -126,17 +126,6 @@ class Shown:
         return self.stored.state(self.now)
 
 
-@dataclass(frozen=True, slots=True)
-class QuoteChange:
-    """Who did what to which quote; for the audit record."""
-
-    actor: str
-    action: str
-    quote: str
-    reason: str
-    trace_id: str = ""
-
-
 def plan_quote(
     catalog: Catalog,
     plan: Plan,

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from services.chassis.callrate import CallRate
 from services.chassis.context import Context
 from services.chassis.identity import current, current_caller
 from services.chassis.ids import Ids
@@ -9,7 +10,7 @@ from services.chassis.paging import page_of
 from services.chassis.sharing import SharedRead
 from services.chassis.telemetry import current_trace_id
 from services.pricing import convert, usecases
-from services.pricing.usecases import Asker, ItemQuery, PricingTransactions
+from services.pricing.usecases import Asker, ItemQuery, PriceDesk, PricingTransactions
 from tollgate.pricing.v1 import pricing_service_pb2 as pb
 from tollgate.pricing.v1.pricing_service_pb2_grpc import PricingServiceServicer
 
@@ -23,11 +24,14 @@ SERVICE = pb.DESCRIPTOR.services_by_name["PricingService"].full_name
 class PricingServicer(PricingServiceServicer):
     """Serves tollgate.pricing.v1.PricingService."""
 
-    def __init__(self, tx: PricingTransactions, ids: Ids) -> None:
+    def __init__(self, tx: PricingTransactions, ids: Ids, rate: CallRate | None = None) -> None:
+        """Serve from ``tx``; ``rate`` bounds how often a person may have prices, None does not."""
         self._tx = tx
         self._ids = ids
+        self._rate = rate
         # Half of what a price costs would be asking which rate card is in force.
-        self._card_in_force = SharedRead(partial(usecases.card_in_force, tx), pause=_PAUSE)
+        shared = SharedRead(partial(usecases.card_in_force, tx), pause=_PAUSE)
+        self._prices = PriceDesk(tx, shared)
 
     async def ListCatalogs(  # noqa: N802 - the contract's name
         self, request: pb.ListCatalogsRequest, context: Context
@@ -88,14 +92,49 @@ class PricingServicer(PricingServiceServicer):
         self, request: pb.CalculatePriceRequest, context: Context
     ) -> pb.CalculatePriceResponse:
         """Say what a deployment costs."""
+        self._count()
         asked = convert.from_proto_deployment(request.deployment)
-        cost = await usecases.calculate_price(self._card_in_force, asked)
+        cost = await usecases.calculate_price(self._prices, _asker(), asked, request.account)
         return pb.CalculatePriceResponse(cost=convert.to_proto_cost(cost))
+
+    async def ComparePrices(  # noqa: N802
+        self, request: pb.ComparePricesRequest, context: Context
+    ) -> pb.ComparePricesResponse:
+        """Say what a deployment costs at each place; counted as so many prices."""
+        self._count()
+        asked = convert.from_proto_comparison(request)
+        offers = await usecases.compare_prices(
+            self._prices,
+            _asker(),
+            asked,
+            request.account,
+            charge=lambda prices: self._count(prices - 1),
+        )
+        return pb.ComparePricesResponse(offers=[convert.to_proto_offer(one) for one in offers])
+
+    async def SetAccountTier(  # noqa: N802
+        self, request: pb.SetAccountTierRequest, context: Context
+    ) -> pb.SetAccountTierResponse:
+        """Give an account a tier, or take it away."""
+        asked = convert.from_proto_tier_request(request)
+        held = await usecases.set_account_tier(self._tx, _asker(), asked)
+        return pb.SetAccountTierResponse(account_tier=convert.to_proto_account_tier(held))
+
+    async def ListAccountTiers(  # noqa: N802
+        self, request: pb.ListAccountTiersRequest, context: Context
+    ) -> pb.ListAccountTiersResponse:
+        """List a page of accounts that have a tier."""
+        page = await usecases.list_account_tiers(
+            self._tx, _asker(), request.page_size, request.page_token
+        )
+        tiers = [convert.to_proto_account_tier(held) for held in page.items]
+        return pb.ListAccountTiersResponse(account_tiers=tiers, next_page_token=page.next_token)
 
     async def CreateQuote(  # noqa: N802
         self, request: pb.CreateQuoteRequest, context: Context
     ) -> pb.CreateQuoteResponse:
         """Price something and keep the price."""
+        self._count()
         asked = convert.from_proto_quote_request(request)
         shown = await usecases.create_quote(self._tx, self._ids, _asker(), asked)
         return pb.CreateQuoteResponse(quote=convert.to_proto_quote(shown))
@@ -115,6 +154,13 @@ class PricingServicer(PricingServiceServicer):
             self._tx, _asker(), request.name, request.taker, paid=request.paid
         )
         return pb.TakeQuoteResponse(quote=convert.to_proto_quote(shown))
+
+    def _count(self, prices: int = 1) -> None:
+        """Count prices that a person asks for; what services ask of themselves is not counted."""
+        principal, caller = current(), current_caller()
+        from_edge = caller is None or caller.service not in _TRUSTED
+        if self._rate is not None and principal.kind == "user" and from_edge and prices > 0:
+            self._rate.take(principal, prices)
 
 
 def _asker() -> Asker:

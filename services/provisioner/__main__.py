@@ -5,7 +5,7 @@ from pathlib import Path
 
 from services.chassis.channel import connect
 from services.chassis.database import open_database
-from services.chassis.db import PgTransactions
+from services.chassis.db import PgTransactions, Pool
 from services.chassis.outbox import Relay
 from services.chassis.process import Process, main
 from services.chassis.queue import Worker
@@ -15,7 +15,7 @@ from services.chassis.sink import FactSinkClient, FactSinkServicer
 from services.chassis.wakeups import Wakeups
 from services.provisioner.access import ACCESS
 from services.provisioner.config import ProvisionerConfig, read_config
-from services.provisioner.convert import SUBSCRIPTION, Codec
+from services.provisioner.convert import PRICING, SUBSCRIPTION, Codec
 from services.provisioner.kube.cache import ObjectCache
 from services.provisioner.kube.connect import connect_cluster
 from services.provisioner.kube.organizations import OrganizationCache
@@ -41,7 +41,8 @@ async def run(config: ProvisionerConfig, process: Process) -> None:
     """Serve until the process is to stop."""
     clock, ids, tasks = process.clock, process.ids, process.task_group
     pool = await open_database(config.chassis, process, _MIGRATIONS)
-    wakeups, codec, writes = Wakeups(), Codec(), OwnWrites()
+    codec = Codec(region=config.region, priced=bool(config.pricing_target))
+    wakeups, writes = Wakeups(), OwnWrites()
     tx: PgTransactions[Store] = PgTransactions(
         pool, lambda connection: PgStore(connection, codec), wakeups=wakeups, clock=clock
     )
@@ -74,18 +75,8 @@ async def run(config: ProvisionerConfig, process: Process) -> None:
         lease=config.lease,
     )
     process.work.create_task(worker.run(process.stopping))
-    up = connect(config.subscription_target, server_name=SUBSCRIPTION, tls=config.chassis.tls)
-    process.resources.push_async_callback(up.close)
-    relay = Relay(
-        pool,
-        SUBSCRIPTION,
-        FactSinkClient(up).deliver,
-        wakeups=wakeups,
-        clock=clock,
-        lease=config.lease,
-        deliver_timeout=config.lease / 2,
-    )
-    tasks.create_task(relay.run())
+    for relay in _relays(config, process, pool, wakeups):
+        tasks.create_task(relay.run())
 
     desk = Desk(tx, cluster, config.names, ids, clock, Organizations(cache, ways))
     watching = Watching(tx, wakeups, clock, secrets.SystemRandom().random)
@@ -99,6 +90,31 @@ async def run(config: ProvisionerConfig, process: Process) -> None:
     ]
     server = GrpcServer.from_config(config.chassis, process, servicers, ACCESS)
     await server.serve(process.stopping)
+
+
+def _relays(
+    config: ProvisionerConfig, process: Process, pool: Pool, wakeups: Wakeups
+) -> list[Relay]:
+    """Return what brings observations to those who are told of them."""
+    targets = {SUBSCRIPTION: config.subscription_target, PRICING: config.pricing_target}
+    relays: list[Relay] = []
+    for name, target in targets.items():
+        if not target:
+            continue
+        channel = connect(target, server_name=name, tls=config.chassis.tls)
+        process.resources.push_async_callback(channel.close)
+        relays.append(
+            Relay(
+                pool,
+                name,
+                FactSinkClient(channel).deliver,
+                wakeups=wakeups,
+                clock=process.clock,
+                lease=config.lease,
+                deliver_timeout=config.lease / 2,
+            )
+        )
+    return relays
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ _SHORTEST_LEASE = 2.0
 class ProvisionerConfig:
     """``kubeconfig`` None: the service account of the pod. Times are in seconds.
 
+    ``pricing_target`` is empty where nobody asks what things cost, ``region`` the rate card's for
+    what stands in this cluster, empty for the card's own.
+
     ``lease`` is how long tenants and facts that a killed process worked on wait for another; the
     requests of a run are kept shorter than what is left of it. ``concurrency`` is how many tenants
     are worked on at once, ``resync`` how often each is looked at though nothing was heard of it,
@@ -25,6 +28,8 @@ class ProvisionerConfig:
 
     chassis: ChassisConfig
     subscription_target: str
+    pricing_target: str
+    region: str
     kubeconfig: Path | None
     names: Naming
     concurrency: int
@@ -50,6 +55,17 @@ def read_config(env: Env) -> ProvisionerConfig:
     return ProvisionerConfig(
         chassis=read_chassis(env, "provisioner"),
         subscription_target=read_target(env, "subscription"),
+        pricing_target=env.address(
+            "TOLLGATE_PRICING_TARGET",
+            default="",
+            example="127.0.0.1:9002",
+            doc="internal listener of pricing, for what things cost; empty: not told",
+        ),
+        region=env.text(
+            "TOLLGATE_REGION",
+            default="",
+            doc="the rate card's region that the cluster is in; empty: the card's own",
+        ),
         kubeconfig=None if kubeconfig == Path() else kubeconfig,
         names=_read_names(env),
         concurrency=env.number(

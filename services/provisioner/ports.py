@@ -219,8 +219,11 @@ class Feed(Protocol):
         """Return how often the topic was woken; asked before looking."""
         ...
 
-    async def wait(self, topic: str, since: int, timeout: float) -> None:
-        """Wait until it was woken after ``since``, for at most ``timeout`` seconds."""
+    async def wait(self, topic: str, since: int, timeout: float) -> bool:
+        """Wait until it was woken after ``since``, for at most ``timeout`` seconds.
+
+        Returns whether it was.
+        """
         ...
 
 

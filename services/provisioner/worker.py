@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -71,38 +72,49 @@ class DriftFeed:
     """Queues the tenants whose objects somebody else changed.
 
     Our own writes come back as events too, often before the answer to the request is read, so
-    events rest a moment and are then compared with what we wrote by then.
+    events rest for ``settle`` seconds and are then compared with what we wrote by then. What is
+    only news rests for ``rest`` seconds: pods become ready one after the other.
     """
 
     def __init__(
-        self, tx: Transactions[Store], writes: OwnWrites, clock: Clock, settle: float = 0.05
+        self,
+        tx: Transactions[Store],
+        writes: OwnWrites,
+        clock: Clock,
+        settle: float = 0.05,
+        rest: float = 0.3,
     ) -> None:
         self._tx = tx
         self._writes = writes
         self._clock = clock
-        self._settle = settle
-        self._heard: list[Heard] = []
-        self._some = asyncio.Event()
+        self._changes = _Basket(settle)
+        self._news = _Basket(rest)
 
     def hear(self, heard: Heard) -> None:
         """Take an event; never blocks."""
-        self._heard.append(heard)
-        self._some.set()
+        basket = self._news if heard.news else self._changes
+        basket.heard.append(heard)
+        basket.some.set()
 
     async def run(self) -> None:
         """Queue tenants until cancelled; while the database is away, events gather."""
+        async with asyncio.TaskGroup() as group:
+            for basket in (self._changes, self._news):
+                group.create_task(self._empty(basket))
+
+    async def _empty(self, basket: "_Basket") -> None:
         outage = Outage("The drift feed", self._clock)
         waiting: set[str] = set()
         while True:
-            await self._some.wait()
-            await self._clock.sleep(self._settle)
-            self._some.clear()
-            heard, self._heard = self._heard, []
+            await basket.some.wait()
+            await self._clock.sleep(basket.rest)
+            basket.some.clear()
+            heard, basket.heard = basket.heard, []
             waiting |= {one.tenant_id for one in heard if not self._is_echo(one)}
             try:
                 await self._enqueue(sorted(waiting))
             except Refusal as refusal:
-                self._some.set()
+                basket.some.set()
                 await outage.pause(refusal)
             else:
                 outage.over()
@@ -113,7 +125,16 @@ class DriftFeed:
 
     async def _enqueue(self, tenant_ids: list[str]) -> None:
         if tenant_ids:
-            await self._tx.run(lambda store: store.enqueue(tenant_ids))
+            await self._tx.single(lambda store: store.enqueue(tenant_ids))
+
+
+@dataclass
+class _Basket:
+    """Events that rest for so many seconds."""
+
+    rest: float
+    heard: list[Heard] = field(default_factory=list)
+    some: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 async def resync(

@@ -11,6 +11,7 @@ from gateway.ports import (
     CapChange,
     Change,
     Deployment,
+    DeploymentCost,
     Entitlement,
     Held,
     IngestAnswer,
@@ -18,6 +19,7 @@ from gateway.ports import (
     Offer,
     OrganizationQuota,
     PaymentPage,
+    PlaceOffer,
     ProjectQuota,
     Provider,
     Purchase,
@@ -79,7 +81,9 @@ class MemoryPricing:
     addon_offers: dict[str, list[Offer]] = field(default_factory=dict)
     quoted: Quote | None = None
     refusal: Refusal | None = None
+    offers: Sequence[PlaceOffer] = ()
     asked: list[tuple[Deployment, str, Principal]] = field(default_factory=list)
+    compared: list[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
 
     async def plans(self, catalog: str) -> Sequence[Offer]:
         """Return a catalog's plans."""
@@ -112,6 +116,22 @@ class MemoryPricing:
             raise self.refusal
         assert self.quoted is not None
         return self.quoted
+
+    async def price(self, deployment: Deployment) -> DeploymentCost:
+        """Answer the price that is set; nothing refuses to price what cannot be quoted."""
+        self.asked.append((deployment, "", current()))
+        assert self.quoted is not None
+        return self.quoted
+
+    async def compare(
+        self, deployment: Deployment, clouds: Sequence[str], regions: Sequence[str]
+    ) -> Sequence[PlaceOffer]:
+        """Note what was asked, and answer the offers that are set."""
+        self.asked.append((deployment, "", current()))
+        self.compared.append((tuple(clouds), tuple(regions)))
+        if self.refusal is not None:
+            raise self.refusal
+        return self.offers
 
 
 @dataclass

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from services.chassis.facts import FactRecord
-from services.chassis.relaying import ClaimedFact, Postponed, Rejected, topic
+from services.chassis.relaying import FOLLOWERS, ClaimedFact, Postponed, Rejected, topic
 from services.chassis.wakeups import after_commit
 from tests.fakes.memory_db import MemoryDatabase, MemoryTransactions, MemoryTx, Table
 
@@ -62,20 +63,23 @@ class MemoryOutbox:
         """Lease due heads of keys."""
 
         async def claim(tx: MemoryTx) -> list[ClaimedFact]:
-            heads: dict[str, OutboxRow] = {}
+            chains: dict[str, list[OutboxRow]] = {}
             for _, row in sorted(tx.rows(OUTBOX), key=lambda pair: pair[0]):
                 if row.destination == destination:
-                    heads.setdefault(row.fact.key, row)
+                    chains.setdefault(row.fact.key, []).append(row)
             claimed: list[ClaimedFact] = []
-            for key in sorted(heads):
-                seq = heads[key].seq
-                free = key > after_key and len(claimed) < limit and tx.try_lock(OUTBOX, seq)
+            heads = 0
+            for key in sorted(chains):
+                seq = chains[key][0].seq
+                free = key > after_key and heads < limit and tx.try_lock(OUTBOX, seq)
                 # It may have been claimed, and even taken, since it was looked at.
                 head = tx.get(OUTBOX, seq) if free else None
                 if head is not None and head.due_at <= tx.db.now():
-                    leased = replace(head, epoch=head.epoch + 1, due_at=tx.db.now() + lease)
-                    await tx.put(OUTBOX, seq, leased)
-                    claimed.append(ClaimedFact(seq, leased.epoch, head.failures, head.fact))
+                    heads += 1
+                    for row in _due(tx, [head, *chains[key][1 : 1 + FOLLOWERS]]):
+                        leased = replace(row, epoch=row.epoch + 1, due_at=tx.db.now() + lease)
+                        await tx.put(OUTBOX, row.seq, leased)
+                        claimed.append(ClaimedFact(row.seq, leased.epoch, row.failures, row.fact))
             return claimed
 
         return await self._transactions.run(claim)
@@ -123,6 +127,10 @@ class MemoryOutbox:
         """Return the dead letters, oldest first."""
         rows = sorted(self._db.committed(DEAD).items(), key=lambda pair: pair[0])
         return [row.fact for _, row in rows if row.destination == destination]
+
+
+def _due(tx: MemoryTx, chain: Sequence[OutboxRow]) -> Sequence[OutboxRow]:
+    return list(takewhile(lambda row: row.due_at <= tx.db.now(), chain))
 
 
 async def _remove(tx: MemoryTx, seq: int) -> None:

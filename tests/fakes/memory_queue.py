@@ -1,6 +1,6 @@
 """The in-memory twin of ``services.chassis.queue``."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -50,6 +50,20 @@ def _asked(known: QueueRow | None, due_at: float, priority: int) -> QueueRow:
     if known.running:
         return replace(bumped, next_at=min(known.next_at, due_at))
     return replace(bumped, due_at=min(known.due_at, due_at))
+
+
+def asked(tx: MemoryTx, queue: str, keys: Sequence[str]) -> dict[str, int]:
+    """Return the generations of those keys that wait; see the real one."""
+    rows = {key: tx.get(QUEUE, (queue, key)) for key in keys}
+    return {key: row.generation for key, row in rows.items() if row is not None and not row.running}
+
+
+async def withdraw(tx: MemoryTx, queue: str, asked_for: Mapping[str, int]) -> None:
+    """Remove keys that were handled elsewhere, unless more was asked for or somebody is at them."""
+    for key in sorted(asked_for):
+        row = tx.get(QUEUE, (queue, key)) if tx.try_lock(QUEUE, (queue, key)) else None
+        if row is not None and row.generation == asked_for[key] and not row.running:
+            await tx.delete(QUEUE, (queue, key))
 
 
 async def holds(tx: MemoryTx, queue: str, key: str, epoch: int) -> bool:
@@ -114,12 +128,15 @@ class MemoryQueue:
 
         return await self._transactions.run(renew)
 
-    async def finish(self, queue: str, claimed: ClaimedKey) -> None:
+    async def finish(self, queue: str, claimed: ClaimedKey) -> bool:
         """Remove the key, or release it if it was enqueued since."""
+        gone = False
 
         async def finish(tx: MemoryTx, row: QueueRow) -> None:
+            nonlocal gone
             name = (queue, claimed.key)
-            if row.generation == claimed.generation and row.next_at == inf:
+            gone = row.generation == claimed.generation and row.next_at == inf
+            if gone:
                 await tx.delete(QUEUE, name)
             else:
                 due_at = tx.db.now() if row.next_at == inf else row.next_at
@@ -127,6 +144,7 @@ class MemoryQueue:
                 await tx.put(QUEUE, name, idle)
 
         await self._settle(queue, claimed, finish)
+        return gone
 
     async def again(self, queue: str, claimed: ClaimedKey, after: float, error: str | None) -> None:
         """Release the key, due later."""

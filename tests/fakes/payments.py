@@ -1,8 +1,10 @@
 """Payments in memory: the store, and a provider whose objects a test sets by hand."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from services.chassis.errors import Refusal
 from services.chassis.idempotency import IdempotencyConflict
@@ -20,7 +22,15 @@ from services.payments.events import (
     VerifiedEvent,
 )
 from services.payments.facts import Fact, MoneyFact
-from services.payments.ports import AuditEntry, Json, Lease, ObjectRow, OnceKey
+from services.payments.ports import (
+    AuditEntry,
+    FoldStart,
+    Lease,
+    ObjectRow,
+    OnceKey,
+    SavedObject,
+    Turn,
+)
 from services.payments.store import QUEUE, Codec
 from services.payments.views import Projection, Proof
 from tests.fakes.chassis import MemoryTx, Table, memory_outbox, memory_queue
@@ -63,10 +73,10 @@ class MemoryStore(MemoryCommerceRows):
         answers = dict(zip(order, new, strict=True))
         return [answers[place] for place in range(len(events))]
 
-    async def enqueue(self, roots: Sequence[ObjectRef]) -> None:
+    async def enqueue(self, roots: Sequence[ObjectRef], due_in: float = 0.0) -> None:
         for priority in sorted({root.priority for root in roots}):
             keys = [root.key for root in roots if root.priority == priority]
-            await memory_queue.enqueue(self._tx, QUEUE, keys, priority=priority)
+            await memory_queue.enqueue(self._tx, QUEUE, keys, due_in=due_in, priority=priority)
 
     async def event(self, provider: str, event_id: str) -> StoredEvent | None:
         return await self._tx.lock(EVENTS, (provider, event_id))
@@ -93,25 +103,45 @@ class MemoryStore(MemoryCommerceRows):
         )
         await self._tx.put(EVENTS, (provider, event_id), again)
 
-    async def open_events(
-        self, provider: str, root: ObjectRef, limit: int
-    ) -> Sequence[StoredEvent]:
+    async def begin_fold(self, provider: str, root: ObjectRef, limit: int, pace: Turn) -> FoldStart:
         await self._tx.db.step()
+        # One snapshot: what is listed and what is queued is read without waiting in between.
+        own = self._open(provider, [root])[:limit]
+        if not own:
+            return FoldStart()
+        shown = list(dict.fromkeys(ref for event in own for ref in event.event.shows))
+        theirs = self._open(provider, shown)[:limit]
+        queued = memory_queue.asked(self._tx, QUEUE, [ref.key for ref in shown])
+        wait = await self.take_token(pace.endpoint, pace.per_second, pace.leave)
+        if wait > 0:
+            return FoldStart(wait=wait)
+        listed = {event.event.root.key for event in theirs if event.event.root is not None}
+        kept = {key: generation for key, generation in queued.items() if key in listed}
+        return FoldStart((*own, *theirs), 0.0, self._tx.db.next("fetch_tickets"), kept)
+
+    def _open(self, provider: str, roots: Sequence[ObjectRef]) -> list[StoredEvent]:
         found = [
             event
             for (owner, _), event in self._tx.rows(EVENTS)
             if owner == provider
-            and event.event.root == root
+            and event.event.root in roots
             and event.judgement.state in (EventState.PENDING, EventState.FAILED)
         ]
-        return sorted(found, key=_place)[:limit]
+        return sorted(found, key=_place)
 
     async def body(self, provider: str, event_id: str) -> Sealed | None:
         await self._tx.db.step()
         kept = self._tx.get(BODIES, (provider, event_id))
         return None if kept is None else kept[1]
 
-    async def settle(self, provider: str, event_ids: Sequence[str], judgement: Judgement) -> None:
+    async def settle(
+        self,
+        provider: str,
+        event_ids: Sequence[str],
+        judgement: Judgement,
+        queued: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        await memory_queue.withdraw(self._tx, QUEUE, queued)
         done = judgement.state is EventState.DONE
         for event_id in sorted(event_ids):
             known = await self._tx.lock(EVENTS, (provider, event_id))
@@ -125,31 +155,27 @@ class MemoryStore(MemoryCommerceRows):
             await self._tx.delete(BODIES, name)
         return len(old)
 
-    async def next_ticket(self) -> int:
-        await self._tx.db.step()
-        return self._tx.db.next("fetch_tickets")
+    async def lock_objects(
+        self, provider: str, account: str, refs: Sequence[ObjectRef]
+    ) -> Sequence[ObjectRow]:
+        found: list[ObjectRow] = []
+        for ref in refs:
+            await self._tx.insert(OBJECTS, (provider, account, ref), ObjectRow())
+            row = self._tx.get(OBJECTS, (provider, account, ref))
+            assert row is not None, "it was inserted or was there"
+            found.append(row)
+        return found
 
-    async def lock_object(self, provider: str, account: str, ref: ObjectRef) -> ObjectRow:
-        await self._tx.insert(OBJECTS, (provider, account, ref), ObjectRow())
-        row = self._tx.get(OBJECTS, (provider, account, ref))
-        assert row is not None, "it was inserted or was there"
-        return row
+    async def save_objects(self, provider: str, account: str, saved: Sequence[SavedObject]) -> None:
+        for one in saved:
+            await self._tx.put(OBJECTS, (provider, account, one.ref), one.row)
 
-    async def save_object(
-        self,
-        provider: str,
-        account: str,
-        ref: ObjectRef,
-        row: ObjectRow,
-        summary: Mapping[str, Json],
-    ) -> None:
-        await self._tx.put(OBJECTS, (provider, account, ref), row)
+    async def record_facts(self, facts: Sequence[MoneyFact]) -> AbstractSet[str]:
+        ordered = sorted(facts, key=lambda fact: fact.id)
+        return {fact.id for fact in ordered if await self._tx.insert(FACTS, fact.id, fact)}
 
-    async def record_fact(self, fact: MoneyFact) -> bool:
-        return await self._tx.insert(FACTS, fact.id, fact)
-
-    async def append(self, fact: Fact, traceparent: str) -> None:
-        await memory_outbox.append(self._tx, [self._codec(fact, traceparent)])
+    async def append(self, facts: Sequence[Fact], traceparent: str) -> None:
+        await memory_outbox.append(self._tx, [self._codec(fact, traceparent) for fact in facts])
 
     async def take_token(self, endpoint: str, per_second: float, leave: float = 0.0) -> float:
         now = self._tx.db.now()
@@ -213,13 +239,14 @@ class MemoryProvider:
     """A provider with the objects that a test gives it.
 
     ``during`` runs while an object is fetched, after it was looked at. An object that is a refusal
-    is raised.
+    is raised. ``shows`` is what an object's events say that it shows.
     """
 
     identity: Identity = PINNED
     objects: dict[ObjectRef, Projection | Refusal] = field(default_factory=dict)
     during: Callable[[ObjectRef], Awaitable[None]] = _nothing
     fetched: list[ObjectRef] = field(default_factory=list)
+    shows: dict[str, tuple[ObjectRef, ...]] = field(default_factory=dict)
     name: str = "memory"
     capabilities: Capabilities = _CAN
 
@@ -231,7 +258,13 @@ class MemoryProvider:
         created = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
         root = self.root(event_type, object_id)
         account, livemode = raw.headers.get("account", ""), "live" in raw.headers
-        return VerifiedEvent(event_id, event_type, object_id, account, livemode, "1", created, root)
+        shows = self.shows.get(object_id, ())
+        follows = root is not None and any(root in shown for shown in self.shows.values())
+        return VerifiedEvent(
+            *(event_id, event_type, object_id, account, livemode, "1", created, root),
+            shows=shows,
+            follows=follows,
+        )
 
     def root(self, event_type: str, object_id: str) -> ObjectRef | None:
         """Types are ``<kind>.<what happened>``."""

@@ -8,9 +8,11 @@ from typing import TypeVar
 
 from services.chassis.errors import Aborted, InvalidArgument
 from services.chassis.money import Money
+from services.pricing.changes import Change
 from services.pricing.domain import ActiveCatalog, Catalog
-from services.pricing.quotes import DeploymentQuote, Quote, QuoteChange, StoredQuote
+from services.pricing.quotes import DeploymentQuote, Quote, StoredQuote
 from services.pricing.rates import RateCard
+from services.pricing.tiers import HeldTier, Standing
 
 T = TypeVar("T")
 
@@ -23,7 +25,8 @@ class _State:
     card: str = ""
     quotes: dict[str, StoredQuote] = field(default_factory=dict)
     answers: dict[tuple[str, str, str], tuple[bytes, str]] = field(default_factory=dict)
-    changes: list[QuoteChange] = field(default_factory=list)
+    tiers: dict[str, HeldTier] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
 
 
 class MemoryPricingStore:
@@ -165,7 +168,24 @@ class MemoryPricingStore:
         self._state.answers.clear()
         return count
 
-    async def audit(self, change: QuoteChange) -> None:
+    async def standing(self, account: str) -> Standing:
+        """Return an account's tier and the time."""
+        held = self._state.tiers.get(account)
+        return Standing(held.tier if held else "", self._now)
+
+    async def set_tier(self, account: str, tier: str) -> datetime:
+        """Give an account a tier, or take it away."""
+        self._state.tiers.pop(account, None)
+        if tier:
+            self._state.tiers[account] = HeldTier(account, tier, self._now)
+        return self._now
+
+    async def tiers(self, after: str, limit: int) -> list[HeldTier]:
+        """Return the accounts that have a tier, by name."""
+        found = [held for name, held in sorted(self._state.tiers.items()) if name > after]
+        return found[:limit]
+
+    async def audit(self, change: Change) -> None:
         """Add to the audit record."""
         self._state.changes.append(change)
 
@@ -203,6 +223,6 @@ class MemoryPricingTransactions:
         return await self.run(fn, timeout=timeout)
 
     @property
-    def changes(self) -> list[QuoteChange]:
+    def changes(self) -> list[Change]:
         """The audit record."""
         return self._state.changes

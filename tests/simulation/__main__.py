@@ -4,9 +4,11 @@ import argparse
 import sys
 import time
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 from tests.simulation.plants import PLANTS
+from tests.simulation.stores import InMemory, Stores
 from tests.simulation.world import Outcome, Settings, World
 
 
@@ -25,13 +27,15 @@ def main(arguments: list[str]) -> int:
     with ExitStack() as stack:
         if asked.plant:
             stack.enter_context(PLANTS[asked.plant]())
+        stores = stack.enter_context(_stores(asked.stores))
         began = time.process_time()
         for seed in seeds:
-            outcome = World(seed, settings).run()
+            with stores() as kept:
+                outcome = World(seed, settings, kept).run()
             totals.update(outcome.counts)
             if outcome.violations:
                 failed.append(outcome)
-                _tell(outcome, asked.payments)
+                _tell(outcome, asked)
             elif asked.trace:
                 _say("\n".join(outcome.notes))
             if asked.digests:
@@ -53,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="this world only")
     parser.add_argument("--payments", type=int, default=100, help="payments in each world")
     parser.add_argument("--faults", help="names by commas, or none; else the seed draws them")
+    parser.add_argument("--stores", choices=("memory", "postgres"), default="memory")
     parser.add_argument("--plant", choices=sorted(PLANTS), help="a known bug to plant")
     parser.add_argument("--trace", action="store_true", help="show what happened")
     parser.add_argument("--digests", action="store_true", help="show each world's digest")
@@ -65,11 +70,25 @@ def _faults(text: str | None) -> tuple[str, ...] | None:
     return () if text == "none" else tuple(name.strip() for name in text.split(","))
 
 
-def _tell(outcome: Outcome, payments: int) -> None:
+@contextmanager
+def _stores(where: str) -> Iterator[Callable[[], AbstractContextManager[Stores]]]:
+    """Give what opens the stores of each world."""
+    if where == "memory":
+        yield lambda: nullcontext(InMemory())
+        return
+    # Only who asks for a server needs its programs.
+    from tests.simulation.postgres.server import temporary_shelf
+
+    with temporary_shelf() as shelf:
+        yield shelf.stores
+
+
+def _tell(outcome: Outcome, asked: argparse.Namespace) -> None:
     _say(f"seed {outcome.seed} failed (digest {outcome.digest}); faults: {outcome.faults}")
     for violation in outcome.violations:
         _say(f"  {violation}")
-    _say(f"  again: python -m tests.simulation --seed {outcome.seed} --payments {payments} --trace")
+    again = f"--seed {outcome.seed} --payments {asked.payments} --stores {asked.stores} --trace"
+    _say(f"  again: python -m tests.simulation {again}")
 
 
 def _say(text: str) -> None:

@@ -18,10 +18,14 @@ from services.payments import ingest
 from services.payments.binding import Operation
 from services.payments.events import Ingested, Outcome
 from services.provisioner import manifests, reconcile
+from services.provisioner.domain import Tenant, Version
 from services.provisioner.manifests import Blueprint
-from services.subscription import granting, ledger, reckoning
+from services.subscription import granting, ledger, reckoning, usecases
+from services.subscription.domain import Snapshot
 from services.subscription.usecases import renewing
 from tests.fakes import memory_queue
+from tests.fakes import provisioner as of_provisioner
+from tests.fakes import subscription_facts as of_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,47 @@ def _enqueues_nothing_late() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _takes_older_orders() -> Iterator[None]:
+    """An order is taken whatever its version: it is not compared with the one in force."""
+    locks = of_provisioner.MemoryStore.lock_incarnation
+
+    async def forgets(store: Any, account: str, incarnation: int) -> Tenant | None:
+        tenant = await locks(store, account, incarnation)
+        return tenant and replace(tenant, order=replace(tenant.order, version=Version(0, 0)))
+
+    with patch.object(of_provisioner.MemoryStore, "lock_incarnation", forgets):
+        yield
+
+
+@contextmanager
+def _takes_older_snapshots() -> Iterator[None]:
+    """A provider's subscription is taken as a fact says, whatever its revision is."""
+    finds = of_facts.MemoryFacts.snapshot
+
+    async def forgets(store: Any, key: Any) -> Snapshot | None:
+        known = await finds(store, key)
+        return known and replace(known, revision=0)
+
+    async def save(store: Any, snapshot: Snapshot) -> None:
+        await store._tx.put(of_facts.SNAPSHOTS, snapshot.key, snapshot)
+
+    facts = of_facts.MemoryFacts
+    with patch.object(facts, "snapshot", forgets), patch.object(facts, "save_snapshot", save):
+        yield
+
+
+@contextmanager
+def _drops_what_it_does_not_know() -> Iterator[None]:
+    """A fact of a kind that a version does not know is acknowledged, and that is all."""
+
+    async def drops(_tx: Any, _envelope: Any) -> None:
+        """Say that it was taken."""
+
+    with patch.object(usecases, "keep_unknown", drops):
+        yield
+
+
 _ALL = (
     Plant(
         "acknowledges first",
@@ -166,6 +211,24 @@ _ALL = (
         frozenset({"everything paid is known", "nothing waits for ever"}),
         ("unreachable shop", "late webhooks"),
         _enqueues_nothing_late,
+    ),
+    Plant(
+        "takes older orders",
+        frozenset({"consumers hold the newest"}),
+        ("late calls",),
+        _takes_older_orders,
+    ),
+    Plant(
+        "takes older snapshots",
+        frozenset({"consumers hold the newest"}),
+        ("older version",),
+        _takes_older_snapshots,
+    ),
+    Plant(
+        "drops what it does not know",
+        frozenset({"everything paid is known", "consumers hold the newest"}),
+        ("older version",),
+        _drops_what_it_does_not_know,
     ),
 )
 PLANTS = {plant.name: plant for plant in _ALL}

@@ -115,6 +115,27 @@ def test_a_call_to_a_replica_that_is_killed_is_made_again_at_the_other() -> None
     assert len(heard) == len(set(heard)) == 2
 
 
+def test_a_request_that_arrives_late_is_begun_though_its_caller_has_hung_up() -> None:
+    heard: list[float] = []
+
+    async def handle(_fact: FactRecord, _source: str) -> None:
+        heard.append(asyncio.get_running_loop().time())
+
+    async def main(pair: Pair) -> None:
+        pair.net.trouble.late, pair.net.trouble.late_seconds = 1.0, 60.0
+        asked = pair.loop.time()
+        with pytest.raises(DeadlineExceeded):
+            await pair.sink().deliver([FACT])
+        assert heard == []
+        pair.net.trouble.late = 0.0
+        await pair.sink().deliver([FACT])
+        await asyncio.sleep(60.0)
+        assert heard[1] > asked + 5.0
+
+    Pair(handle).run(main)
+    assert len(heard) == 2
+
+
 def test_with_every_replica_down_a_call_is_unavailable_after_its_attempts() -> None:
     async def handle(_fact: FactRecord, _source: str) -> None:
         raise AssertionError("nobody gets here")

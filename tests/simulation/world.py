@@ -17,8 +17,8 @@ from tests.simulation.actions import ACTIONS
 from tests.simulation.actions.operator import operate
 from tests.simulation.cluster import SimCluster
 from tests.simulation.edge import Calls, Edge
-from tests.simulation.engine.database import SimDatabase
-from tests.simulation.engine.loop import Life, SimLoop, SimTask
+from tests.simulation.engine.database import SimWakeups
+from tests.simulation.engine.loop import Life, SimTask
 from tests.simulation.engine.network import SimNet
 from tests.simulation.engine.process import SimProcess
 from tests.simulation.engine.randomness import SimClock, Streams
@@ -30,10 +30,11 @@ from tests.simulation.services.payments import payments
 from tests.simulation.services.pricing import pricing
 from tests.simulation.services.provisioner import Kube, provisioner
 from tests.simulation.services.replica import Compose, Platform, replica_main
+from tests.simulation.services.rows import Rows
 from tests.simulation.services.subscription import subscription
 from tests.simulation.shop import Shop
+from tests.simulation.stores import SERVICES, InMemory, Stores
 
-SERVICES = ("pricing", "subscription", "payments", "provisioner")
 _NOTES = 4_000
 _HOUR = 3600.0
 _PAUSE = 0.06
@@ -70,17 +71,22 @@ class Outcome:
 class World:
     """A world before, in and after its run; actions, faults and invariants work on it."""
 
-    def __init__(self, seed: int, settings: Settings | None = None) -> None:
+    def __init__(
+        self, seed: int, settings: Settings | None = None, stores: Stores | None = None
+    ) -> None:
         self.seed = seed
         self.settings = settings or Settings()
         self.streams = Streams(seed)
-        self.loop = SimLoop(self.rng("schedule"), self.settings.longest)
+        self.stores = stores or InMemory()
+        self.loop = self.stores.loop(self.rng("schedule"), self.settings.longest)
         self.clock = SimClock(self.loop)
         self.net = SimNet(self.loop, self.rng("net"))
         self.edge = Edge(self.net)
         self.databases = {
-            name: SimDatabase(self.loop, self.clock, self.rng(f"db {name}")) for name in SERVICES
+            name: self.stores.database(name, self.loop, self.clock, self.rng(f"db {name}"))
+            for name in SERVICES
         }
+        self._rows: dict[str, Rows] = {}
         self.shop = Shop(self.clock, self.rng("shop"), self.edge.deliver, self._background)
         self.cluster = SimCluster(self.clock, self.rng("cluster"), self._background)
         self.counts: Counter[str] = Counter()
@@ -107,6 +113,14 @@ class World:
         """Run something in the world's own life, which is never killed."""
         return self.loop.spawn(self.loop.root, coro)
 
+    async def rows(self, service: str) -> Rows:
+        """Return what an operator of a service works on."""
+        if service not in self._rows:
+            db = self.databases[service]
+            wakeups = SimWakeups(db)
+            self._rows[service] = await self.stores.rows(service, db, self.clock, wakeups)
+        return self._rows[service]
+
     def note(self, text: str) -> None:
         """Add a line to what is shown of a seed that failed."""
         self.notes.append(f"{self.loop.time():14.3f} {self.loop.steps:9d} {text}")
@@ -119,6 +133,7 @@ class World:
             except Exception as error:  # noqa: BLE001 - a world that cannot go on has failed
                 self._violated("the world", [f"{type(error).__name__}: {error}"])
             finally:
+                self.stores.end()
                 self.loop.bury()
         self.counts["steps"] = self.loop.steps
         self.counts["calls"] = self.net.calls
@@ -138,7 +153,7 @@ class World:
             self._violated(invariant.name, invariant.check(self))
 
     def _build(self) -> None:
-        platform = Platform(self.loop, self.net, self.streams)
+        platform = Platform(self.loop, self.net, self.streams, self.stores.rows)
         chance = self.rng("build")
         compositions: dict[str, Compose] = {
             "pricing": pricing,

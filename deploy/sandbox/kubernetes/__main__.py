@@ -1,6 +1,7 @@
 """`python -m deploy.sandbox.kubernetes`: serve until SIGTERM or SIGINT."""
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -34,6 +35,8 @@ async def _serve(command: CommandLine) -> None:
 
 def main() -> None:
     """Run the command."""
+    # What is stored are trees without cycles, by the ten thousand: looking for some is in vain.
+    gc.set_threshold(50_000, 50, 100)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     uvloop.run(_serve(parse_arguments(sys.argv[1:])))
 

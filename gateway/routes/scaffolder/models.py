@@ -40,14 +40,39 @@ class ResourceBody(Body):
     replicas: Replicas = 1
 
 
-class PriceBody(Body):
-    """What is to be priced; ``duration`` is in hours, a month if it is left out."""
+class CommitmentBody(Body):
+    """A term that is promised: 1 or 3 years; ``upfront`` is none, partial or all."""
+
+    years: Annotated[int, Field(ge=1, le=10)]
+    upfront: Text = "none"
+
+
+class SpecBody(Body):
+    """What is to be priced; ``duration`` is in hours, a month if it is left out.
+
+    With a commitment the duration is its term, and is left out.
+    """
 
     resources: Annotated[list[ResourceBody], Field(min_length=1, max_length=1000)]
-    region: Text | None = None
     duration: Size | None = None
     backupPlan: Text | None = None  # noqa: N815 - the document's names are a contract, here and on
     additionalFeatures: Annotated[list[Text], Field(max_length=100)] | None = None  # noqa: N815
+    commitment: CommitmentBody | None = None
+    coupon: Text | None = None
+
+
+class PriceBody(SpecBody):
+    """What is to be priced where; without ``cloud`` and ``region`` in the rate card's own."""
+
+    region: Text | None = None
+    cloud: Text | None = None
+
+
+class ComparisonBody(SpecBody):
+    """What is to be priced in which clouds and regions; all of them if none are named."""
+
+    clouds: Annotated[list[Text], Field(max_length=50)] | None = None
+    regions: Annotated[list[Text], Field(max_length=200)] | None = None
 
 
 class RequirementBody(Body):
@@ -112,14 +137,61 @@ class Breakdown(_Answer):
     components: dict[str, float]
 
 
-class PriceAnswer(_Answer):
-    """A price that is kept under ``quoteId`` until ``expiresAt``."""
+class DiscountAnswer(_Answer):
+    """What comes off, for the duration and for a month; never above 0."""
+
+    kind: Literal["volume", "commitment", "account", "coupon", "other"]
+    name: str
+    amount: float
+    monthly: float
+
+
+class ScheduleAnswer(_Answer):
+    """When a commitment is paid: at its beginning, and each month from then on."""
+
+    upfront: float
+    instalments: list[float]
+
+
+class CostAnswer(_Answer):
+    """What a deployment costs; components and discounts add up to the total.
+
+    ``tax`` says who works it out: with ``added-by-provider`` all amounts are without it.
+    """
 
     totalCost: float  # noqa: N815
     monthlyCost: float  # noqa: N815
     breakdown: Breakdown
     currency: str
+    cloud: str
     region: str
-    quoteId: str  # noqa: N815
-    expiresAt: str  # noqa: N815
-    requiresPayment: bool  # noqa: N815
+    discounts: list[DiscountAnswer]
+    schedule: ScheduleAnswer | None
+    tax: Literal["added-by-provider", "unspecified"]
+
+
+class PriceAnswer(CostAnswer):
+    """A price that is kept under ``quoteId`` until ``expiresAt``.
+
+    These and ``requiresPayment`` are null for what is priced and not sold: another cloud's prices,
+    and a commitment in instalments.
+    """
+
+    quoteId: str | None  # noqa: N815
+    expiresAt: str | None  # noqa: N815
+    requiresPayment: bool | None  # noqa: N815
+
+
+class OfferAnswer(_Answer):
+    """What a deployment costs in one region of one cloud; else ``missing`` says why not."""
+
+    cloud: str
+    region: str
+    cost: CostAnswer | None
+    missing: str | None
+
+
+class ComparisonAnswer(_Answer):
+    """The cheapest for the duration first; what is not offered comes last."""
+
+    offers: list[OfferAnswer]

@@ -1,6 +1,7 @@
 """Whether somebody holds what is required, and what resources cost."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -8,9 +9,9 @@ from starlette.responses import Response
 
 from gateway.auth import SignedIn
 from gateway.bodies import documented, read_body, refusals, request_key
-from gateway.limits import CallRate
 from gateway.ports import (
     AccountKind,
+    Commitment,
     Deployment,
     Pricing,
     Requirement,
@@ -19,14 +20,23 @@ from gateway.ports import (
 )
 from gateway.problems import json_response
 from gateway.routes.scaffolder.models import (
+    ComparisonAnswer,
+    ComparisonBody,
     EntitlementAnswer,
     PriceAnswer,
     PriceBody,
     Refused,
     RequirementBody,
+    SpecBody,
 )
-from gateway.routes.scaffolder.views import entitlement_view, price_view
-from services.chassis.errors import NotFound, PermissionDenied
+from gateway.routes.scaffolder.views import (
+    comparison_view,
+    entitlement_view,
+    quote_view,
+    unsold_view,
+)
+from services.chassis.callrate import CallRate
+from services.chassis.errors import FailedPrecondition, NotFound, PermissionDenied
 from services.chassis.identity import Principal, acting
 
 _REFUSALS = refusals(
@@ -41,6 +51,9 @@ _REFUSALS = refusals(
         "default": "Any other refusal",
     },
 )
+
+_PRICED_ONLY = frozenset({"INSTALMENTS_NOT_SOLD", "CLOUD_NOT_SOLD"})
+"""Why pricing gives no quote for what it does price."""
 
 
 class UnknownUser(NotFound):
@@ -98,8 +111,19 @@ def scaffolder_routes(desk: ScaffolderDesk) -> APIRouter:
     ) -> Response:
         body = await read_body(request, PriceBody)
         with acting(caller):
-            quote = await desk.pricing.quote(_deployment(body), key)
-        return json_response(price_view(quote))
+            return json_response(await _price(desk.pricing, _deployment(body), key))
+
+    @router.post(
+        "/compare-prices",
+        summary="What the same resources cost in each region of each cloud",
+        response_model=ComparisonAnswer,
+        openapi_extra=documented(ComparisonBody),
+    )
+    async def compare(caller: counted_caller, request: Request) -> Response:
+        body = await read_body(request, ComparisonBody)
+        with acting(caller):
+            offers = await desk.pricing.compare(_spec(body), body.clouds or (), body.regions or ())
+        return json_response(comparison_view(offers))
 
     return router
 
@@ -118,14 +142,30 @@ async def _account(desk: ScaffolderDesk, caller: Principal, user: str) -> str:
     return account
 
 
+async def _price(pricing: Pricing, deployment: Deployment, key: str) -> Mapping[str, object]:
+    """Keep a price; what pricing does not sell is told all the same, without a quote."""
+    try:
+        return quote_view(await pricing.quote(deployment, key))
+    except FailedPrecondition as refusal:
+        if refusal.reason not in _PRICED_ONLY:
+            raise
+        return unsold_view(await pricing.price(deployment))
+
+
 def _deployment(body: PriceBody) -> Deployment:
+    return replace(_spec(body), region=body.region or "", cloud=body.cloud or "")
+
+
+def _spec(body: SpecBody) -> Deployment:
+    asked = body.commitment
     return Deployment(
         resources=[
             ResourceWish(one.type, one.cpu, one.memory, one.storage, one.replicas)
             for one in body.resources
         ],
-        region=body.region or "",
         hours=body.duration or "",
         backup_plan=body.backupPlan or "",
         features=body.additionalFeatures or (),
+        commitment=Commitment(asked.years, asked.upfront) if asked else None,
+        coupon=body.coupon or "",
     )

@@ -3,7 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from gateway import figures
-from gateway.ports import CostPart, Entitlement, Quote, ResourceCost, Upgrade
+from gateway.ports import (
+    CostPart,
+    DeploymentCost,
+    Entitlement,
+    PlaceOffer,
+    Quote,
+    ResourceCost,
+    Schedule,
+    Upgrade,
+)
 from gateway.states import WORDS
 
 FREE = "none"
@@ -42,20 +51,67 @@ def _upgrade(upgrade: Upgrade) -> Mapping[str, object]:
     }
 
 
-def price_view(quote: Quote) -> Mapping[str, object]:
-    """Return a price with its parts, which add up to it."""
-    return {
-        "totalCost": figures.amount(quote.total),
-        "monthlyCost": figures.amount(quote.monthly),
-        "breakdown": {
-            "resources": [_resource(one) for one in quote.resources],
-            "components": _components(quote.components),
-        },
-        "currency": quote.total.currency.upper(),
-        "region": quote.region,
+def quote_view(quote: Quote) -> Mapping[str, object]:
+    """Return a price that is kept, with its parts."""
+    return price_view(quote) | {
         "quoteId": quote.name,
         "expiresAt": figures.instant(quote.expire_time),
         "requiresPayment": quote.payment_required,
+    }
+
+
+def unsold_view(cost: DeploymentCost) -> Mapping[str, object]:
+    """Return a price that cannot be kept, since it is not sold."""
+    return price_view(cost) | {"quoteId": None, "expiresAt": None, "requiresPayment": None}
+
+
+def comparison_view(offers: Sequence[PlaceOffer]) -> Mapping[str, object]:
+    """Return what a deployment costs at each place."""
+    return {
+        "offers": [
+            {
+                "cloud": offer.cloud,
+                "region": offer.region,
+                "cost": price_view(offer.cost) if offer.cost else None,
+                "missing": offer.missing or None,
+            }
+            for offer in offers
+        ]
+    }
+
+
+def price_view(cost: DeploymentCost) -> dict[str, object]:
+    """Return a price with its parts, which add up to it."""
+    return {
+        "totalCost": figures.amount(cost.total),
+        "monthlyCost": figures.amount(cost.monthly),
+        "breakdown": {
+            "resources": [_resource(one) for one in cost.resources],
+            "components": _components(cost.components),
+        },
+        "currency": cost.total.currency.upper(),
+        "cloud": cost.cloud,
+        "region": cost.region,
+        "discounts": [
+            {
+                "kind": one.kind,
+                "name": one.name,
+                "amount": figures.amount(one.amount),
+                "monthly": figures.amount(one.monthly),
+            }
+            for one in cost.discounts
+        ],
+        "schedule": _schedule(cost.schedule),
+        "tax": "added-by-provider" if cost.taxed_by_provider else "unspecified",
+    }
+
+
+def _schedule(schedule: Schedule | None) -> Mapping[str, object] | None:
+    if schedule is None:
+        return None
+    return {
+        "upfront": figures.amount(schedule.upfront),
+        "instalments": [figures.amount(one) for one in schedule.instalments],
     }
 
 

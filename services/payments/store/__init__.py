@@ -1,7 +1,9 @@
 """All SQL of payments; ``sql`` and ``sql_commerce`` hold the statements."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
+from types import MappingProxyType
 
 import asyncpg
 
@@ -20,7 +22,15 @@ from services.payments.events import (
     VerifiedEvent,
 )
 from services.payments.facts import Fact, MoneyFact
-from services.payments.ports import AuditEntry, Json, Lease, ObjectRow, OnceKey
+from services.payments.ports import (
+    AuditEntry,
+    FoldStart,
+    Lease,
+    ObjectRow,
+    OnceKey,
+    SavedObject,
+    Turn,
+)
 from services.payments.store.commerce import OPERATIONS, CommerceSql
 
 __all__ = ["OPERATIONS", "QUEUE", "Codec", "PgStore"]
@@ -46,11 +56,11 @@ class PgStore(CommerceSql):
         new = {row["event_id"] for row in rows if row["new"]}
         return [event.event.id in new for event in events]
 
-    async def enqueue(self, roots: Sequence[ObjectRef]) -> None:
+    async def enqueue(self, roots: Sequence[ObjectRef], due_in: float = 0.0) -> None:
         """Put keys into the work queue, purchases first."""
         for priority in sorted({root.priority for root in roots}):
             keys = [root.key for root in roots if root.priority == priority]
-            await queue.enqueue(self._connection, QUEUE, keys, priority=priority)
+            await queue.enqueue(self._connection, QUEUE, keys, due_in=due_in, priority=priority)
 
     async def event(self, provider: str, event_id: str) -> StoredEvent | None:
         """Return and lock an event."""
@@ -83,62 +93,93 @@ class PgStore(CommerceSql):
             None if root is None else root.key,
         )
 
-    async def open_events(
-        self, provider: str, root: ObjectRef, limit: int
-    ) -> Sequence[StoredEvent]:
-        """Return the object's open events, oldest first."""
-        rows = await self._connection.fetch(sql.OPEN_EVENTS, provider, root.key, limit)
-        return [_to_event(row) for row in rows]
+    async def begin_fold(self, provider: str, root: ObjectRef, limit: int, pace: Turn) -> FoldStart:
+        """List, take a token and a ticket; only who got none asks how long to wait."""
+        turn = (pace.endpoint, pace.per_second, pace.leave)
+        rows = await self._connection.fetch(sql.BEGIN_FOLD, *turn, provider, root.key, limit, QUEUE)
+        if not rows:
+            return FoldStart()
+        if rows[0]["ticket"] is None:
+            return FoldStart(wait=float(await self._connection.fetchval(sql.TOKEN_WAIT, *turn)))
+        return FoldStart(
+            events=tuple(_to_event(row) for row in rows),
+            ticket=rows[0]["ticket"],
+            queued={row["root_key"]: row["generation"] for row in rows if row["generation"]},
+        )
 
     async def body(self, provider: str, event_id: str) -> Sealed | None:
         """Return a sealed body."""
         row = await self._connection.fetchrow(sql.BODY, provider, event_id)
         return None if row is None else Sealed(row["key_id"], row["sealed"])
 
-    async def settle(self, provider: str, event_ids: Sequence[str], judgement: Judgement) -> None:
+    async def settle(
+        self,
+        provider: str,
+        event_ids: Sequence[str],
+        judgement: Judgement,
+        queued: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         """Write where events stand."""
         await self._connection.execute(
-            sql.SETTLE, provider, sorted(event_ids), judgement.state.value, judgement.reason
+            sql.SETTLE,
+            provider,
+            sorted(event_ids),
+            judgement.state.value,
+            judgement.reason,
+            QUEUE,
+            list(queued),
+            list(queued.values()),
         )
 
     async def drop_bodies(self, before: datetime, limit: int) -> int:
         """Drop old bodies, and let those that another replica drops be."""
         return len(await self._connection.fetch(sql.DROP_BODIES, before, limit))
 
-    async def next_ticket(self) -> int:
-        """Draw from the sequence."""
-        return int(await self._connection.fetchval(sql.NEXT_TICKET))
+    async def lock_objects(
+        self, provider: str, account: str, refs: Sequence[ObjectRef]
+    ) -> Sequence[ObjectRow]:
+        """Make the rows that are not there, and lock all."""
+        names = [[ref.kind.value for ref in refs], [ref.id for ref in refs]]
+        rows = await self._connection.fetch(sql.LOCK_OBJECTS, provider, account, *names)
+        found = {
+            (row["kind"], row["object_id"]): ObjectRow(
+                row["revision"], row["ticket"], row["digest"]
+            )
+            for row in rows
+        }
+        return [found[ref.kind.value, ref.id] for ref in refs]
 
-    async def lock_object(self, provider: str, account: str, ref: ObjectRef) -> ObjectRow:
-        """Make the row if there is none, and lock it."""
-        name = (provider, account, ref.kind.value, ref.id)
-        await self._connection.execute(sql.MAKE_OBJECT, *name)
-        row = await self._connection.fetchrow(sql.LOCK_OBJECT, *name)
-        assert row is not None, "rows of objects are never deleted"  # noqa: S101
-        return ObjectRow(row["revision"], row["ticket"], row["digest"])
-
-    async def save_object(
-        self,
-        provider: str,
-        account: str,
-        ref: ObjectRef,
-        row: ObjectRow,
-        summary: Mapping[str, Json],
-    ) -> None:
-        """Write the locked row."""
-        name = (provider, account, ref.kind.value, ref.id)
+    async def save_objects(self, provider: str, account: str, saved: Sequence[SavedObject]) -> None:
+        """Write the locked rows."""
+        if not saved:
+            return
         await self._connection.execute(
-            sql.SAVE_OBJECT, *name, row.revision, row.ticket, row.digest, summary
+            sql.SAVE_OBJECTS,
+            provider,
+            account,
+            [one.ref.kind.value for one in saved],
+            [one.ref.id for one in saved],
+            [one.row.revision for one in saved],
+            [one.row.ticket for one in saved],
+            [one.row.digest for one in saved],
+            [one.summary for one in saved],
         )
 
-    async def record_fact(self, fact: MoneyFact) -> bool:
-        """Insert the fact's id."""
-        name = type(fact).__name__
-        return bool(await self._connection.fetchval(sql.RECORD_FACT, fact.id, name, fact.object_id))
+    async def record_facts(self, facts: Sequence[MoneyFact]) -> AbstractSet[str]:
+        """Insert the facts' ids."""
+        if not facts:
+            return frozenset()
+        rows = await self._connection.fetch(
+            sql.RECORD_FACTS,
+            [fact.id for fact in facts],
+            [type(fact).__name__ for fact in facts],
+            [fact.object_id for fact in facts],
+        )
+        return {row["fact_id"] for row in rows}
 
-    async def append(self, fact: Fact, traceparent: str) -> None:
+    async def append(self, facts: Sequence[Fact], traceparent: str) -> None:
         """Write to the outbox."""
-        await outbox.append(self._connection, [self._codec(fact, traceparent)])
+        await outbox.append(self._connection, [self._codec(fact, traceparent) for fact in facts])
 
     async def take_token(self, endpoint: str, per_second: float, leave: float = 0.0) -> float:
         """Refill the bucket by the database's clock and take one from it."""
@@ -204,6 +245,7 @@ def _columns(event: NewEvent) -> tuple[object, ...]:
         event.receive_time,
         event.copies,
         event.traceparent,
+        " ".join(ref.key for ref in envelope.shows),
         event.body.key_id,
         event.body.blob,
     )
@@ -220,6 +262,7 @@ def _to_event(row: asyncpg.Record) -> StoredEvent:
         api_version=row["api_version"],
         created=row["created"],
         root=None if root is None else ObjectRef.from_key(root),
+        shows=tuple(ObjectRef.from_key(key) for key in row["shows"].split()),
     )
     return StoredEvent(
         provider=row["provider"],

@@ -8,16 +8,45 @@ from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 from services.chassis.money import Money
 from services.pricing.convert.catalogs import to_proto_money
 from services.pricing.costing import (
+    Commitment,
+    CommitmentRequest,
+    ComparisonRequest,
     Cost,
     Deployment,
     DeploymentRequest,
+    Discount,
+    DiscountKind,
+    Offer,
     Part,
+    PaymentSchedule,
     Resource,
     ResourceCost,
     ResourceRequest,
+    Tax,
 )
+from services.pricing.rates import Upfront
 from tollgate.common.v1 import money_pb2
 from tollgate.pricing.v1 import pricing_pb2
+from tollgate.pricing.v1 import pricing_service_pb2 as pb
+
+_UPFRONT = {
+    Upfront.NONE: pricing_pb2.Commitment.UPFRONT_NONE,
+    Upfront.PARTIAL: pricing_pb2.Commitment.UPFRONT_PARTIAL,
+    Upfront.ALL: pricing_pb2.Commitment.UPFRONT_ALL,
+}
+_READ_UPFRONT = {number: upfront for upfront, number in _UPFRONT.items()}
+_KINDS = {
+    DiscountKind.VOLUME: pricing_pb2.Discount.KIND_VOLUME,
+    DiscountKind.COMMITMENT: pricing_pb2.Discount.KIND_COMMITMENT,
+    DiscountKind.ACCOUNT: pricing_pb2.Discount.KIND_ACCOUNT,
+    DiscountKind.COUPON: pricing_pb2.Discount.KIND_COUPON,
+}
+_READ_KINDS = {number: kind for kind, number in _KINDS.items()}
+_TAXES = {
+    None: pricing_pb2.TAX_TREATMENT_UNSPECIFIED,
+    Tax.ADDED_BY_PROVIDER: pricing_pb2.TAX_TREATMENT_ADDED_BY_PROVIDER,
+}
+_READ_TAXES = {number: tax for tax, number in _TAXES.items()}
 
 
 def from_proto_deployment(message: pricing_pb2.Deployment) -> DeploymentRequest:
@@ -31,11 +60,35 @@ def from_proto_deployment(message: pricing_pb2.Deployment) -> DeploymentRequest:
         duration_hours=message.duration_hours,
         backup_plan=message.backup_plan,
         features=tuple(message.features),
+        cloud=message.cloud,
+        commitment=(
+            CommitmentRequest(
+                message.commitment.years, _READ_UPFRONT.get(message.commitment.upfront)
+            )
+            if message.HasField("commitment")
+            else None
+        ),
+        coupon=message.coupon,
+    )
+
+
+def from_proto_comparison(request: pb.ComparePricesRequest) -> ComparisonRequest:
+    """Read what is to be compared; nothing in it was looked at."""
+    deployment = from_proto_deployment(request.deployment)
+    return ComparisonRequest(deployment, tuple(request.clouds), tuple(request.regions))
+
+
+def to_proto_offer(offer: Offer) -> pricing_pb2.Offer:
+    """Convert what a deployment costs at one place."""
+    cost = to_proto_cost(offer.cost) if offer.cost else None
+    return pricing_pb2.Offer(
+        cloud=offer.cloud, region=offer.region, cost=cost, missing=offer.missing
     )
 
 
 def to_proto_deployment(deployment: Deployment) -> pricing_pb2.Deployment:
-    """Convert what was priced; sizes in cores and GB."""
+    """Convert what was priced; sizes in cores and GB. The duration is that of a commitment too."""
+    asked = deployment.commitment
     return pricing_pb2.Deployment(
         resources=[
             pricing_pb2.ResourceSpec(
@@ -51,6 +104,13 @@ def to_proto_deployment(deployment: Deployment) -> pricing_pb2.Deployment:
         duration_hours=f"{deployment.hours:f}",
         backup_plan=deployment.backup_plan,
         features=deployment.features,
+        cloud=deployment.cloud,
+        commitment=(
+            pricing_pb2.Commitment(years=asked.years, upfront=_UPFRONT[asked.upfront])
+            if asked
+            else None
+        ),
+        coupon=deployment.coupon,
     )
 
 
@@ -67,6 +127,13 @@ def kept_deployment(message: pricing_pb2.Deployment) -> Deployment:
         hours=Decimal(message.duration_hours),
         backup_plan=message.backup_plan,
         features=tuple(message.features),
+        cloud=message.cloud,
+        commitment=(
+            Commitment(message.commitment.years, _READ_UPFRONT[message.commitment.upfront])
+            if message.HasField("commitment")
+            else None
+        ),
+        coupon=message.coupon,
     )
 
 
@@ -77,12 +144,24 @@ def to_proto_cost(cost: Cost) -> pricing_pb2.Cost:
         monthly=to_proto_money(cost.monthly),
         region=cost.region,
         rate_card_version=cost.rate_card_version,
+        cloud=cost.cloud,
+        tax=_TAXES[cost.tax],
     )
     for place, one in enumerate(cost.resources):
         resource = message.resources.add(index=place, type=one.type)
         _write(resource, one)
         _write_parts(resource.parts, one.parts)
     _write_parts(message.components, cost.components)
+    for discount in cost.discounts:
+        message.discounts.add(
+            kind=_KINDS[discount.kind],
+            name=discount.name,
+            amount=to_proto_money(discount.amount),
+            monthly=to_proto_money(discount.monthly),
+        )
+    if cost.schedule is not None:
+        message.schedule.upfront.CopyFrom(to_proto_money(cost.schedule.upfront))
+        message.schedule.instalments.extend(map(to_proto_money, cost.schedule.instalments))
     return message
 
 
@@ -104,7 +183,24 @@ def kept_cost(message: pricing_pb2.Cost) -> Cost:
         components=_parts(message.components),
         region=message.region,
         rate_card_version=message.rate_card_version,
+        cloud=message.cloud,
+        discounts=tuple(
+            Discount(
+                _READ_KINDS[one.kind],
+                one.name,
+                from_proto_money(one.amount),
+                from_proto_money(one.monthly),
+            )
+            for one in message.discounts
+        ),
+        schedule=_schedule(message.schedule) if message.HasField("schedule") else None,
+        tax=_READ_TAXES.get(message.tax),
     )
+
+
+def _schedule(message: pricing_pb2.PaymentSchedule) -> PaymentSchedule:
+    instalments = tuple(from_proto_money(one) for one in message.instalments)
+    return PaymentSchedule(from_proto_money(message.upfront), instalments)
 
 
 def from_proto_money(message: money_pb2.Money) -> Money:

@@ -71,6 +71,9 @@ def to_proto_quote(shown: Shown) -> pricing_pb2.Quote:
     message = _content(shown.stored.quote)
     message.state = _STATES[shown.state]
     message.taker = shown.stored.taker
+    if message.deployment.deployment.HasField("commitment"):
+        # As it was asked for, so that it can be asked for again.
+        message.deployment.deployment.duration_hours = ""
     return message
 
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from services.chassis import audit, idempotency
 from services.chassis.db import Connection
 from services.chassis.money import Money
-from services.pricing.quotes import PlanQuote, Quote, QuoteChange, StoredQuote
+from services.pricing.changes import Change
+from services.pricing.quotes import PlanQuote, Quote, StoredQuote
 
 _LOCK_OWNER = "SELECT pg_advisory_xact_lock(hashtextextended('quotes of ' || $1, 0))"
 _ADD = """
@@ -94,14 +95,14 @@ class QuoteSql:
         """Forget idempotency keys that are past their time."""
         return await idempotency.purge(self._connection)
 
-    async def audit(self, change: QuoteChange) -> None:
+    async def audit(self, change: Change) -> None:
         """Add to the audit record."""
         await audit.record(
             self._connection,
             audit.AuditEntry(
                 actor=change.actor,
                 action=change.action,
-                object=change.quote,
+                object=change.object,
                 reason=change.reason,
                 trace_id=change.trace_id,
             ),

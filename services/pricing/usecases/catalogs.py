@@ -125,12 +125,15 @@ async def expand_capacity(
     return Expansion(catalog, plan, capacity, active_version)
 
 
-async def activate(tx: CatalogTransactions, catalog: Catalog, *, edited: bool) -> bool:
+async def activate(
+    tx: CatalogTransactions, catalog: Catalog, *, edited: bool, left_out: str = ""
+) -> bool:
     """Put a catalog in force and say whether that changed anything.
 
     A version that was in force before is put back only by an edit that this process saw
     (``edited``): else the replica that still reads the old file would undo the new one's work.
-    CatalogRejected if another catalog sells one of its provider prices.
+    ``left_out`` is what of its source is not in force, and why. CatalogRejected if another catalog
+    sells one of its provider prices.
     """
 
     async def write(store: CatalogStore) -> bool:
@@ -141,10 +144,14 @@ async def activate(tx: CatalogTransactions, catalog: Catalog, *, edited: bool) -
             problems = [f"{price} is sold by catalog {other} already" for price, other in taken]
             raise CatalogRejected(catalog.name, problems)
         new = await store.add_version(catalog)
-        if not new and not edited and current is not None:
+        same = current is not None and current.version == catalog.version
+        if not (new or edited or same or current is None):
             return False
+        # The same again clears what was wrong with its source, which is right now.
         await store.activate(catalog)
-        return current is None or current.version != catalog.version
+        if left_out:
+            await store.note_error(catalog.name, left_out)
+        return not same
 
     return await tx.run(write)
 

@@ -1,14 +1,15 @@
 """Prices, and the quotes that keep them."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
-from services.chassis.errors import FailedPrecondition, Violations
+from services.chassis.errors import Violations
 from services.chassis.ids import Ids
 from services.chassis.money import Money
-from services.pricing.costing import Cost, DeploymentRequest, calculate, checked
+from services.pricing.changes import Change
+from services.pricing.costing import DeploymentRequest, calculate, checked
 from services.pricing.errors import (
+    CloudNotSold,
+    InstalmentsNotSold,
     NotYourQuote,
     PaymentRequired,
     QuoteExpired,
@@ -23,7 +24,6 @@ from services.pricing.quotes import (
     PlanQuote,
     PlanSelection,
     Quote,
-    QuoteChange,
     QuoteRequest,
     QuoteState,
     Shown,
@@ -32,41 +32,13 @@ from services.pricing.quotes import (
     subtotal_of,
     weight_of,
 )
-from services.pricing.rates import RateCard
+from services.pricing.rates import RateCard, Upfront
+from services.pricing.tiers import LONGEST_NAME
+from services.pricing.usecases.asking import Asker
 from services.pricing.usecases.catalogs import plan_with_addons
+from services.pricing.usecases.prices import card_of
 
 _RPC = "CreateQuote"
-_LONGEST_NAME = 255
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks. ``trusted`` may ask for anybody: services and platform admins.
-
-    An ``operator`` may also be quoted what customers are not offered.
-    """
-
-    subject: str
-    trusted: bool
-    operator: bool = False
-    trace_id: str = ""
-
-    def may_see(self, quote: Quote) -> bool:
-        """Tell whether a quote may be shown."""
-        return self.trusted or quote.owner == self.subject
-
-
-async def card_in_force(tx: PricingTransactions) -> RateCard:
-    """Return the rate card that is in force now."""
-    return await tx.single(_card)
-
-
-async def calculate_price(
-    card_in_force: Callable[[], Awaitable[RateCard]], asked: DeploymentRequest
-) -> Cost:
-    """Return what a deployment costs; InvalidArgument names every bad field at once."""
-    card = await card_in_force()
-    return calculate(card, checked(card, asked))
 
 
 async def create_quote(
@@ -74,7 +46,8 @@ async def create_quote(
 ) -> Shown:
     """Price what is asked for and keep the price; the same key gives the same quote back.
 
-    InvalidArgument, UnknownPlan, UnknownAddon, PlanNotSold, NotSoldInCurrency, NotYourQuote.
+    InvalidArgument, UnknownPlan, UnknownAddon, PlanNotSold, NotSoldInCurrency, NotYourQuote,
+    InstalmentsNotSold, CloudNotSold.
     """
     owner = _owner(asker, asked)
 
@@ -82,7 +55,7 @@ async def create_quote(
         async def produce() -> str:
             quote = await _priced(store, ids.new("quo"), owner, asker, asked)
             await store.add_quote(quote)
-            change = QuoteChange(asker.subject, "quote.create", quote.name, owner, asker.trace_id)
+            change = Change(asker.subject, "quote.create", quote.name, owner, asker.trace_id)
             await store.audit(change)
             return quote.name
 
@@ -110,8 +83,8 @@ async def take_quote(
     below the threshold are not below it together.
     """
     bad = Violations()
-    if not 1 <= len(taker) <= _LONGEST_NAME:
-        bad.add("taker", f"expected 1 to {_LONGEST_NAME} characters")
+    if not 1 <= len(taker) <= LONGEST_NAME:
+        bad.add("taker", f"expected 1 to {LONGEST_NAME} characters")
     bad.raise_if_any()
 
     async def act(store: Store) -> Shown:
@@ -123,7 +96,7 @@ async def take_quote(
         await _require_takeable(store, shown, paid=paid)
         if not await store.take_quote(name, taker, paid=paid):
             raise QuoteTaken(f"Quote {name} was taken.", metadata={"quote": name})
-        await store.audit(QuoteChange(asker.subject, "quote.take", name, taker, asker.trace_id))
+        await store.audit(Change(asker.subject, "quote.take", name, taker, asker.trace_id))
         return await _find(store, asker, name)
 
     return await tx.run(act)
@@ -146,7 +119,7 @@ async def _require_takeable(store: Store, shown: Shown, *, paid: bool) -> None:
     if paid:
         return
     if isinstance(quote.subject, PlanQuote) or await _must_be_paid(
-        store, await _card(store), quote.owner, quote.subject
+        store, await card_of(store), quote.owner, quote.subject
     ):
         raise PaymentRequired(
             f"{quote.amount} have to be paid before this is provisioned.",
@@ -162,15 +135,15 @@ async def _must_be_paid(store: Store, card: RateCard, owner: str, subject: Deplo
 
 def _owner(asker: Asker, asked: QuoteRequest) -> str:
     bad = Violations()
-    if len(asked.owner) > _LONGEST_NAME:
-        bad.add("owner", f"expected at most {_LONGEST_NAME} characters")
+    if len(asked.owner) > LONGEST_NAME:
+        bad.add("owner", f"expected at most {LONGEST_NAME} characters")
     if asked.lifetime and not SHORTEST_LIFETIME <= asked.lifetime <= LONGEST_LIFETIME:
         bad.add(
             "lifetime_seconds",
             f"expected {SHORTEST_LIFETIME} to {LONGEST_LIFETIME} seconds, or 0",
         )
-    if len(asked.request_id) > _LONGEST_NAME:
-        bad.add("request_id", f"expected at most {_LONGEST_NAME} characters")
+    if len(asked.request_id) > LONGEST_NAME:
+        bad.add("request_id", f"expected at most {LONGEST_NAME} characters")
     bad.raise_if_any()
     owner = asked.owner or asker.subject
     if owner != asker.subject and not asker.trusted:
@@ -179,15 +152,14 @@ def _owner(asker: Asker, asked: QuoteRequest) -> str:
 
 
 async def _priced(store: Store, name: str, owner: str, asker: Asker, asked: QuoteRequest) -> Quote:
-    card = await _card(store)
+    card = await card_of(store)
     subject: DeploymentQuote | PlanQuote
     if isinstance(asked.subject, PlanSelection):
         subject = await _priced_plan(store, asker, asked.subject)
         amount = weight = subtotal_of(subject)
         required = amount > Money.zero(amount.currency)
     else:
-        deployment = checked(card, asked.subject)
-        subject = DeploymentQuote(deployment, calculate(card, deployment))
+        subject = await _priced_deployment(store, card, owner, asked.subject)
         amount, weight = subject.cost.total, weight_of(subject.cost)
         required = await _must_be_paid(store, card, owner, subject)
     now = await store.now()
@@ -203,16 +175,32 @@ async def _priced(store: Store, name: str, owner: str, asker: Asker, asked: Quot
     )
 
 
+async def _priced_deployment(
+    store: Store, card: RateCard, owner: str, asked: DeploymentRequest
+) -> DeploymentQuote:
+    tier, today = "", None
+    if card.account_tiers or asked.coupon:
+        standing = await store.standing(owner)
+        tier, today = standing.tier, standing.now.date()
+    deployment = checked(card, asked, today)
+    if deployment.cloud != card.cloud:
+        # What is provisioned is provisioned here, so it is sold at the prices of here.
+        raise CloudNotSold(
+            f"Prices of {deployment.cloud} are for comparison; {card.cloud} is sold.",
+            metadata={"cloud": deployment.cloud, "sold": card.cloud},
+        )
+    commitment = deployment.commitment
+    if commitment is not None and commitment.upfront is not Upfront.ALL:
+        raise InstalmentsNotSold(
+            "A commitment is sold here when all of it is paid upfront.",
+            metadata={"commitment": commitment.name},
+        )
+    return DeploymentQuote(deployment, calculate(card, deployment, tier))
+
+
 async def _priced_plan(store: Store, asker: Asker, wanted: PlanSelection) -> PlanQuote:
     catalog, plan, addons = await plan_with_addons(store, wanted.plan, wanted.addons)
     return plan_quote(catalog, plan, addons, wanted, hidden=asker.operator)
-
-
-async def _card(store: Store) -> RateCard:
-    card = await store.rate_card()
-    if card is None:
-        raise FailedPrecondition("No rate card is in force.", reason="NO_RATE_CARD")
-    return card
 
 
 async def _find(store: Store, asker: Asker, name: str) -> Shown:

@@ -39,6 +39,7 @@ from tollgate.subscription.v1 import subscription_pb2
 ORDERED = subscription_events_pb2.CapacityOrdered.DESCRIPTOR.full_name
 OBSERVED = events_pb2.CapacityObserved.DESCRIPTOR.full_name
 SUBSCRIPTION = "subscription"
+PRICING = "pricing"
 
 _ORDERED_PHASES = {
     subscription_pb2.PHASE_RUNNING: OrderedPhase.RUNNING,
@@ -127,7 +128,9 @@ def to_proto_change(change: Change) -> provisioner_pb2.PlannedChange:
     )
 
 
-def to_fact(observed: Observed) -> FactRecord:
+def to_fact(
+    observed: Observed, *, region: str = "", destinations: tuple[str, ...] = (SUBSCRIPTION,)
+) -> FactRecord:
     """Return the fact that says what was observed; its id is the same for the same revision."""
     tenant = observed.tenant
     standing = _standing(tenant)
@@ -145,6 +148,9 @@ def to_fact(observed: Observed) -> FactRecord:
         capacity=None if standing is None else to_proto_capacity(standing),
         conditions=[_to_condition(condition) for condition in tenant.conditions],
         observe_time=to_time(observed.observe_time),
+        owner_subject=tenant.order.owner_subject,
+        organization=tenant.order.organization,
+        region=region,
     )
     return FactRecord(
         id=derived("fct", "provisioner", tenant.id, str(tenant.revision)),
@@ -152,17 +158,24 @@ def to_fact(observed: Observed) -> FactRecord:
         revision=tenant.revision,
         type=OBSERVED,
         payload=message.SerializeToString(deterministic=True),
-        destinations=(SUBSCRIPTION,),
+        destinations=destinations,
         traceparent=current_traceparent(),
     )
 
 
 class Codec:
-    """What the store writes of values that are messages elsewhere."""
+    """What the store writes of values that are messages elsewhere.
+
+    ``region`` is the rate card's for what stands here; pricing is told only where it is ``priced``.
+    """
+
+    def __init__(self, *, region: str = "", priced: bool = False) -> None:
+        self._region = region
+        self._destinations = (SUBSCRIPTION, PRICING) if priced else (SUBSCRIPTION,)
 
     def fact(self, observed: Observed) -> FactRecord:
         """Return the fact for the outbox."""
-        return to_fact(observed)
+        return to_fact(observed, region=self._region, destinations=self._destinations)
 
     def capacity_to_bytes(self, capacity: Capacity) -> bytes:
         """Return what is stored of a capacity."""

@@ -7,16 +7,16 @@ done, never that something was done; but for what ``told`` returns, which waits 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from sys import intern
 from types import MappingProxyType
 from typing import Any
 
 from services.chassis.clock import Clock
 from services.provisioner import naming
-from services.provisioner.domain import Json, JsonObject
 from services.provisioner.kube.client import OURS, KubeCluster
 from services.provisioner.kube.follow import Follower
 from services.provisioner.kube.kinds import Kind
+from services.provisioner.kube.news import Worth, worth
+from services.provisioner.kube.slimming import slim
 from services.provisioner.kube.told import Told
 from services.provisioner.objects import Live, Ref
 
@@ -25,15 +25,16 @@ _NOTHING: Mapping[Ref, Live] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Something happened to an object of a tenant."""
+    """Something happened to an object of a tenant; ``news`` is only to be told, not repaired."""
 
     tenant_id: str
     resource_version: str
     deleted: bool
+    news: bool = False
 
 
 class ObjectCache:
-    """Our objects by tenant. ``hear`` is told of everything that changes after the first list."""
+    """Our objects by tenant. ``hear`` is told of what matters after the first list."""
 
     def __init__(self, cluster: KubeCluster, hear: Callable[[Heard], None], clock: Clock) -> None:
         self._cluster = cluster
@@ -117,10 +118,17 @@ class ObjectCache:
         if self._owners.get(live.ref, tenant_id) != tenant_id:
             # Somebody changed the label: it was taken from one tenant and given to another.
             self._forget(live.ref)
-        self._owners[live.ref] = tenant_id
-        self._tenants.setdefault(tenant_id, {})[live.ref] = Live(live.ref, slim(live.content))
-        if not quiet and tenant_id:
-            self._hear(Heard(tenant_id, live.resource_version, deleted=False))
+            known = None
+        ref = live.ref if known is None else known.ref
+        kept = Live(ref, slim(live.content) if known is None else slim(live.content, known.content))
+        self._owners[ref] = tenant_id
+        self._tenants.setdefault(tenant_id, {})[ref] = kept
+        if quiet or not tenant_id:
+            return
+        matters = worth(known, kept)
+        if matters is not Worth.NOTHING:
+            news = matters is Worth.NEWS
+            self._hear(Heard(tenant_id, live.resource_version, deleted=False, news=news))
 
     def _forget(self, ref: Ref) -> None:
         tenant_id = self._owners.pop(ref, "")
@@ -144,32 +152,6 @@ class _OfKind:
     def listed(self, objects: Sequence[Live]) -> None:
         """Take in everything that stands."""
         self._cache.listed(self._kind, objects)
-
-
-def slim(content: JsonObject) -> JsonObject:
-    """Return an object as it is worth keeping by the ten thousand.
-
-    Who owns which field is only asked of what was just read, and is half of an object; the same
-    keys and words stand in every tenant's objects and are kept once.
-    """
-    metadata = content.get("metadata")
-    if isinstance(metadata, Mapping):
-        kept = {key: value for key, value in metadata.items() if key != "managedFields"}
-        content = {**content, "metadata": kept}
-    shared = _shared(content)
-    assert isinstance(shared, Mapping)  # noqa: S101 - a mapping in is a mapping out
-    return shared
-
-
-def _shared(value: Json) -> Json:
-    if isinstance(value, dict):
-        return {
-            intern(key): intern(inner) if type(inner) is str else _shared(inner)
-            for key, inner in value.items()
-        }
-    if isinstance(value, list):
-        return [intern(inner) if type(inner) is str else _shared(inner) for inner in value]
-    return value
 
 
 def _is(ref: Ref, kind: Kind) -> bool:

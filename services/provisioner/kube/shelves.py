@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 from services.provisioner import naming
 from services.provisioner.domain import Json, JsonObject
-from services.provisioner.kube.cache import slim
 from services.provisioner.kube.kinds import Kind
+from services.provisioner.kube.slimming import slim
 from services.provisioner.objects import Live, Ref, section
 from services.provisioner.organization.annotations import PREFIX
 from services.provisioner.organization.seen import is_public, project_of

@@ -144,12 +144,14 @@ async def test_retry_holds_back_its_key_and_rejection_does_not(live_backend: Bac
     refusals = {"fct_0": [Outcome.RETRY, Outcome.RETRY], "fct_1": [Outcome.REJECTED]}
 
     async def deliver(facts: Sequence[FactRecord]) -> list[Delivery]:
-        return [
-            Delivery(one.id, refusals[one.id].pop(), "no")
-            if refusals.get(one.id)
-            else consumer.take(one)
-            for one in facts
-        ]
+        """Answer as the sink does: what comes after a fact to be retried waits for it."""
+        waiting: set[str] = set()
+        answers: list[Delivery] = []
+        for one in facts:
+            refused = Outcome.RETRY if one.key in waiting else _next(refusals.get(one.id))
+            waiting |= {one.key} if refused is Outcome.RETRY else set()
+            answers.append(Delivery(one.id, refused, "no") if refused else consumer.take(one))
+        return answers
 
     async with running(_relay(live_backend, deliver).run):
         facts = [fact(number, key=f"acc_{number % 2}") for number in range(6)]
@@ -159,6 +161,39 @@ async def test_retry_holds_back_its_key_and_rejection_does_not(live_backend: Bac
     assert consumer.taken["acc_0"] == ["fct_0", "fct_2", "fct_4"]
     assert consumer.taken["acc_1"] == ["fct_3", "fct_5"]
     assert await live_backend.dead("subscription") == ["fct_1"]
+
+
+def _next(outcomes: list[Outcome] | None) -> Outcome | None:
+    return outcomes.pop() if outcomes else None
+
+
+async def test_many_facts_of_one_key_leave_without_waiting_for_a_poll(
+    live_backend: Backend,
+) -> None:
+    consumer = Consumer(10)
+    async with running(_relay(live_backend, consumer.deliver, poll=60.0).run):
+        async with asyncio.timeout(10):
+            await _append(live_backend, [fact(number, key="acc_1") for number in range(10)])
+            await consumer.complete.wait()
+    assert consumer.taken["acc_1"] == [f"fct_{number}" for number in range(10)]
+
+
+async def test_what_is_written_while_its_key_is_under_way_does_not_wait_for_a_poll(
+    live_backend: Backend,
+) -> None:
+    consumer = Consumer(2)
+    first = iter([True])
+
+    async def deliver(facts: Sequence[FactRecord]) -> list[Delivery]:
+        if next(first, False):
+            await _append(live_backend, [fact(2, key="acc_1")])
+        return await consumer.deliver(facts)
+
+    async with running(_relay(live_backend, deliver, poll=60.0).run):
+        async with asyncio.timeout(10):
+            await _append(live_backend, [fact(1, key="acc_1")])
+            await consumer.complete.wait()
+    assert consumer.taken["acc_1"] == ["fct_1", "fct_2"]
 
 
 async def test_a_fact_that_got_no_answer_is_delivered_again(live_backend: Backend) -> None:

@@ -163,7 +163,7 @@ class OutboxModel:
     delivered: set[str] = field(default_factory=set)
     dead: list[str] = field(default_factory=list)
     leases: dict[str, float] = field(default_factory=dict)
-    claims: list[ClaimedFact] = field(default_factory=list)
+    claims: list[list[ClaimedFact]] = field(default_factory=list)
     epochs: dict[str, int] = field(default_factory=dict)
 
     async def step(self, what: str, with_: str | float) -> None:
@@ -189,31 +189,47 @@ class OutboxModel:
 
     async def claim(self, limit: int) -> int:
         claims = await self.backend.outbox.claim(self.name, "", limit, LEASE)
-        for claimed in claims:
-            key, id_ = claimed.fact.key, claimed.fact.id
-            assert self.pending[key][0] == id_, "a fact overtook an older one of its key"
-            assert self.leases.get(key, 0.0) <= self.now, "two deliver one key"
-            self.leases[key] = self.now + LEASE
-            self.epochs[id_] = claimed.epoch
-        self.claims.extend(claims)
+        for key, group in itertools.groupby(claims, key=lambda one: one.fact.key):
+            chain = list(group)
+            ids = [one.fact.id for one in chain]
+            assert self.pending[key][: len(ids)] == ids, "a fact overtook an older one of its key"
+            for claimed in chain:
+                assert self.leases.get(claimed.fact.id, 0.0) <= self.now, "two deliver one fact"
+                self.leases[claimed.fact.id] = self.now + LEASE
+                self.epochs[claimed.fact.id] = claimed.epoch
+            self.claims.append(chain)
         return len(claims)
 
-    async def end(self, what: str, claimed: ClaimedFact) -> None:
-        rows, key, id_ = self.backend.outbox, claimed.fact.key, claimed.fact.id
-        current = id_ in self.pending[key] and self.epochs[id_] == claimed.epoch
+    async def end(self, what: str, chain: list[ClaimedFact]) -> None:
+        """End what was delivered together, as a relay does: what waits holds up what follows."""
+        rows = self.backend.outbox
         if what == "accept":
-            await rows.accepted([claimed])
-            self.delivered.add(id_)
+            await rows.accepted(chain)
+            for claimed in chain:
+                self.delivered.add(claimed.fact.id)
+                self.leave(claimed)
         elif what == "retry":
-            await rows.postpone([Postponed(claimed, 5.0, "away")])
+            behind = [Postponed(claimed, 0.0, "") for claimed in chain[1:]]
+            await rows.postpone([Postponed(chain[0], 5.0, "away"), *behind])
+            for claimed in chain:
+                if self.current(claimed):
+                    self.leases[claimed.fact.id] = 0.0
         elif what == "reject":
-            await rows.reject([Rejected(claimed, "no")])
-            self.dead += [id_] if current else []
-        gone = (what == "accept" and id_ in self.pending[key]) or (what == "reject" and current)
-        if gone:
-            self.pending[key].remove(id_)
-        if gone or (what == "retry" and current):
-            self.leases[key] = 0.0
+            current = self.current(chain[0])
+            await rows.reject([Rejected(chain[0], "no")])
+            if current:
+                self.dead.append(chain[0].fact.id)
+                self.leave(chain[0])
+            if chain[1:]:
+                await self.end("accept", chain[1:])
+
+    def current(self, claimed: ClaimedFact) -> bool:
+        id_ = claimed.fact.id
+        return id_ in self.pending[claimed.fact.key] and self.epochs[id_] == claimed.epoch
+
+    def leave(self, claimed: ClaimedFact) -> None:
+        if claimed.fact.id in self.pending[claimed.fact.key]:
+            self.pending[claimed.fact.key].remove(claimed.fact.id)
 
     async def drain(self) -> None:
         for _ in range(60):

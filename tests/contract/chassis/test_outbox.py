@@ -37,17 +37,36 @@ async def test_a_fact_of_a_transaction_that_failed_is_not_there(backend: Backend
     assert await _claim(backend) == []
 
 
-async def test_only_the_oldest_fact_of_a_key_is_claimed(backend: Backend) -> None:
-    await _append(backend, 2, 1, 3)
+async def test_the_oldest_facts_of_a_key_are_claimed_together_and_no_more(
+    backend: Backend,
+) -> None:
+    await _append(backend, 2, 1, 3, 7, 6, 5)
     await _append(backend, 4, key="acc_2")
-    assert await _claim(backend) == ["fct_2", "fct_4"]
+    assert await _claim(backend) == ["fct_2", "fct_1", "fct_3", "fct_7", "fct_4"]
     assert await _claim(backend) == []
 
 
-async def test_the_next_of_a_key_follows_once_the_head_is_accepted(backend: Backend) -> None:
+async def test_a_limit_is_one_of_keys(backend: Backend) -> None:
     await _append(backend, 1, 2)
-    await backend.outbox.accepted(await backend.outbox.claim("subscription", "", 10, LEASE))
-    assert await _claim(backend) == ["fct_2"]
+    await _append(backend, 4, key="acc_2")
+    assert await _claim(backend, limit=1) == ["fct_1", "fct_2"]
+
+
+async def test_the_next_of_a_key_follows_once_those_before_are_accepted(backend: Backend) -> None:
+    await _append(backend, 1, 2, 3, 4, 5)
+    claimed = await backend.outbox.claim("subscription", "", 10, LEASE)
+    await backend.outbox.accepted(claimed[:3])
+    assert await _claim(backend) == []
+    await backend.outbox.accepted(claimed[3:])
+    assert await _claim(backend) == ["fct_5"]
+
+
+async def test_what_is_not_due_holds_up_what_comes_after_it(backend: Backend) -> None:
+    await _append(backend, 1, 2, 3)
+    claimed = await backend.outbox.claim("subscription", "", 10, LEASE)
+    waits = [Postponed(claimed[0], 0.0, ""), Postponed(claimed[1], 60.0, "")]
+    await backend.outbox.postpone([*waits, Postponed(claimed[2], 0.0, "")])
+    assert await _claim(backend) == ["fct_1"]
 
 
 async def test_a_claim_goes_on_behind_the_key_it_is_told(backend: Backend) -> None:
@@ -70,18 +89,19 @@ async def test_a_lease_that_ran_out_is_claimed_again_in_a_new_epoch(backend: Bac
 
 async def test_a_postponed_head_keeps_its_key_waiting(backend: Backend) -> None:
     await _append(backend, 1, 2)
-    (claimed,) = await backend.outbox.claim("subscription", "", 10, LEASE)
-    await backend.outbox.postpone([Postponed(claimed, 60.0, "away")])
+    head, follower = await backend.outbox.claim("subscription", "", 10, LEASE)
+    await backend.outbox.postpone([Postponed(head, 60.0, "away"), Postponed(follower, 0.0, "")])
     await backend.advance(59)
     assert await _claim(backend) == []
     await backend.advance(2)
-    (again,) = await backend.outbox.claim("subscription", "", 10, LEASE)
+    again, _ = await backend.outbox.claim("subscription", "", 10, LEASE)
     assert (again.fact.id, again.failures) == ("fct_1", 1)
 
 
 async def test_a_rejected_fact_is_a_dead_letter_and_its_key_goes_on(backend: Backend) -> None:
-    await _append(backend, 1, 2)
+    await _append(backend, 1)
     (claimed,) = await backend.outbox.claim("subscription", "", 10, LEASE)
+    await _append(backend, 2)
     await backend.outbox.reject([Rejected(claimed, "does not parse")])
     assert await backend.dead("subscription") == ["fct_1"]
     assert await _claim(backend) == ["fct_2"]

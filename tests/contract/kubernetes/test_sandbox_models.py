@@ -10,8 +10,17 @@ from deploy.sandbox.kubernetes.core.errors import ApiError
 from deploy.sandbox.kubernetes.core.objects import copy_of
 from deploy.sandbox.kubernetes.core.selectors import Filter, parse_labels
 from deploy.sandbox.kubernetes.fields.apply import apply
-from deploy.sandbox.kubernetes.fields.managers import APPLY, Manager, decode, write
+from deploy.sandbox.kubernetes.fields.managers import (
+    APPLY,
+    UPDATE,
+    Manager,
+    decode,
+    record_creation,
+    record_update,
+    write,
+)
 from deploy.sandbox.kubernetes.fields.paths import (
+    fields_of,
     from_fields_v1,
     keyed_items,
     owned_paths,
@@ -75,6 +84,19 @@ def _check_ownership(live: dict[str, Any]) -> None:
     assert {path for path in there if len(path) > 1} <= prefixes(owned)
     for found in managers.values():
         assert from_fields_v1(to_fields_v1(found.fields)) == found.fields
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_creator_owns_the_same_whether_it_is_worked_out_at_once_or_by_paths(seed: int) -> None:
+    rng = random.Random(seed)
+    actor = Manager("m", UPDATE, "apps/v1")
+    for _ in range(200):
+        obj = _configuration(rng) | {"status": {"conditions": [{"type": "A", "status": "True"}]}}
+        assert fields_of(obj, SHAPE) == to_fields_v1(owned_paths(obj, SHAPE, open_maps=True))
+        other = copy_of(obj)
+        record_creation(obj, actor, "now", SHAPE, owns_status=False)
+        record_update(None, other, actor, "now", SHAPE, owns_status=False)
+        assert obj == other
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -29,7 +29,15 @@ from services.payments.events import (
 )
 from services.payments.facts import InvoicePaid, Payer
 from services.payments.ingest import store_batch
-from services.payments.ports import AuditEntry, ObjectRow, OnceKey, Store
+from services.payments.ports import (
+    AuditEntry,
+    FoldStart,
+    ObjectRow,
+    OnceKey,
+    SavedObject,
+    Store,
+    Turn,
+)
 from services.payments.store import PgStore
 from tests.fakes.chassis import MemoryDatabase, MemoryTransactions
 from tests.fakes.payments import MemoryStore
@@ -163,10 +171,63 @@ async def test_open_events_are_those_of_the_object_that_are_pending_or_failed(tx
         await store.settle("stripe", ["evt_failed"], Judgement(EventState.FAILED, "WHY"))
 
     await tx.run(settle)
-    found = await tx.run(lambda store: store.open_events("stripe", ROOT, 10))
+    found = (await begin(tx)).events
     assert [one.event.id for one in found] == ["evt_failed", "evt_b", "evt_a"]
     assert found[0].judgement == Judgement(EventState.FAILED, "WHY")
-    assert len(await tx.run(lambda store: store.open_events("stripe", ROOT, 2))) == 2
+    assert len((await begin(tx, 2)).events) == 2
+
+
+FAST = Turn("endpoint", 100.0)
+
+
+async def begin(tx: Tx, limit: int = 10, pace: Turn = FAST) -> FoldStart:
+    return await tx.single(lambda store: store.begin_fold("stripe", ROOT, limit, pace))
+
+
+INVOICE = ObjectRef(RootKind.INVOICE, "in_1")
+
+
+def a_purchase() -> tuple[NewEvent, NewEvent]:
+    """A checkout that shows an invoice, and the invoice's own event, which came before it."""
+    checkout = new_event(event=replace(new_event().event, shows=(INVOICE,)))
+    paid = replace(new_event("evt_2").event, type="invoice.paid", root=INVOICE, follows=True)
+    return checkout, new_event(event=paid, receive_time=NOON - timedelta(seconds=1))
+
+
+async def test_a_fetch_answers_for_the_events_of_what_it_shows_too(tx: Tx) -> None:
+    await store_batch(tx, a_purchase())
+    found = await begin(tx)
+    assert [one.event.id for one in found.events] == ["evt_1", "evt_2"]
+    assert found.events[0].event.shows == (INVOICE,)
+    assert found.queued == {INVOICE.key: 1}
+
+
+async def test_what_is_asked_for_after_a_fold_began_stays_queued(tx: Tx) -> None:
+    await store_batch(tx, a_purchase())
+    found = await begin(tx)
+    later = replace(a_purchase()[1].event, id="evt_3")
+    await store_batch(tx, [new_event(event=later)])
+    await tx.single(lambda store: store.settle("stripe", ["evt_1"], DONE, found.queued))
+    again = new_event("evt_4", event=replace(a_purchase()[0].event, id="evt_4"))
+    await store_batch(tx, [again])
+    assert (await begin(tx)).queued == {INVOICE.key: 2}
+
+
+async def test_what_was_settled_with_a_purchase_is_no_longer_queued(tx: Tx) -> None:
+    await store_batch(tx, a_purchase())
+    found = await begin(tx)
+    await tx.single(lambda store: store.settle("stripe", ["evt_1"], DONE, found.queued))
+    await store_batch(tx, [new_event(event=replace(a_purchase()[0].event, id="evt_4"))])
+    assert [one.event.id for one in (await begin(tx)).events] == ["evt_4", "evt_2"]
+    assert (await begin(tx)).queued == {}
+
+
+async def test_a_fold_without_events_takes_no_token(tx: Tx) -> None:
+    one_each_second = Turn("endpoint", 1.0)
+    assert await begin(tx, pace=one_each_second) == FoldStart()
+    await put(tx, new_event())
+    assert (await begin(tx, pace=one_each_second)).wait == 0.0
+    assert 0.0 < (await begin(tx, pace=one_each_second)).wait <= 1.0
 
 
 async def test_a_reopened_event_is_replayed_until_it_is_done(tx: Tx) -> None:
@@ -211,35 +272,38 @@ async def test_old_bodies_are_dropped_in_portions_and_events_stay(tx: Tx) -> Non
 
 
 async def test_tickets_only_grow(tx: Tx) -> None:
-    first = await tx.run(lambda store: store.next_ticket())
-    second = await tx.run(lambda store: store.next_ticket())
-    assert 0 < first < second
+    await put(tx, new_event())
+    first, second = await begin(tx), await begin(tx)
+    assert 0 < first.ticket < second.ticket
 
 
 async def test_an_object_begins_empty_and_is_read_back_as_saved(tx: Tx) -> None:
-    assert await tx.run(lambda store: store.lock_object("stripe", "acct", ROOT)) == ObjectRow()
+    assert await lock(tx) == [ObjectRow(), ObjectRow()]
     row = ObjectRow(3, 7, b"digest")
 
     async def save(store: Store) -> None:
-        await store.lock_object("stripe", "acct", ROOT)
-        await store.save_object("stripe", "acct", ROOT, row, {"status": "paid", "n": [1]})
+        await store.lock_objects("stripe", "acct", [ROOT])
+        saved = SavedObject(ROOT, row, {"status": "paid", "n": [1]})
+        await store.save_objects("stripe", "acct", [saved])
 
     await tx.run(save)
-    assert await tx.run(lambda store: store.lock_object("stripe", "acct", ROOT)) == row
-    other = await tx.run(lambda store: store.lock_object("stripe", "acct_2", ROOT))
-    assert other == ObjectRow()
+    assert await lock(tx) == [row, ObjectRow()]
+    assert await lock(tx, "acct_2") == [ObjectRow(), ObjectRow()]
+
+
+async def lock(tx: Tx, account: str = "acct") -> Sequence[ObjectRow]:
+    return await tx.run(lambda store: store.lock_objects("stripe", account, [ROOT, INVOICE]))
 
 
 async def test_whoever_locks_an_object_second_sees_what_the_first_wrote(tx: Tx) -> None:
     async def raise_revision(store: Store) -> None:
-        row = await store.lock_object("stripe", "acct", ROOT)
+        (row,) = await store.lock_objects("stripe", "acct", [ROOT])
         await asyncio.sleep(0)
         raised = replace(row, revision=row.revision + 1)
-        await store.save_object("stripe", "acct", ROOT, raised, {})
+        await store.save_objects("stripe", "acct", [SavedObject(ROOT, raised, {})])
 
     await asyncio.gather(*(tx.run(raise_revision) for _ in range(6)))
-    row = await tx.run(lambda store: store.lock_object("stripe", "acct", ROOT))
-    assert row.revision == 6
+    assert (await lock(tx))[0].revision == 6
 
 
 def fact() -> InvoicePaid:
@@ -249,9 +313,9 @@ def fact() -> InvoicePaid:
 
 async def test_a_money_fact_is_news_once_and_may_be_appended_twice(tx: Tx) -> None:
     async def append(store: Store) -> bool:
-        news = await store.record_fact(fact())
-        await store.append(fact(), "")
-        return news
+        news = await store.record_facts([fact()])
+        await store.append([fact()], "")
+        return fact().id in news
 
     assert await tx.run(append)
     assert not await tx.run(append)
@@ -279,7 +343,7 @@ async def test_an_operation_is_read_back_and_notes_once_what_it_made(tx: Tx) -> 
 
 async def test_a_fact_that_was_recorded_is_known(tx: Tx) -> None:
     assert not await tx.run(lambda store: store.fact_recorded(fact().id))
-    await tx.run(lambda store: store.record_fact(fact()))
+    await tx.run(lambda store: store.record_facts([fact()]))
     assert await tx.run(lambda store: store.fact_recorded(fact().id))
 
 

@@ -117,3 +117,30 @@ async def test_an_error_of_the_source_is_kept_until_a_good_version_comes(
     assert [entry.error for entry in await usecases.list_catalogs(tx)] == ["line 3"]
     await usecases.activate(tx, catalog(NEWER), edited=True)
     assert [entry.error for entry in await usecases.list_catalogs(tx)] == [""]
+
+
+async def test_what_is_left_out_of_a_source_is_said_until_the_source_is_whole(
+    tx: PricingTransactions,
+) -> None:
+    await usecases.activate(tx, catalog(), edited=False, left_out="ant is bad")
+    await usecases.activate(tx, catalog(), edited=False, left_out="ant is worse")
+    (partly,) = await usecases.list_catalogs(tx)
+    assert (partly.catalog, partly.error) == (catalog(), "ant is worse")
+    await usecases.activate(tx, catalog(), edited=False)
+    (whole,) = await usecases.list_catalogs(tx)
+    assert (whole.error, whole.activate_time) == ("", partly.activate_time)
+
+
+async def test_a_price_of_another_provider_is_found_by_that_providers_name(
+    tx: PricingTransactions,
+) -> None:
+    text = TEXT.replace(
+        "stripe_price: price_zebra", "provider_prices: {whmcs: Zebra, stripe: price_zebra}"
+    )
+    await usecases.activate(tx, catalog(text), edited=False)
+    for provider, name in (("whmcs", "Zebra"), ("stripe", "price_zebra")):
+        (found,) = await usecases.resolve_prices(tx, provider, [name])
+        assert found.found is not None
+        assert found.found[1].subject.id == "zebra"
+    (other,) = await usecases.resolve_prices(tx, "stripe", ["Zebra"])
+    assert other.found is None

@@ -14,6 +14,7 @@ from services.pricing.costing import DeploymentRequest, ResourceRequest
 from services.pricing.ports import PricingTransactions
 from services.pricing.ratecard_file import parse_rate_card
 from services.pricing.store import CardCache, PgStore, QuoteCodec, VersionCache
+from services.pricing.usecases import Asker, PriceDesk
 from tests.integration.postgres_fixture import Database
 
 MIGRATIONS = Path("services/pricing/migrations")
@@ -63,12 +64,16 @@ async def test_rates_that_another_replica_put_in_force_count_at_once(replicas: R
     one, other = replicas
     await usecases.activate_rate_card(one, parse_rate_card(RATES, "rates.yaml"), edited=False)
     before = [
-        await usecases.calculate_price(partial(usecases.card_in_force, tx), SMALL)
+        await usecases.calculate_price(
+            PriceDesk(tx, partial(usecases.card_in_force, tx)), Asker("ada", trusted=False), SMALL
+        )
         for tx in replicas
     ]
     await usecases.activate_rate_card(other, parse_rate_card(DEARER, "rates.yaml"), edited=True)
     after = [
-        await usecases.calculate_price(partial(usecases.card_in_force, tx), SMALL)
+        await usecases.calculate_price(
+            PriceDesk(tx, partial(usecases.card_in_force, tx)), Asker("ada", trusted=False), SMALL
+        )
         for tx in replicas
     ]
     assert before[0] == before[1]

@@ -118,7 +118,10 @@ async def test_nothing_is_lost_or_out_of_order_whoever_is_killed(
 
     delivered: defaultdict[str, list[int]] = defaultdict(list)
     for key, id_ in story.lines("fact"):
-        delivered[key].append(int(id_.removeprefix("fct_")))
+        number = int(id_.removeprefix("fct_"))
+        # What a killed relay had delivered comes once more, all that it had claimed.
+        if number not in delivered[key]:
+            delivered[key].append(number)
     for key, numbers in delivered.items():
         assert numbers == sorted(numbers), f"{key} out of order"
     assert {number for numbers in delivered.values() for number in numbers} == set(

@@ -60,7 +60,7 @@ async def test_a_claim_of_the_outbox_reads_heads_only(
     pool: Pool, key: str, due: str, blocks: int
 ) -> None:
     await pool.execute(_FILL_OUTBOX.format(key=key, due=due))
-    plan = await _plan(pool, outbox.CLAIM, "pricing", "", 64, 30.0)
+    plan = await _plan(pool, outbox.CLAIM, "pricing", "", 64, 30.0, 3)
     assert _scanned(plan, "outbox") == []
     assert _touched(plan) < blocks
 

@@ -5,8 +5,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from services.chassis.errors import Refusal, is_transient
-from services.subscription import convert, usecases
-from tests.fakes.subscription import memory_transactions
+from services.subscription import usecases
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -17,8 +16,8 @@ _DELAY = timedelta(minutes=1)
 
 async def operate(world: "World") -> None:
     """Have everything that is due done, whatever the brakes say."""
-    tx: Any = memory_transactions(world.databases["subscription"], convert.to_record)
     try:
+        tx: Any = (await world.rows("subscription")).tx
         swept = await usecases.sweep_retention(tx, limit=_MANY, reason="seen to")
         decided = await usecases.decide_refunds(tx, delay=_DELAY, limit=_MANY, reason="seen to")
     except Refusal as refusal:

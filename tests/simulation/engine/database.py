@@ -5,11 +5,12 @@ when its own process committed some, and else at the poll that would find some.
 """
 
 import asyncio
+from collections.abc import Callable, Mapping
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 from math import inf
 from random import Random
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from services.chassis.wakeups import Wakeups
 from tests.fakes.memory_db import CommitFate, ConnectionLost, MemoryDatabase, MemoryTx
@@ -20,7 +21,7 @@ from tests.simulation.engine.randomness import SimClock
 
 S = TypeVar("S")
 
-_WATCHED = frozenset({OUTBOX.name, QUEUE.name})
+_WATCHED = {"outbox:": OUTBOX.name, "queue:": QUEUE.name}
 _POLL = 1.0
 
 
@@ -36,8 +37,77 @@ class DbTrouble:
     lose_after: float = 0.0
 
 
+class WorldDatabase(Protocol):
+    """One service's database, as a world sees it; all replicas share it.
+
+    ``trouble`` is what goes wrong there, ``tables`` what is committed, for invariants to read.
+    """
+
+    loop: SimLoop
+    trouble: DbTrouble
+
+    @property
+    def tables(self) -> Mapping[str, Mapping[Any, Any]]:
+        """Rows by table and key."""
+        ...
+
+    def life_ended(self, life: Life) -> None:
+        """Roll back what a life had open."""
+        ...
+
+    def watch(self, poller: "Poller") -> None:
+        """Wake a poller at the poll that finds something."""
+        ...
+
+    def unwatch(self, poller: "Poller") -> None:
+        """Forget a poller."""
+        ...
+
+
+class Pollers:
+    """Who waits for what in a database, and when its next poll finds something.
+
+    ``due`` says when a topic's first row is due, in virtual seconds; inf for never.
+    """
+
+    def __init__(self, loop: SimLoop, chance: Random, due: Callable[[str], float]) -> None:
+        self._loop = loop
+        self._chance = chance
+        self._due = due
+        self._waiting: dict[str, dict[Poller, None]] = {}
+
+    def watch(self, poller: "Poller") -> None:
+        """Plan a poller's poll."""
+        self._waiting.setdefault(poller.topic, {})[poller] = None
+        self._plan(poller, self._due(poller.topic))
+
+    def unwatch(self, poller: "Poller") -> None:
+        """Forget a poller."""
+        self._waiting.get(poller.topic, {}).pop(poller, None)
+        poller.forget()
+
+    def life_ended(self, life: Life) -> None:
+        """Forget those of a life."""
+        for pollers in self._waiting.values():
+            for poller in [one for one in pollers if one.life is life]:
+                del pollers[poller]
+
+    def changed(self, *kinds: str) -> None:
+        """Plan anew: a commit changed rows that topics of these kinds (outbox, queue) are of."""
+        for topic, pollers in self._waiting.items():
+            if pollers and topic.startswith(kinds):
+                due = self._due(topic)
+                for poller in pollers:
+                    self._plan(poller, due)
+
+    def _plan(self, poller: "Poller", due: float) -> None:
+        if due != poller.due:
+            # A poll comes at any moment within its period after the row is due.
+            poller.plan(due, max(due, self._loop.time()) + self._chance.random() * _POLL)
+
+
 class SimDatabase(MemoryDatabase):
-    """One service's database; all replicas share it."""
+    """One service's database in memory."""
 
     def __init__(self, loop: SimLoop, clock: SimClock, chance: Random) -> None:
         super().__init__(clock, step=self._step, fate=self._fate)
@@ -45,7 +115,7 @@ class SimDatabase(MemoryDatabase):
         self.trouble = DbTrouble()
         self.commits = 0
         self._chance = chance
-        self._pollers: dict[str, dict[Poller, None]] = {}
+        self._pollers = Pollers(loop, chance, self._due)
 
     def begin(self) -> MemoryTx:
         """Open a transaction of the life that runs now."""
@@ -56,29 +126,20 @@ class SimDatabase(MemoryDatabase):
     def life_ended(self, life: Life) -> None:
         """Roll back what a life had open, and forget its pollers."""
         mine = [tx for tx in self.open if isinstance(tx, SimTx) and tx.life is life]
-        for pollers in self._pollers.values():
-            for poller in [one for one in pollers if one.life is life]:
-                del pollers[poller]
+        self._pollers.life_ended(life)
         self.crash(mine)
 
     def watch(self, poller: "Poller") -> None:
         """Wake a poller at the poll that finds something."""
-        self._pollers.setdefault(poller.topic, {})[poller] = None
-        self._plan(poller, self._due(poller.topic))
+        self._pollers.watch(poller)
 
     def unwatch(self, poller: "Poller") -> None:
         """Forget a poller."""
-        self._pollers.get(poller.topic, {}).pop(poller, None)
-        poller.forget()
+        self._pollers.unwatch(poller)
 
     def committed_to(self, tables: set[str]) -> None:
         """Plan the polls anew after a commit to these tables."""
-        for topic, pollers in self._pollers.items():
-            kind = OUTBOX.name if topic.startswith("outbox:") else QUEUE.name
-            if pollers and kind in tables:
-                due = self._due(topic)
-                for poller in pollers:
-                    self._plan(poller, due)
+        self._pollers.changed(*(kind for kind, table in _WATCHED.items() if table in tables))
 
     def _due(self, topic: str) -> float:
         """Return the virtual second at which the first row of a topic is due; inf for none."""
@@ -90,11 +151,6 @@ class SimDatabase(MemoryDatabase):
             keys = self.tables[QUEUE.name].items()
             found = [row.due_at for (queue, _), row in keys if queue == name]
         return min(found) - self.now() + self.loop.time() if found else inf
-
-    def _plan(self, poller: "Poller", due: float) -> None:
-        if due != poller.due:
-            # A poll comes at any moment within its period after the row is due.
-            poller.plan(due, max(due, self.loop.time()) + self._chance.random() * _POLL)
 
     async def _step(self) -> None:
         await asyncio.sleep(0)
@@ -128,7 +184,7 @@ class SimTx(MemoryTx):
 
     def commit(self) -> None:
         """Make everything visible at once."""
-        touched = {name for name, _ in self._writes} & _WATCHED
+        touched = {name for name, _ in self._writes}.intersection(_WATCHED.values())
         super().commit()
         if touched:
             self._sim.committed_to(touched)
@@ -165,17 +221,19 @@ class Poller:
 class SimWakeups(Wakeups):
     """The wake-ups of one process; a wait for work ends at the first poll that finds some."""
 
-    def __init__(self, db: SimDatabase) -> None:
+    def __init__(self, db: WorldDatabase) -> None:
         super().__init__()
         self._db = db
 
-    async def wait(self, topic: str, since: int, timeout: float) -> None:
-        """Wait until the topic was woken after ``since``, or a poll would find something."""
+    async def wait(self, topic: str, since: int, timeout: float) -> bool:
+        """Wait until the topic was woken after ``since``, or a poll would find something.
+
+        Returns whether it was woken.
+        """
         if not topic.startswith(("outbox:", "queue:")):
-            await super().wait(topic, since, timeout)
-            return
+            return await super().wait(topic, since, timeout)
         if self.seen(topic) != since:
-            return
+            return True
         poller = Poller(self._db.loop, topic)
         self._waiting[topic][poller.event] = None
         self._db.watch(poller)
@@ -184,3 +242,4 @@ class SimWakeups(Wakeups):
         finally:
             self._waiting[topic].pop(poller.event, None)
             self._db.unwatch(poller)
+        return self.seen(topic) != since

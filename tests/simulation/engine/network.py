@@ -41,6 +41,7 @@ class NetTrouble:
     """How likely each trouble is, for one message or call; all 0 is a good network.
 
     ``hurry`` gives a call a deadline of up to ``hurry_seconds``: its handler is cancelled midway.
+    ``late`` lets a request arrive up to ``late_seconds`` late, after its caller has asked again.
     """
 
     lose_request: float = 0.0
@@ -50,6 +51,8 @@ class NetTrouble:
     slow_seconds: float = 2.0
     hurry: float = 0.0
     hurry_seconds: float = 0.05
+    late: float = 0.0
+    late_seconds: float = 60.0
 
 
 @dataclass(eq=False)
@@ -132,6 +135,11 @@ class SimNet:
             return chance() * trouble.slow_seconds
         return 0.0002 + chance() * 0.002
 
+    def _travel(self) -> float:
+        """Draw how long a request takes; a late one is there after its caller has given up."""
+        late = self.happens(self.trouble.late)
+        return self.trouble.late_seconds * self.jitter() if late else self.delay()
+
     def happens(self, likelihood: float) -> bool:
         """Draw whether something happens."""
         return likelihood > 0.0 and self._chance.random() < likelihood
@@ -160,9 +168,9 @@ class SimNet:
             if self.happens(self.trouble.lose_request):
                 loop.call_later(self.delay(), _refuse, answer, "The connection broke.")
             else:
-                arrive = (call, caller, target, method, raw, metadata, deadline)
+                arrive = (call, caller, target, method, raw, metadata, deadline, loop.time())
                 loop.call_later(
-                    self.delay(), self._arrive, *arrive, context=loop.root.context.copy()
+                    self._travel(), self._arrive, *arrive, context=loop.root.context.copy()
                 )
         try:
             well, told = await answer
@@ -185,6 +193,7 @@ class SimNet:
         raw: bytes,
         metadata: Metadata,
         deadline: float,
+        sent: float,
     ) -> None:
         lives = [
             process.life
@@ -196,11 +205,17 @@ class SimNet:
             return
         life = lives[0] if len(lives) == 1 else lives[int(self._chance.random() * len(lives))]
         handler = self._served[life][method]
+        ends = deadline
+        if call.answer.cancelled() or self.loop.time() >= deadline:
+            # A server counts a deadline from when it reads the request; that the caller has hung
+            # up is read behind it, when the handler has begun.
+            deadline = self.loop.time() + deadline - sent
+            ends = self.loop.time() + self.delay()
         context = SimContext(caller, metadata, deadline, self.loop)
         task = self.loop.spawn(life, self._handle(call, method, handler, raw, context), method)
         call.handlers[task] = None
         self._busy[life][call] = None
-        self.loop.call_at(deadline, task.cancel, context=life.context.copy())
+        self.loop.call_at(ends, task.cancel, context=life.context.copy())
 
     async def _handle(
         self, call: _Call, method: str, handler: Any, raw: bytes, context: SimContext

@@ -17,7 +17,7 @@ class SimProcess:
 
     ``service`` is whose replica it is. ``ended`` are told of a life that was killed or has ended,
     after it: databases roll back, connections break. ``died`` is told what an end by itself was
-    raised with.
+    raised with. ``lacks`` is a kind of fact that the version that is started next does not know.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class SimProcess:
         self.main = main
         self.incarnation = 0
         self.life: Life | None = None
+        self.lacks = ""
         self.stopping = asyncio.Event()
         self.kills = 0
         self.drained = 0

@@ -6,10 +6,10 @@ from tests.simulation.faults.cluster import (
     LaggingWatch,
     OverloadedCluster,
 )
-from tests.simulation.faults.crash import Crashes, Pauses, Rollouts
+from tests.simulation.faults.crash import Crashes, OlderVersion, Pauses, Rollouts
 from tests.simulation.faults.database import LostCommits, LostConnections, SlowStatements
 from tests.simulation.faults.fault import Fault
-from tests.simulation.faults.net import DoubledCalls, HurriedCalls, LostCalls, SlowCalls
+from tests.simulation.faults.net import DoubledCalls, HurriedCalls, LateCalls, LostCalls, SlowCalls
 from tests.simulation.faults.shop import FailingShop, LimitedShop, UnreachableShop
 from tests.simulation.faults.webhooks import DoubledWebhooks, LateWebhooks, LostWebhooks
 
@@ -34,5 +34,7 @@ FAULTS: list[type[Fault]] = [
     HangingCluster,
     BusyCluster,
     LaggingWatch,
+    LateCalls,
+    OlderVersion,
 ]
 """Every kind of fault; a world draws some of them."""

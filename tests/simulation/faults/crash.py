@@ -8,7 +8,9 @@ import asyncio
 from random import Random
 from typing import TYPE_CHECKING
 
+from services.subscription import convert
 from tests.simulation.engine.loop import SimTask
+from tests.simulation.engine.process import SimProcess
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -97,3 +99,28 @@ class Rollouts:
             for process in rng.sample(world.replicas, rng.randrange(1, len(world.replicas))):
                 process.stopping.set()
                 await asyncio.sleep(rng.uniform(0.0, 20.0))
+
+
+class OlderVersion:
+    """One replica of a consumer goes back to a version that does not know a kind of fact yet.
+
+    What comes of that kind is kept (rule 8), and taken once the replica is as new as the other.
+    """
+
+    name = "older version"
+
+    def __init__(self) -> None:
+        self._older: SimProcess | None = None
+
+    def start(self, world: "World", rng: Random) -> None:
+        """Begin."""
+        replicas = [one for one in world.replicas if one.service == "subscription"]
+        self._older = rng.choice(replicas)
+        self._older.lacks = rng.choice(sorted(convert.KNOWN_TYPES))
+        self._older.stopping.set()
+
+    def stop(self, world: "World") -> None:
+        """End: it is replaced by the version that knows everything."""
+        if self._older is not None:
+            self._older.lacks = ""
+            self._older.stopping.set()

@@ -64,3 +64,21 @@ class HurriedCalls:
     def stop(self, world: "World") -> None:
         """End."""
         world.net.trouble.hurry = 0.0
+
+
+class LateCalls:
+    """Requests that hang in the network and arrive when their caller has long asked again.
+
+    The other replica's relay has gone on by then: what it says late is older than what is known.
+    """
+
+    name = "late calls"
+
+    def start(self, world: "World", rng: Random) -> None:
+        """Begin."""
+        world.net.trouble.late = rng.choice([0.01, 0.05])
+        world.net.trouble.late_seconds = rng.choice([30.0, 120.0])
+
+    def stop(self, world: "World") -> None:
+        """End; what hangs arrives all the same."""
+        world.net.trouble.late = 0.0

@@ -12,6 +12,7 @@ from tests.simulation.invariants.effects import MadeOnce, OnePageToPay, Refunded
 from tests.simulation.invariants.fences import FenceBeforeOwner, GenerationsOnlyGrow
 from tests.simulation.invariants.grants import GrantedOncePerPeriod
 from tests.simulation.invariants.invariant import Invariant
+from tests.simulation.invariants.newest import ConsumersHoldTheNewest
 
 INVARIANTS: list[type[Invariant]] = [
     AcknowledgedIsStored,
@@ -19,6 +20,7 @@ INVARIANTS: list[type[Invariant]] = [
     FenceBeforeOwner,
     GenerationsOnlyGrow,
     NothingDeletedWithoutPermit,
+    ConsumersHoldTheNewest,
     OnePageToPay,
     MadeOnce,
     RefundedOnceAndForCause,

@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING, TypeVar
 
 from services.chassis.inbox import Parked
 from services.payments.binding import Operation
-from services.payments.domain import OperationId
+from services.payments.domain import ObjectRef, OperationId
 from services.payments.events import StoredEvent
+from services.payments.ports import ObjectRow
 from services.provisioner.domain import Tenant
+from services.provisioner.ports import Audited
 from services.subscription.auditing import Change
-from services.subscription.domain import Account, Order, Purchase, Snapshot, Subscription, UnitKey
+from services.subscription.domain import (
+    Account,
+    Observation,
+    Order,
+    Purchase,
+    Snapshot,
+    Subscription,
+    UnitKey,
+)
 from services.subscription.incoming import Customer
 from services.subscription.ledger import Balance, Entry, Grant, Hold
 from tests.fakes import memory_inbox, memory_outbox, memory_queue
@@ -94,6 +104,26 @@ def orders(world: "World") -> Mapping[tuple[str, int], Order]:
 def audit(world: "World") -> Sequence[Change]:
     """What was done in subscription, in order."""
     return list(_rows(world, "subscription", of_subscription.AUDIT).values())
+
+
+def audit_rows(world: "World") -> Mapping[int, Change]:
+    """What was done in subscription, where it stands: to look at the end of it."""
+    return _rows(world, "subscription", of_subscription.AUDIT)
+
+
+def provisioner_audit_rows(world: "World") -> Mapping[int, Audited]:
+    """What was done in the provisioner, where it stands."""
+    return _rows(world, "provisioner", of_provisioner.AUDIT)
+
+
+def provider_objects(world: "World") -> Mapping[tuple[str, str, ObjectRef], ObjectRow]:
+    """Return how far payments is with the provider's objects."""
+    return _rows(world, "payments", of_payments.OBJECTS)
+
+
+def observations(world: "World") -> Mapping[str, Observation]:
+    """Return what subscription was told of tenants, by their ids."""
+    return _rows(world, "subscription", of_subscription.OBSERVATIONS)
 
 
 def refunds(world: "World") -> Mapping[str, of_refunds.RefundRow]:

@@ -10,7 +10,7 @@ from services.chassis.relaying import RelayLoop
 from services.chassis.sink import FactSinkClient
 from services.chassis.working import Handle, WorkerLoop
 from services.payments.access import ACCESS
-from services.payments.convert import DESTINATIONS, to_fact_record
+from services.payments.convert import DESTINATIONS
 from services.payments.events import NewEvent
 from services.payments.folding import FETCHES_PER_SECOND, Folding
 from services.payments.ingest import BytesInFlight, Intake, ingest_events, store_batch
@@ -22,10 +22,6 @@ from services.payments.servicer import SERVICE, PaymentsServicer, Served
 from services.payments.store import OPERATIONS, QUEUE
 from services.payments.usecases import drop_old_bodies
 from services.payments.worker import folds, keep_house, operations, verify_key
-from tests.fakes.memory_db import MemoryTransactions, MemoryTx
-from tests.fakes.memory_outbox import MemoryOutbox
-from tests.fakes.memory_queue import MemoryQueue
-from tests.fakes.payments import MemoryStore
 from tests.simulation.engine.randomness import SimClock
 from tests.simulation.services.replica import Compose, Replica
 from tollgate.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
@@ -57,8 +53,7 @@ def payments(provider: Provider, sell: Callable[[Pace], Commerce]) -> Compose:
 
 
 async def _serve(replica: Replica, provider: Provider, sell: Callable[[Pace], Commerce]) -> None:
-    clock, db, net = replica.clock, replica.db, replica.platform.net
-    tx = MemoryTransactions(db, _store, wakeups=replica.wakeups)
+    clock, net, tx = replica.clock, replica.platform.net, replica.rows.tx
     key = KeyState()
     commerce = sell(shared_pace(tx, provider.name, clock, FETCHES_PER_SECOND))
     selling = Selling(tx, provider, commerce, key, DEPLOYMENT, clock, replica.ids)
@@ -80,7 +75,7 @@ async def _serve(replica: Replica, provider: Provider, sell: Callable[[Pace], Co
     for destination in DESTINATIONS:
         channel: Any = replica.channel(destination)
         relay = RelayLoop(
-            MemoryOutbox(db),
+            replica.rows.outbox,
             destination,
             FactSinkClient(channel).deliver,
             wakeups=replica.wakeups,
@@ -99,13 +94,9 @@ async def _serve(replica: Replica, provider: Provider, sell: Callable[[Pace], Co
     drained.set()
 
 
-def _store(tx: MemoryTx) -> MemoryStore:
-    return MemoryStore(tx, to_fact_record)
-
-
 def _start_worker(replica: Replica, queue: str, handle: Handle) -> None:
     worker = WorkerLoop(
-        MemoryQueue(replica.db),
+        replica.rows.queue,
         queue,
         handle,
         wakeups=replica.wakeups,

@@ -12,8 +12,6 @@ from services.pricing.ratecard_file import parse_rate_card
 from services.pricing.rates import RateCard
 from services.pricing.servicer import SERVICE, PricingServicer
 from services.pricing.usecases import PricingTransactions
-from tests.fakes.memory_db import MemoryTransactions
-from tests.simulation.services.pricing_rows import PricingRows
 from tests.simulation.services.replica import Replica
 from tollgate.pricing.v1.pricing_service_pb2_grpc import add_PricingServiceServicer_to_server
 
@@ -39,7 +37,7 @@ def rate_card() -> RateCard:
 
 async def pricing(replica: Replica) -> None:
     """Put a replica together and serve until it is to stop."""
-    tx: PricingTransactions = MemoryTransactions(replica.db, PricingRows, wakeups=replica.wakeups)
+    tx: PricingTransactions = replica.rows.tx
     while not await _loaded(tx, newer=replica.newer):
         await replica.clock.sleep(1.0)
     servicer = PricingServicer(tx, replica.ids)

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 from services.chassis.idempotency import IdempotencyConflict
 from services.chassis.money import Money
+from services.pricing.changes import Change
 from services.pricing.domain import ActiveCatalog, Catalog
-from services.pricing.quotes import DeploymentQuote, Quote, QuoteChange, StoredQuote
+from services.pricing.quotes import DeploymentQuote, Quote, StoredQuote
 from services.pricing.rates import RateCard
+from services.pricing.tiers import HeldTier, Standing
 from tests.fakes.memory_db import MemoryTx, Table
 
 LOCKS: Table[str, None] = Table("locks")
@@ -18,7 +20,8 @@ CARDS: Table[str, RateCard] = Table("rate_cards")
 CARD: Table[str, str] = Table("active_rate_card")
 QUOTES: Table[str, StoredQuote] = Table("quotes")
 ANSWERS: Table[tuple[str, str, str], tuple[bytes, str]] = Table("idempotency")
-AUDIT: Table[int, QuoteChange] = Table("audit")
+TIERS: Table[str, HeldTier] = Table("account_tiers")
+AUDIT: Table[int, Change] = Table("audit")
 _ONLY = "only"
 
 
@@ -148,5 +151,23 @@ class PricingRows:
         await self._tx.db.step()
         return 0
 
-    async def audit(self, change: QuoteChange) -> None:
+    async def standing(self, account: str) -> Standing:
+        await self._tx.db.step()
+        held = self._tx.get(TIERS, account)
+        return Standing(held.tier if held else "", self._began)
+
+    async def set_tier(self, account: str, tier: str) -> datetime:
+        await self._tx.lock(TIERS, account)
+        if tier:
+            await self._tx.put(TIERS, account, HeldTier(account, tier, self._began))
+        else:
+            await self._tx.delete(TIERS, account)
+        return self._began
+
+    async def tiers(self, after: str, limit: int) -> list[HeldTier]:
+        await self._tx.db.step()
+        found = sorted((row for row in self._tx.rows(TIERS) if row[0] > after), key=lambda r: r[0])
+        return [held for _, held in found[:limit]]
+
+    async def audit(self, change: Change) -> None:
         await self._tx.put(AUDIT, self._tx.db.next("audit"), change)

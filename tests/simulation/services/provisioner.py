@@ -8,7 +8,7 @@ from services.chassis.sink import SERVICE as SINK
 from services.chassis.sink import FactSinkClient, FactSinkServicer
 from services.chassis.working import WorkerLoop
 from services.provisioner.access import ACCESS
-from services.provisioner.convert import SUBSCRIPTION, Codec
+from services.provisioner.convert import SUBSCRIPTION
 from services.provisioner.kube.cache import Heard, ObjectCache
 from services.provisioner.kube.writes import OwnWrites
 from services.provisioner.naming import Naming
@@ -24,10 +24,6 @@ from services.provisioner.store import QUEUE
 from services.provisioner.usecases import Organizations
 from services.provisioner.watching import Watching
 from services.provisioner.worker import DriftFeed, TenantWorker, resync
-from tests.fakes.memory_db import MemoryTransactions, MemoryTx
-from tests.fakes.memory_outbox import MemoryOutbox
-from tests.fakes.memory_queue import MemoryQueue
-from tests.fakes.provisioner import MemoryStore
 from tests.simulation.services.replica import Compose, Replica
 from tollgate.common.v1.fact_sink_service_pb2_grpc import add_FactSinkServicer_to_server
 from tollgate.provisioner.v1.provisioner_service_pb2_grpc import (
@@ -39,7 +35,6 @@ RESYNC = 10 * 24 * 3600.0
 _LEASE = 10.0
 _AT_ONCE = 8
 _READS = frozenset({"get", "list_in"})
-_CODEC = Codec()
 
 
 class Kube(Cluster, Protocol):
@@ -88,9 +83,8 @@ def provisioner(kube: Kube) -> Compose:
 
 
 async def _serve(replica: Replica, kube: Kube) -> None:
-    clock, db, loops = replica.clock, replica.db, replica.loops
+    clock, loops, tx = replica.clock, replica.loops, replica.rows.tx
     names, writes = Naming(), OwnWrites()
-    tx: Any = MemoryTransactions(db, _store, wakeups=replica.wakeups)
     cluster = cast("Cluster", NotingCluster(kube, writes))
     feed = DriftFeed(tx, writes, clock)
     view = kube.view(replica.life, feed.hear)
@@ -101,9 +95,11 @@ async def _serve(replica: Replica, kube: Kube) -> None:
         loops.create_task(loop)
     counter = replica.metrics.counter("quota_writes", "Organizations' quotas written", ("why",))
     ways = Ways(organizations, OrganizationSettings(), counter)
-    reconciler = Reconciler(tx, cluster, view, names, replica.ids, clock, ways)
+    reconciler = Reconciler(
+        tx, cluster, view, names, replica.ids, clock, ways, jitter=replica.jitter
+    )
     worker = WorkerLoop(
-        MemoryQueue(db),
+        replica.rows.queue,
         QUEUE,
         TenantWorker(reconciler, replica.metrics).handle,
         wakeups=replica.wakeups,
@@ -115,7 +111,7 @@ async def _serve(replica: Replica, kube: Kube) -> None:
     replica.work.create_task(worker.run(replica.stopping))
     up: Any = replica.channel(SUBSCRIPTION)
     relay = RelayLoop(
-        MemoryOutbox(db),
+        replica.rows.outbox,
         SUBSCRIPTION,
         FactSinkClient(up).deliver,
         wakeups=replica.wakeups,
@@ -141,7 +137,3 @@ async def _serve(replica: Replica, kube: Kube) -> None:
     )
     await replica.stopping.wait()
     replica.platform.net.leave()
-
-
-def _store(tx: MemoryTx) -> MemoryStore:
-    return MemoryStore(tx, _CODEC)

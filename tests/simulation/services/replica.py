@@ -7,11 +7,12 @@ from random import Random
 
 from services.chassis.metrics import Metrics
 from services.chassis.wakeups import Wakeups
-from tests.simulation.engine.database import SimDatabase, SimWakeups
+from tests.simulation.engine.database import SimWakeups, WorldDatabase
 from tests.simulation.engine.loop import SimLoop
 from tests.simulation.engine.network import SimChannel, SimNet
 from tests.simulation.engine.process import SimProcess
 from tests.simulation.engine.randomness import SimClock, SimIds, Streams
+from tests.simulation.services.rows import OpenRows, Rows
 
 METRICS = Metrics()
 """One for all worlds: nobody looks at it, and making one is slow."""
@@ -28,6 +29,7 @@ class Platform:
     loop: SimLoop
     net: SimNet
     streams: Streams
+    open_rows: OpenRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Replica:
 
     process: SimProcess
     platform: Platform
-    db: SimDatabase
+    rows: Rows
     clock: SimClock
     ids: SimIds
     wakeups: Wakeups
@@ -74,7 +76,7 @@ Compose = Callable[[Replica], Awaitable[None]]
 
 
 def replica_main(
-    platform: Platform, db: SimDatabase, compose: Compose, *, newer: bool, skew: float
+    platform: Platform, db: WorldDatabase, compose: Compose, *, newer: bool, skew: float
 ) -> Callable[[SimProcess], Awaitable[None]]:
     """Return what a process runs: the composition, within task groups that own its tasks."""
 
@@ -82,13 +84,14 @@ def replica_main(
         life = f"{process.name}#{process.incarnation}"
         try:
             async with asyncio.TaskGroup() as loops, asyncio.TaskGroup() as work:
+                clock, wakeups = SimClock(platform.loop, skew), SimWakeups(db)
                 replica = Replica(
                     process=process,
                     platform=platform,
-                    db=db,
-                    clock=SimClock(platform.loop, skew),
+                    rows=await platform.open_rows(process.service, db, clock, wakeups),
+                    clock=clock,
                     ids=SimIds(life),
-                    wakeups=SimWakeups(db),
+                    wakeups=wakeups,
                     rng=platform.streams.of(life),
                     loops=loops,
                     work=work,

@@ -1,5 +1,6 @@
 """A replica of subscription."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
@@ -8,11 +9,9 @@ from services.chassis.facts import FactRecord
 from services.chassis.relaying import RelayLoop
 from services.chassis.sink import SERVICE as SINK
 from services.chassis.sink import FactSinkClient, FactSinkServicer
-from services.chassis.telemetry import current_traceparent
-from services.subscription import convert
+from services.subscription import convert, usecases
 from services.subscription.access import ACCESS
 from services.subscription.clients import GrpcPayments, GrpcPricing, GrpcProvisioner
-from services.subscription.domain import CapacityOrdered
 from services.subscription.servicer import (
     CREDITS,
     SERVICE,
@@ -23,8 +22,6 @@ from services.subscription.servicer import (
 )
 from services.subscription.usecases import Desk
 from services.subscription.worker import Chores, Giver, every
-from tests.fakes.memory_outbox import MemoryOutbox
-from tests.fakes.subscription import memory_transactions
 from tests.simulation.services.replica import Replica
 from tollgate.common.v1.fact_sink_service_pb2_grpc import add_FactSinkServicer_to_server
 from tollgate.subscription.v1.credit_service_pb2_grpc import add_CreditServiceServicer_to_server
@@ -40,21 +37,51 @@ REFUNDS = 12 * 3600.0
 REFUND_DELAY = timedelta(minutes=1)
 
 
-def _encode(fact: CapacityOrdered, traceparent: str) -> FactRecord:
-    return convert.to_record(fact, current_traceparent() or traceparent)
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """What a version of subscription knows: all kinds of fact, but perhaps one."""
+
+    lacks: str
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The kinds that it knows."""
+        return tuple(one for one in convert.KNOWN_TYPES if one != self.lacks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Intake(FactIntake):
+    """The intake of a version that may be older: a kind that it does not know is kept."""
+
+    version: _Version
+
+    async def take(self, record: FactRecord, source: str) -> None:
+        """Take one fact."""
+        if record.type == self.version.lacks:
+            await usecases.keep_unknown(self.tx, usecases.Envelope(record, source))
+        else:
+            await FactIntake.take(self, record, source)
+
+
+class _Chores(Chores):
+    """The chores of a version that may be older."""
+
+    async def take_what_is_known(self, version: _Version) -> None:
+        """Take what an earlier version kept."""
+        await usecases.retake_unknown(self.intake.tx, version.types, self.intake.take)
 
 
 async def subscription(replica: Replica) -> None:
     """Put a replica together and serve until it is to stop."""
-    net, clock = replica.platform.net, replica.clock
-    tx: Any = memory_transactions(replica.db, _encode, wakeups=replica.wakeups)
+    net, clock, tx = replica.platform.net, replica.clock, replica.rows.tx
     pricing = GrpcPricing(_channel(replica, "pricing"))
     payments = GrpcPayments(_channel(replica, "payments"))
     provisioner = _channel(replica, "provisioner")
     alerting = Alerting(replica.metrics.counter("alerts", "What needs a person", ("reason",)))
-    intake = FactIntake(tx, pricing, replica.ids, alerting)
+    version = _Version(replica.process.lacks)
+    intake = _Intake(tx, pricing, replica.ids, alerting, version)
     relay = RelayLoop(
-        MemoryOutbox(replica.db),
+        replica.rows.outbox,
         "provisioner",
         FactSinkClient(provisioner).deliver,
         wakeups=replica.wakeups,
@@ -63,7 +90,7 @@ async def subscription(replica: Replica) -> None:
     )
     replica.loops.create_task(relay.run())
     # The pool is only counted in, by a loop that is not run here.
-    chores = Chores(intake, cast("Any", None), replica.metrics, Giver(payments, REFUND_DELAY))
+    chores = _Chores(intake, cast("Any", None), replica.metrics, Giver(payments, REFUND_DELAY))
     loop = partial(every, clock=clock, jitter=replica.jitter)
     for seconds, name, step in (
         (TIMERS, "The retention timer", chores.sweep),
@@ -72,7 +99,7 @@ async def subscription(replica: Replica) -> None:
         (RARELY, "Asking for unknown prices", chores.retry_prices),
         (RARELY, "Renewing assignments", chores.renew_assigned),
         (RARELY, "Giving orders again", chores.resend),
-        (RARELY, "Taking kept facts", chores.take_kept),
+        (RARELY, "Taking kept facts", partial(chores.take_what_is_known, version)),
     ):
         replica.loops.create_task(loop(seconds, name, step))
     desk = Desk(tx, replica.ids, CLAIM, pricing, payments, GrpcProvisioner(provisioner))

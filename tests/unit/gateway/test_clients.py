@@ -16,6 +16,7 @@ from gateway.ports import (
     AccountKind,
     AddonQuantity,
     Change,
+    Commitment,
     Deployment,
     Interval,
     Purchase,
@@ -373,6 +374,61 @@ async def test_a_deployment_is_priced_as_it_was_wished(line: Line) -> None:
     assert (resource.cpu, resource.memory, resource.storage) == ("0.5", "4Gi", "5")
     assert (asked.deployment.duration_hours, asked.deployment.backup_plan) == ("720", "basic")
     assert (asked.owner, asked.request_id, list(asked.deployment.features)) == ("", "k", ["ssl"])
+
+
+async def test_what_comes_off_and_when_it_is_paid_is_read(line: Line) -> None:
+    cost = pricing_pb2.Cost(
+        total=usd(90),
+        monthly=usd(80),
+        region="us-east-1",
+        cloud="own",
+        discounts=[
+            pricing_pb2.Discount(
+                kind=pricing_pb2.Discount.KIND_COMMITMENT,
+                name="1-year-partial",
+                amount=usd(-10),
+                monthly=usd(-9),
+            )
+        ],
+        schedule=pricing_pb2.PaymentSchedule(upfront=usd(45), instalments=[usd(30), usd(15)]),
+        tax=pricing_pb2.TAX_TREATMENT_ADDED_BY_PROVIDER,
+    )
+    line.script.answers["CalculatePrice"] = lambda _: price.CalculatePriceResponse(cost=cost)
+    wish = Deployment(
+        [ResourceWish("web")], cloud="own", commitment=Commitment(1, "partial"), coupon="C"
+    )
+    told = await GrpcPricing(line.channel).price(wish)
+    (discount,) = told.discounts
+    assert (discount.kind, discount.name) == ("commitment", "1-year-partial")
+    assert (discount.amount, discount.monthly) == (Money("usd", -10), Money("usd", -9))
+    assert told.schedule is not None
+    assert told.schedule.upfront == Money("usd", 45)
+    assert [one.minor_units for one in told.schedule.instalments] == [30, 15]
+    assert (told.cloud, told.taxed_by_provider) == ("own", True)
+    (asked,) = line.script.asked
+    assert (asked.deployment.cloud, asked.deployment.coupon) == ("own", "C")
+    assert asked.deployment.commitment.years == 1
+    assert asked.deployment.commitment.upfront == pricing_pb2.Commitment.UPFRONT_PARTIAL
+
+
+async def test_a_comparison_is_asked_and_read_place_by_place(line: Line) -> None:
+    line.script.answers["ComparePrices"] = lambda _: price.ComparePricesResponse(
+        offers=[
+            pricing_pb2.Offer(
+                cloud="own", region="a", cost=pricing_pb2.Cost(total=usd(9), monthly=usd(9))
+            ),
+            pricing_pb2.Offer(cloud="metro", region="b", missing="no ssl"),
+        ]
+    )
+    wish = Deployment([ResourceWish("web")], commitment=Commitment(1, "whatever"))
+    first, last = await GrpcPricing(line.channel).compare(wish, ["own", "metro"], ["a"])
+    assert first.cost is not None
+    assert (first.cloud, first.region, first.cost.total) == ("own", "a", Money("usd", 9))
+    assert (last.cost, last.missing) == (None, "no ssl")
+    (asked,) = line.script.asked
+    assert (list(asked.clouds), list(asked.regions)) == (["own", "metro"], ["a"])
+    # A word that is none of them is for pricing to refuse.
+    assert asked.deployment.commitment.upfront == pricing_pb2.Commitment.UPFRONT_UNSPECIFIED
 
 
 async def test_plans_and_addons_are_read_page_by_page(line: Line) -> None:

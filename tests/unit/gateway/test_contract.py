@@ -51,6 +51,12 @@ ROUTES: list[tuple[str, str, object, type[BaseModel]]] = [
         {"resources": [WORDPRESS]},
         scaffolder.PriceAnswer,
     ),
+    (
+        "POST",
+        "/api/tollgate/compare-prices",
+        {"resources": [WORDPRESS]},
+        scaffolder.ComparisonAnswer,
+    ),
 ]
 NEED_BODIES = {
     ("POST", SUBSCRIPTION),
@@ -61,6 +67,7 @@ NEED_BODIES = {
     ("PUT", "/api/manage-organization/projects/{project}/quota"),
     ("POST", "/api/tollgate/validate-subscription"),
     ("POST", "/api/tollgate/calculate-price"),
+    ("POST", "/api/tollgate/compare-prices"),
 }
 
 

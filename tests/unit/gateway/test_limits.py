@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.limits import CallRate
+from services.chassis.callrate import CallRate
 from services.chassis.errors import ResourceExhausted
 from services.chassis.identity import Principal
 from tests.unit.gateway.world import ADMIN, HandClock
@@ -42,7 +42,7 @@ def test_the_same_subject_of_another_issuer_is_somebody_else() -> None:
 
 
 def test_nobody_is_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.limits._MAX_CALLERS", 2)
+    monkeypatch.setattr("services.chassis.callrate._MAX_CALLERS", 2)
     rate = CallRate(1, HandClock())
     for name in ("a", "b", "c"):
         rate.take(Principal(name, "user"))

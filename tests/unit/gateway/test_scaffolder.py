@@ -7,23 +7,35 @@ import pytest
 
 from gateway.ports import (
     AccountKind,
+    Commitment,
     CostPart,
+    Discount,
     Entitlement,
     Interval,
+    PlaceOffer,
     Price,
     Quote,
     Requirement,
     ResourceCost,
     ResourceWish,
+    Schedule,
     State,
     Upgrade,
 )
-from services.chassis.errors import FieldViolation, InvalidArgument, Unavailable
+from gateway.routes.scaffolder.models import PriceAnswer
+from services.chassis.errors import (
+    FailedPrecondition,
+    FieldViolation,
+    InvalidArgument,
+    ResourceExhausted,
+    Unavailable,
+)
 from services.chassis.money import Money
 from tests.unit.gateway.world import USER, World, running
 
 VALIDATE = "/api/tollgate/validate-subscription"
 CALCULATE = "/api/tollgate/calculate-price"
+COMPARE = "/api/tollgate/compare-prices"
 PREMIUM = Entitlement(
     valid=True,
     tier="premium",
@@ -71,6 +83,9 @@ QUOTE = Quote(
         CostPart("monitoring", usd(1000), usd(1000)),
     ),
     region="us-east-1",
+    cloud="own",
+    discounts=(Discount("coupon", "LAUNCH20", usd(-10), usd(-12)),),
+    schedule=Schedule(usd(18050), ()),
 )
 WORDPRESS: dict[str, object] = {
     "type": "wordpress",
@@ -204,7 +219,11 @@ async def test_a_price_is_told_in_parts_and_kept(world: World) -> None:
                 "components": {"cpu": 138.24, "monitoring": 10},
             },
             "currency": "USD",
+            "cloud": "own",
             "region": "us-east-1",
+            "discounts": [{"kind": "coupon", "name": "LAUNCH20", "amount": -0.1, "monthly": -0.12}],
+            "schedule": {"upfront": 180.5, "instalments": []},
+            "tax": "added-by-provider",
             "quoteId": "quo_7",
             "expiresAt": "2026-03-04T11:00:00.000Z",
             "requiresPayment": True,
@@ -215,6 +234,70 @@ async def test_a_price_is_told_in_parts_and_kept(world: World) -> None:
     assert list(asked.resources) == [ResourceWish("wordpress", "2", "4", "5", 2)]
     assert (asked.region, asked.hours, asked.backup_plan) == ("us-east-1", "720", "basic")
     assert (list(asked.features), key, caller) == (["monitoring"], "k", USER)
+    assert (asked.cloud, asked.commitment, asked.coupon) == ("", None, "")
+
+
+async def test_a_cloud_a_commitment_and_a_coupon_are_asked_for_as_they_were_written(
+    world: World,
+) -> None:
+    world.pricing.quoted = QUOTE
+    body = {
+        "resources": [WORDPRESS],
+        "cloud": "own",
+        "commitment": {"years": 3, "upfront": "all"},
+        "coupon": "LAUNCH20",
+    }
+    answer = await world.call("user", "POST", CALCULATE, body)
+    assert answer.status_code == 200
+    ((asked, _, _),) = world.pricing.asked
+    assert (asked.cloud, asked.coupon) == ("own", "LAUNCH20")
+    assert asked.commitment == Commitment(3, "all")
+
+
+@pytest.mark.parametrize("reason", ["INSTALMENTS_NOT_SOLD", "CLOUD_NOT_SOLD"])
+async def test_what_is_priced_and_not_sold_is_told_without_a_quote(
+    world: World, reason: str
+) -> None:
+    world.pricing.quoted = QUOTE
+    world.pricing.refusal = FailedPrecondition("not sold", reason=reason)
+    answer = await world.call("user", "POST", CALCULATE, {"resources": [WORDPRESS]})
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["quoteId"], told["expiresAt"], told["requiresPayment"]) == (None, None, None)
+    assert told["totalCost"] == 180.5
+    PriceAnswer.model_validate_json(answer.text)
+
+
+async def test_another_refusal_of_a_quote_is_told_as_it_is(world: World) -> None:
+    world.pricing.refusal = FailedPrecondition("No rate card.", reason="NO_RATE_CARD")
+    answer = await world.call("user", "POST", CALCULATE, {"resources": [WORDPRESS]})
+    assert (answer.status_code, answer.json()["code"]) == (409, "NO_RATE_CARD")
+
+
+async def test_pricings_own_rate_is_told_with_the_time_to_wait(world: World) -> None:
+    world.pricing.refusal = ResourceExhausted("slower", reason="RATE_LIMITED", retry_after=2.5)
+    answer = await world.call("user", "POST", CALCULATE, {"resources": [WORDPRESS]})
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "3")
+
+
+async def test_a_comparison_is_told_place_by_place(world: World) -> None:
+    world.pricing.offers = [
+        PlaceOffer("own", "us-east-1", QUOTE, ""),
+        PlaceOffer("metro", "metro-1", None, "no load-balancer"),
+    ]
+    body = {"resources": [WORDPRESS], "clouds": ["own", "metro"], "regions": ["us-east-1"]}
+    answer = await world.call("user", "POST", COMPARE, body)
+    assert answer.status_code == 200
+    first, last = answer.json()["offers"]
+    assert (first["cloud"], first["cost"]["totalCost"], first["missing"]) == ("own", 180.5, None)
+    assert last == {
+        "cloud": "metro",
+        "region": "metro-1",
+        "cost": None,
+        "missing": "no load-balancer",
+    }
+    assert world.pricing.compared == [(("own", "metro"), ("us-east-1",))]
+    assert '"totalCost":180.50' in answer.text
 
 
 @pytest.mark.parametrize(
@@ -316,7 +399,7 @@ async def test_a_client_sets_neither_price_nor_threshold(world: World) -> None:
     assert list(asked.resources) == [ResourceWish("wordpress", "2", "4", "5", 2)]
 
 
-@pytest.mark.parametrize("path", [VALIDATE, CALCULATE])
+@pytest.mark.parametrize("path", [VALIDATE, CALCULATE, COMPARE])
 async def test_nobody_asks_without_a_token(world: World, path: str) -> None:
     answer = await world.call("", "POST", path, {})
     assert (answer.status_code, answer.json()) == (

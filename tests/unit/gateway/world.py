@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import httpx
 
 from gateway.app import Dialects, Services, for_browsers, make_app
-from gateway.limits import MAX_WEBHOOK_BYTES, CallRate, InFlight
+from gateway.limits import MAX_WEBHOOK_BYTES, InFlight
 from gateway.ports import (
     AccountKind,
     AddonQuantity,
@@ -26,6 +26,7 @@ from gateway.ports import (
     Webhook,
 )
 from gateway.routes.webhooks import WebhookEdge
+from services.chassis.callrate import CallRate
 from services.chassis.clock import SystemClock
 from services.chassis.errors import Unauthenticated
 from services.chassis.groupcommit import GroupCommit

@@ -216,5 +216,5 @@ async def test_a_shops_own_page_is_known_once_its_payment_was_seen(world: Sellin
     payer = Payer("memory", "acct_memory", "cus_1")
     amount = Money("eur", 4900)
     paid = CheckoutPaid("cs_shop", payer, (), amount, amount, NOON, NOON)
-    await world.tx.run(lambda store: store.record_fact(paid))
+    await world.tx.run(lambda store: store.record_facts([paid]))
     assert (await refund_checkout(world.selling, asked_back("f2"), "cs_shop", "WHY")).id

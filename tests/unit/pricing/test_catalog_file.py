@@ -8,7 +8,7 @@ import pytest
 from services.chassis.money import Money
 from services.pricing import capacity
 from services.pricing.catalog_file import parse_catalog, stored_catalog
-from services.pricing.domain import Catalog, EndPolicy, Interval
+from services.pricing.domain import Billing, Catalog, EndPolicy, Interval
 from services.pricing.errors import CatalogRejected
 
 CATALOGS = Path(__file__).parents[3] / "deploy" / "catalogs"
@@ -169,3 +169,36 @@ def test_amounts_never_pass_through_a_float() -> None:
     exact = SMALL.replace('"49.00"', "0.29")
     price = parse_catalog(exact, "a.yaml").plans["one"].prices[0]
     assert price.amount.to_decimal() == Decimal("0.29")
+
+
+def test_prices_have_the_names_of_several_providers_and_each_is_sold_once() -> None:
+    names = "provider_prices: {whmcs: One}"
+    text = SMALL.replace("stripe_price: price_one}", f"stripe_price: price_one, {names}}}")
+    price = parse_catalog(text, "c.yaml").plans["one"].prices[0]
+    assert price.provider_prices == {"stripe": "price_one", "whmcs": "One"}
+    again = f'      - {{currency: eur, interval: month, amount: "1.00", {names}}}\n'
+    last = "    provisions: {kind: namespace"
+    with pytest.raises(CatalogRejected) as rejected:
+        parse_catalog(text.replace(last, again + last), "c.yaml")
+    key = "plans.one.prices[1].provider_prices.whmcs"
+    assert f"{key}: One is sold by plans.one.prices[0].provider_prices.whmcs" in str(rejected.value)
+
+
+def test_a_providers_name_that_is_given_twice_is_refused() -> None:
+    text = SMALL.replace("price_one}", "price_one, provider_prices: {stripe: price_two}}")
+    with pytest.raises(CatalogRejected, match="say the same: give one"):
+        parse_catalog(text, "c.yaml")
+
+
+def test_a_plan_that_is_called_as_a_kind_is_named_in_its_errors() -> None:
+    text = SMALL.replace("  one:", "  tenant:").replace("pods: 50", "pods: many")
+    with pytest.raises(CatalogRejected, match=r"c\.yaml:9: plans\.tenant\.provisions\.quota: "):
+        parse_catalog(text, "c.yaml")
+
+
+def test_the_billing_block_of_a_hold_is_kept() -> None:
+    block = "billing: {enabled: true, success_url: 'https://h/ok'}\n"
+    text = SMALL.replace("plans:", block + "plans:", 1)
+    assert parse_catalog(text, "c.yaml").billing == Billing(
+        enabled=True, currency="usd", success_url="https://h/ok", cancel_url=""
+    )

@@ -1,7 +1,7 @@
 """What the cache keeps of an object."""
 
 from services.provisioner.domain import JsonObject
-from services.provisioner.kube.cache import slim
+from services.provisioner.kube.slimming import slim
 from services.provisioner.objects import Live, ref_of, section
 
 

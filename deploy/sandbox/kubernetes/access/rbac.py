@@ -74,11 +74,10 @@ class Rbac:
         for resource in _BINDINGS:
             for (namespace, name), stored in store.collection(resource).items.items():
                 self._index(Key(resource, namespace, name), None, stored)
-        store.listen(self._on_event)
+        store.listen(self._on_event, frozenset(_BINDINGS))
 
     def _on_event(self, event: Event) -> None:
-        if event.key.resource in _BINDINGS:
-            self._index(event.key, event.before, None if event.type == "DELETED" else event.now)
+        self._index(event.key, event.before, None if event.type == "DELETED" else event.now)
 
     def _index(self, key: Key, before: Stored | None, now: Stored | None) -> None:
         for subject in set(_subjects_of_binding(before.obj)) if before else ():

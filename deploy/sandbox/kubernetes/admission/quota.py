@@ -2,7 +2,13 @@
 
 from collections.abc import Iterator
 
-from deploy.sandbox.kubernetes.admission.usage import Usage, add, usage_of
+from deploy.sandbox.kubernetes.admission.usage import (
+    Usage,
+    add,
+    same_usage,
+    usage_of,
+    uses_the_same,
+)
 from deploy.sandbox.kubernetes.core.errors import forbidden
 from deploy.sandbox.kubernetes.core.objects import Obj, containers_of, name_of
 from deploy.sandbox.kubernetes.core.quantity import format_of, parse, render
@@ -46,7 +52,7 @@ class QuotaLedger:
             self._start(key.namespace)
         elif key.resource == "namespaces" and event.type == "DELETED":
             self._used.pop(key.name, None)
-        elif (total := self._used.get(key.namespace)) is not None:
+        elif (total := self._used.get(key.namespace)) is not None and not uses_the_same(event):
             if event.before:
                 add(total, usage_of(key.resource, event.before.obj), -1)
             if event.type != "DELETED":
@@ -58,7 +64,7 @@ class QuotaLedger:
 
     def check(self, resource: str, namespace: str, obj: Obj, old: Obj | None) -> None:
         """Refuse a write that would take a namespace over one of its quotas."""
-        if namespace not in self._used:
+        if namespace not in self._used or (old and same_usage(resource, old, obj)):
             return
         delta = dict(usage_of(resource, obj))
         if old is not None:

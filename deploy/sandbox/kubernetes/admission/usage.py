@@ -4,12 +4,15 @@ from collections.abc import Iterable
 
 from deploy.sandbox.kubernetes.core.objects import Obj, dig
 from deploy.sandbox.kubernetes.core.quantity import NANO, parse
+from deploy.sandbox.kubernetes.storage.records import Event
 
 Usage = dict[str, int]
 # Counted under their plain name too, as quotas of the first days name them.
 _PLAIN = frozenset(
     {"services", "secrets", "configmaps", "persistentvolumeclaims", "resourcequotas"}
 )
+# Of all others only the number counts.
+_WEIGHED = frozenset({"pods", "services", "persistentvolumeclaims"})
 _COMPUTE = ("cpu", "memory", "ephemeral-storage")
 
 
@@ -25,13 +28,32 @@ def usage_of(resource: str, obj: Obj) -> Usage:
     if resource in _PLAIN:
         found[resource] = NANO
     if resource == "pods":
-        if dig(obj, "status", "phase") not in ("Succeeded", "Failed"):
+        if not _is_over(obj):
             found |= {"pods": NANO} | _compute(obj["spec"])
     elif resource == "services":
         found |= _service(obj["spec"])
     elif resource == "persistentvolumeclaims":
         found["requests.storage"] = parse(dig(obj, "spec", "resources", "requests")["storage"])
     return found
+
+
+def uses_the_same(event: Event) -> bool:
+    """Whether a change leaves alone what its object weighs."""
+    if event.type != "MODIFIED" or event.before is None:
+        return False
+    return same_usage(event.key.resource, event.before.obj, event.now.obj)
+
+
+def same_usage(resource: str, before: Obj, now: Obj) -> bool:
+    """Whether two versions of an object certainly weigh the same; quick, for nearly all do."""
+    if resource not in _WEIGHED:
+        return True
+    over = resource == "pods" and _is_over(before) != _is_over(now)
+    return not over and bool(before.get("spec") == now.get("spec"))
+
+
+def _is_over(pod: Obj) -> bool:
+    return dig(pod, "status", "phase") in ("Succeeded", "Failed")
 
 
 def _service(spec: Obj) -> Usage:

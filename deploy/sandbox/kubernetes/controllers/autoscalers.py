@@ -1,6 +1,6 @@
 """HorizontalPodAutoscalers: the bounds are kept, the metrics are not looked at."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from deploy.sandbox.kubernetes.controllers.base import Controller, with_condition
 from deploy.sandbox.kubernetes.core.objects import Obj, dig, name_of
@@ -18,7 +18,9 @@ _KINDS = {resource: kind for kind, resource in _TARGETS.items()}
 class AutoscalerController(Controller):
     """Moves a workload's replicas into [minReplicas, maxReplicas]; none at all switches it off."""
 
-    def keys(self, event: Event) -> Iterable[Key]:
+    resources = frozenset({_RESOURCE, *_KINDS})
+
+    def keys(self, event: Event) -> Collection[Key]:
         if event.key.resource == _RESOURCE:
             return [event.key]
         kind = _KINDS.get(event.key.resource)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from deploy.sandbox.kubernetes.controllers.queue import KeyedQueue
 from deploy.sandbox.kubernetes.core.errors import ApiError
@@ -20,17 +20,21 @@ _LAST_RETRY_SECONDS = 5.0
 class Controller(ABC):
     """Brings the world of one key to its wanted state; called again whenever something changed.
 
-    `settle_seconds` gathers changes before a key is looked at.
+    `resources` are the types of which it hears, None for all.
     """
 
-    settle_seconds = 0.0
+    resources: frozenset[str] | None = None
 
     def __init__(self, inside: Inside) -> None:
         self.inside = inside
 
     @abstractmethod
-    def keys(self, event: Event) -> Iterable[Key]:
+    def keys(self, event: Event) -> Collection[Key]:
         """Which keys a change concerns."""
+
+    def settle(self, event: Event) -> float:
+        """For how many seconds more changes are gathered before the keys are looked at."""
+        return 0.0
 
     @abstractmethod
     def reconcile(self, key: Key) -> float | None:
@@ -45,11 +49,12 @@ class Loop:
         self._store = store
         self._queue: KeyedQueue[Key] = KeyedQueue()
         self._failures: dict[Key, int] = {}
-        store.listen(self._on_event)
+        store.listen(self._on_event, controller.resources)
 
     def _on_event(self, event: Event) -> None:
-        settle = self._controller.settle_seconds
-        for key in self._controller.keys(event):
+        keys = self._controller.keys(event)
+        settle = self._controller.settle(event) if keys else 0.0
+        for key in keys:
             if settle:
                 self._queue.add_after(key, settle)
             else:
@@ -58,6 +63,8 @@ class Loop:
     def _look_at_everything(self) -> None:
         """After a start, every object counts as just added."""
         for resource in self._store.resources():
+            if self._controller.resources and resource not in self._controller.resources:
+                continue
             for (namespace, name), stored in self._store.collection(resource).items.items():
                 self._on_event(Event("ADDED", Key(resource, namespace, name), stored, None))
 

@@ -1,6 +1,6 @@
 """Volume claims: bound at once, as by a provisioner that never fails."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from deploy.sandbox.kubernetes.controllers.base import Controller
 from deploy.sandbox.kubernetes.core.objects import dig, uid_of
@@ -12,8 +12,10 @@ _RESOURCE = "persistentvolumeclaims"
 class ClaimController(Controller):
     """Binds claims to volumes that have a name and nothing else."""
 
-    def keys(self, event: Event) -> Iterable[Key]:
-        return [event.key] if event.key.resource == _RESOURCE else []
+    resources = frozenset({_RESOURCE})
+
+    def keys(self, event: Event) -> Collection[Key]:
+        return [event.key]
 
     def reconcile(self, key: Key) -> float | None:
         claim = self.inside.get(*key)

@@ -1,6 +1,6 @@
 """Custom resource definitions: served while they stand, emptied before they go."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from deploy.sandbox.kubernetes.controllers.base import Controller
 from deploy.sandbox.kubernetes.core.objects import finalizers_of, is_deleting
@@ -30,7 +30,7 @@ def serve_definitions(store: Store, registry: Registry) -> None:
 class DefinitionController(Controller):
     """Deletes the objects of a definition that is being deleted."""
 
-    def keys(self, event: Event) -> Iterable[Key]:
+    def keys(self, event: Event) -> Collection[Key]:
         if event.key.resource == RESOURCE:
             return [event.key]
         if event.type == "DELETED" and self.inside.get(RESOURCE, "", event.key.resource):

@@ -1,10 +1,15 @@
 """Deployments: one ReplicaSet per template, rolled from the old ones to the new one."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
 
 from deploy.sandbox.kubernetes.controllers import replicasets
 from deploy.sandbox.kubernetes.controllers.base import Controller, with_condition
-from deploy.sandbox.kubernetes.controllers.owned import owner_reference, owners_touched
+from deploy.sandbox.kubernetes.controllers.owned import (
+    SETTLE_SECONDS,
+    is_report,
+    owner_reference,
+    owners_touched,
+)
 from deploy.sandbox.kubernetes.controllers.rollout import Rollout, template_hash
 from deploy.sandbox.kubernetes.core.objects import (
     Obj,
@@ -30,12 +35,16 @@ _HASH = "pod-template-hash"
 class DeploymentController(Controller):
     """Makes ReplicaSets and moves their replicas; pods are the ReplicaSets' business."""
 
-    def keys(self, event: Event) -> Iterable[Key]:
+    resources = frozenset({RESOURCE, replicasets.RESOURCE})
+
+    def settle(self, event: Event) -> float:
+        own = event.key.resource == RESOURCE
+        return 0.0 if own or not is_report(event) else SETTLE_SECONDS
+
+    def keys(self, event: Event) -> Collection[Key]:
         if event.key.resource == RESOURCE:
             return [event.key]
-        if event.key.resource == replicasets.RESOURCE:
-            return owners_touched(event, "Deployment", RESOURCE)
-        return []
+        return owners_touched(event, "Deployment", RESOURCE)
 
     def reconcile(self, key: Key) -> float | None:
         deployment = self.inside.get(*key)
@@ -62,10 +71,12 @@ class DeploymentController(Controller):
         found = next((item for item in sets if labels_of(item).get(_HASH) == wanted), None)
         newest = max((int(annotations_of(item).get(_REVISION, 0)) for item in sets), default=0)
         if found is None:
-            found = self.inside.create(
-                replicasets.RESOURCE, self._new_set(deployment, wanted, newest + 1)
-            )
             newest += 1
+            made = self._new_set(deployment, wanted, newest)
+            if not deployment["spec"].get("paused"):
+                first = dict(_sizes(deployment["spec"], made, sets))
+                made["spec"]["replicas"] = first.get(made["metadata"]["name"], 0)
+            found = self.inside.create(replicasets.RESOURCE, made)
         elif int(annotations_of(found).get(_REVISION, 0)) < newest:
             newest += 1
             self._annotate(replicasets.RESOURCE, found, str(newest))
@@ -157,6 +168,10 @@ class DeploymentController(Controller):
             text = f'ReplicaSet "{name}" is progressing.'
             status = with_condition(status, "Progressing", "True", "ReplicaSetUpdated", text, now)
         return _with_failure(status, condition_of(new, "ReplicaFailure"), now)
+
+
+def _sizes(spec: Obj, current: Obj, old: list[Obj]) -> Iterator[tuple[str, int]]:
+    return ((name_of(item), replicas) for item, replicas in Rollout(spec, current, old).changes())
 
 
 def _with_failure(status: Obj, failure: Obj | None, now: str) -> Obj:

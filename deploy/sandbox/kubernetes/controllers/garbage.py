@@ -1,6 +1,6 @@
 """Owner references: what loses its last owner goes, in the way that the deletion asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from deploy.sandbox.kubernetes.controllers.base import Controller
 from deploy.sandbox.kubernetes.core.objects import (
@@ -18,7 +18,7 @@ from deploy.sandbox.kubernetes.verbs.delete import FOREGROUND, ORPHAN
 class GarbageController(Controller):
     """Collects dependents; keys are objects that have owners or that are leaving."""
 
-    def keys(self, event: Event) -> Iterable[Key]:
+    def keys(self, event: Event) -> Collection[Key]:
         store = self.inside.machinery.store
         if event.type == "DELETED":
             found = store.dependents_of(uid_of(event.now.obj))

@@ -1,6 +1,6 @@
 """Jobs: pods until enough of them have succeeded."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from deploy.sandbox.kubernetes.controllers.base import Controller, with_condition
 from deploy.sandbox.kubernetes.controllers.owned import PODS, is_active, owners_touched, pod_from
@@ -13,12 +13,12 @@ _RESOURCE = "jobs.batch"
 class JobController(Controller):
     """Runs `parallelism` pods at once; failures are retried up to `backoffLimit`."""
 
-    def keys(self, event: Event) -> Iterable[Key]:
+    resources = frozenset({_RESOURCE, PODS})
+
+    def keys(self, event: Event) -> Collection[Key]:
         if event.key.resource == _RESOURCE:
             return [event.key]
-        if event.key.resource == PODS:
-            return owners_touched(event, "Job", _RESOURCE)
-        return []
+        return owners_touched(event, "Job", _RESOURCE)
 
     def reconcile(self, key: Key) -> float | None:
         job = self.inside.get(*key)

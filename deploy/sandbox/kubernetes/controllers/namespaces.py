@@ -1,6 +1,6 @@
 """Namespaces: what every one of them holds, and how one ends."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from itertools import islice
 
 from deploy.sandbox.kubernetes.controllers.base import Controller, with_condition
@@ -24,7 +24,7 @@ class NamespaceController(Controller):
         super().__init__(inside)
         self._root_certificate = root_certificate
 
-    def keys(self, event: Event) -> Iterable[Key]:
+    def keys(self, event: Event) -> Collection[Key]:
         if event.key.resource == _RESOURCE:
             return [event.key]
         if event.type == "ADDED" or not event.key.namespace:

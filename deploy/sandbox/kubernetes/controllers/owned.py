@@ -1,6 +1,6 @@
 """Pods that belong to a workload: made from its template, adopted, released, counted."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from deploy.sandbox.kubernetes.core.objects import (
     Obj,
@@ -22,6 +22,9 @@ from deploy.sandbox.kubernetes.storage.records import Event, Key
 from deploy.sandbox.kubernetes.verbs.inside import Inside
 
 PODS = "pods"
+SETTLE_SECONDS = 0.03
+"""For how long reports gather: pods of one set become ready within a moment."""
+_OF_OWNERS = ("labels", "ownerReferences", "deletionTimestamp")
 
 
 def owner_reference(owner: Obj) -> Obj:
@@ -36,7 +39,7 @@ def owner_reference(owner: Obj) -> Obj:
     }
 
 
-def owners_touched(event: Event, kind: str, resource: str) -> Iterable[Key]:
+def owners_touched(event: Event, kind: str, resource: str) -> Collection[Key]:
     """The controlling owners of a kind that an object has or had before the change."""
     states = [event.now.obj, *([event.before.obj] if event.before else [])]
     owners = [owner for owner in map(controller_of, states) if owner and owner["kind"] == kind]
@@ -55,6 +58,14 @@ def pod_from(owner: Obj, name: str = "", labels: dict[str, str] | None = None) -
         metadata["annotations"] = annotations_of(template)
     metadata |= {"name": name} if name else {"generateName": f"{name_of(owner)}-"}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+
+
+def is_report(event: Event) -> bool:
+    """Whether a change can wait for more of its kind: nothing goes or changes hands."""
+    if event.type != "MODIFIED" or event.before is None:
+        return event.type == "ADDED"
+    before, now = event.before.obj["metadata"], event.now.obj["metadata"]
+    return all(before.get(part) == now.get(part) for part in _OF_OWNERS)
 
 
 def is_active(pod: Obj) -> bool:

@@ -1,7 +1,7 @@
 """Pods: a kubelet that starts every container after a moment and stops it after another."""
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from deploy.sandbox.kubernetes.controllers.base import Controller
@@ -10,7 +10,6 @@ from deploy.sandbox.kubernetes.storage.records import Event, Key
 from deploy.sandbox.kubernetes.verbs.inside import Inside
 
 _RESOURCE = "pods"
-_NODE = "sandbox-node"
 _NETWORK = ipaddress.IPv4Network("10.244.0.0/14")
 
 
@@ -26,13 +25,15 @@ class PodTimes:
 class PodController(Controller):
     """Pending, then Running and Ready; Succeeded in the end unless it restarts always."""
 
+    resources = frozenset({_RESOURCE})
+
     def __init__(self, inside: Inside, times: PodTimes) -> None:
         super().__init__(inside)
         self._times = times
         self._since: dict[tuple[str, str], float] = {}
 
-    def keys(self, event: Event) -> Iterable[Key]:
-        return [event.key] if event.key.resource == _RESOURCE else []
+    def keys(self, event: Event) -> Collection[Key]:
+        return [event.key]
 
     def reconcile(self, key: Key) -> float | None:
         pod = self.inside.get(*key)
@@ -56,10 +57,6 @@ class PodController(Controller):
         return left
 
     def _start(self, pod: Obj) -> float | None:
-        if not pod["spec"].get("nodeName"):
-            self.inside.change(
-                _RESOURCE, pod, lambda new: new["spec"].update(nodeName=_NODE), "binding"
-            )
         left = self._left(pod, "start", self._times.start)
         if left > 0:
             return left

@@ -1,22 +1,25 @@
 """The status of ResourceQuotas."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
+from deploy.sandbox.kubernetes.admission.usage import uses_the_same
 from deploy.sandbox.kubernetes.controllers.base import Controller
 from deploy.sandbox.kubernetes.core.objects import name_of
 from deploy.sandbox.kubernetes.storage.records import Event, Key
 
 _RESOURCE = "resourcequotas"
+_SETTLE_SECONDS = 0.02
 
 
 class QuotaController(Controller):
     """Shows what admission counts; bursts of changes become one write."""
 
-    settle_seconds = 0.02
+    def settle(self, event: Event) -> float:
+        return _SETTLE_SECONDS
 
-    def keys(self, event: Event) -> Iterable[Key]:
-        namespace = event.key.namespace
-        if not namespace:
+    def keys(self, event: Event) -> Collection[Key]:
+        resource, namespace = event.key.resource, event.key.namespace
+        if not namespace or (resource != _RESOURCE and uses_the_same(event)):
             return []
         return [
             Key(_RESOURCE, namespace, name_of(quota))

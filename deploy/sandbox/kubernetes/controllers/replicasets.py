@@ -1,13 +1,15 @@
 """ReplicaSets: as many pods as wanted, by label."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from deploy.sandbox.kubernetes.controllers.base import Controller, with_condition
 from deploy.sandbox.kubernetes.controllers.owned import (
     PODS,
+    SETTLE_SECONDS,
     claimed_pods,
     is_active,
     is_ready,
+    is_report,
     owners_touched,
     pod_from,
     removal_order,
@@ -32,11 +34,14 @@ _RETRY_SECONDS = 0.25
 class ReplicaSetController(Controller):
     """Creates and deletes pods; adopts and releases them by label."""
 
-    def keys(self, event: Event) -> Iterable[Key]:
+    resources = frozenset({RESOURCE, PODS})
+
+    def settle(self, event: Event) -> float:
+        return SETTLE_SECONDS if event.key.resource == PODS and is_report(event) else 0.0
+
+    def keys(self, event: Event) -> Collection[Key]:
         if event.key.resource == RESOURCE:
             return [event.key]
-        if event.key.resource != PODS:
-            return []
         touched = owners_touched(event, "ReplicaSet", RESOURCE)
         if controller_of(event.now.obj) is None and event.type != "DELETED":
             return [*touched, *self._would_adopt(event)]

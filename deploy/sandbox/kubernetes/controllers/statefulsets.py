@@ -1,6 +1,6 @@
 """StatefulSets: numbered pods, one after the other, with their volume claims."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from deploy.sandbox.kubernetes.controllers.base import Controller
 from deploy.sandbox.kubernetes.controllers.owned import (
@@ -30,12 +30,12 @@ _REVISION = "controller-revision-hash"
 class StatefulSetController(Controller):
     """Always ordered: a pod is made or replaced only when those before it are ready."""
 
-    def keys(self, event: Event) -> Iterable[Key]:
+    resources = frozenset({_RESOURCE, PODS})
+
+    def keys(self, event: Event) -> Collection[Key]:
         if event.key.resource == _RESOURCE:
             return [event.key]
-        if event.key.resource == PODS:
-            return owners_touched(event, "StatefulSet", _RESOURCE)
-        return []
+        return owners_touched(event, "StatefulSet", _RESOURCE)
 
     def reconcile(self, key: Key) -> float | None:
         owner = self.inside.get(*key)

@@ -12,13 +12,21 @@ _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 class Clock:
     """The wall clock and the source of unguessable names."""
 
+    def __init__(self) -> None:
+        self._second = 0
+        self._shown = ""
+
     def now(self) -> datetime:
         """The present moment, in UTC."""
         return datetime.now(UTC)
 
     def timestamp(self) -> str:
         """The present moment as `metav1.Time`: RFC 3339 with whole seconds."""
-        return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._shown = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._shown
 
     def monotonic(self) -> float:
         """Seconds for measuring delays."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from deploy.sandbox.kubernetes.core.causes import Cause, invalid, required
@@ -39,6 +40,7 @@ _WHY_QUALIFIED = (
 )
 
 
+@lru_cache(maxsize=8192)
 def name_problem(name: str, style: str) -> str:
     """Why a name is refused under a naming style, or nothing.
 
@@ -108,6 +110,7 @@ def check_labels(labels: dict[str, Any], field: str) -> Iterator[Cause]:
             yield invalid(field, value, _WHY_VALUE)
 
 
+@lru_cache(maxsize=8192)
 def qualified_problem(key: str) -> str:
     """Why a `prefix/name` key is refused, or nothing."""
     prefix, slash, name = key.rpartition("/")

@@ -1,6 +1,6 @@
 """`metadata.managedFields`: who owns what, and how an update changes it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from deploy.sandbox.kubernetes.core.errors import bad_request
 from deploy.sandbox.kubernetes.core.objects import Obj
@@ -8,6 +8,8 @@ from deploy.sandbox.kubernetes.fields.compare import compare
 from deploy.sandbox.kubernetes.fields.paths import (
     EMPTY,
     FieldSet,
+    Path,
+    fields_of,
     from_fields_v1,
     to_fields_v1,
     without_subtrees,
@@ -51,54 +53,50 @@ def decode(entries: list[Obj]) -> Managers:
     for entry in entries:
         if entry.get("operation") not in (UPDATE, APPLY):
             raise ValueError(f"unknown operation {entry.get('operation')!r} in managedFields")
-        identity = Manager(
-            entry.get("manager", ""),
-            entry["operation"],
-            entry.get("apiVersion", ""),
-            entry.get("subresource", ""),
-        )
         fields = from_fields_v1(entry.get("fieldsV1") or {})
-        managers[identity] = Ownership(fields, entry.get("time", ""))
+        managers[_identity(entry)] = Ownership(fields, entry.get("time", ""))
     return managers
 
 
 def encode(managers: Managers) -> list[Obj]:
-    """The list, applied entries first, then by time."""
-    ordered = sorted(
-        managers.items(), key=lambda pair: (pair[0].operation, pair[1].time, pair[0].name)
-    )
-    return [_entry(identity, owned) for identity, owned in ordered if owned.fields]
+    """The list in its order."""
+    entries = [_entry(identity, owned) for identity, owned in managers.items() if owned.fields]
+    return sorted(entries, key=_place)
 
 
 def _entry(identity: Manager, owned: Ownership) -> Obj:
+    return _told(identity, owned.time, to_fields_v1(owned.fields))
+
+
+def _told(identity: Manager, time: str, fields: Obj) -> Obj:
     entry: Obj = {
         "manager": identity.name,
         "operation": identity.operation,
         "apiVersion": identity.api_version,
-        "time": owned.time,
+        "time": time,
         "fieldsType": "FieldsV1",
-        "fieldsV1": to_fields_v1(owned.fields),
+        "fieldsV1": fields,
     }
     if identity.subresource:
         entry["subresource"] = identity.subresource
     return entry
 
 
-def base_for(live: Obj | None, new: Obj) -> Managers:
-    """The managers that a write starts from: those it sent, if they are sound, else the live ones.
+def _entries_before(live: Obj | None, new: Obj) -> list[Obj]:
+    """The entries that a write starts from: those it sent, if they are sound, else the live ones.
 
     A client that knows nothing of the field must not lose it; a list of one empty entry resets it.
     """
     sent = (new.get("metadata") or {}).get("managedFields")
-    kept = (live or {}).get("metadata", {}).get("managedFields") or []
+    kept: list[Obj] = (live or {}).get("metadata", {}).get("managedFields") or []
     if sent == [{}]:
-        return {}
+        return []
     if not sent or sent == kept:
-        return decode(kept)
+        return kept
     try:
-        return decode(sent)
+        return encode(decode(sent))
     except (ValueError, KeyError, AttributeError, TypeError):
-        return decode(kept)
+        return kept
 
 
 def record_update(
@@ -114,25 +112,75 @@ def record_update(
 
     `owns_status` is false where status has a subresource of its own and this is another path.
     """
-    managers = base_for(live, new)
     changes = compare(live or {}, new, shape, open_maps=True)
     gained = frozenset(changes.changed | changes.added)
     if not owns_status:
         gained = without_subtrees(gained, {("f:status",)})
-    for identity, owned in list(managers.items()):
-        if identity != actor:
-            left = without_subtrees(owned.fields, changes.removed) - gained
-            managers[identity] = replace(owned, fields=left)
-    old = managers.get(actor, Ownership(EMPTY, now))
-    fields = without_subtrees(old.fields, changes.removed) | gained
-    moved = fields != old.fields or bool(gained)
-    managers[actor] = Ownership(fields, now if moved else old.time)
-    write(new, managers)
+    # An entry that owns nothing below these is not looked into: most writes touch one of many.
+    touched = {path[0] for path in (*gained, *changes.removed)}
+    entries, own = [], None
+    for entry in _entries_before(live, new):
+        if _identity(entry) == actor:
+            own = entry
+        elif not touched.isdisjoint(entry.get("fieldsV1") or ()):
+            entries += _reduced(entry, changes.removed, gained)
+        else:
+            entries.append(entry)
+    entries += _extended(own, actor, now, changes.removed, gained)
+    _put(new, sorted(entries, key=_place))
+
+
+def record_creation(obj: Obj, actor: Manager, now: str, shape: Shape, *, owns_status: bool) -> None:
+    """Write into a new object that its creator owns all that it said."""
+    if (obj.get("metadata") or {}).get("managedFields"):
+        record_update(None, obj, actor, now, shape, owns_status=owns_status)
+        return
+    fields = fields_of(obj, shape)
+    if not owns_status:
+        fields.pop("f:status", None)
+    _put(obj, [_told(actor, now, fields)] if fields else [])
+
+
+def _reduced(entry: Obj, removed: set[Path], gained: FieldSet) -> list[Obj]:
+    """Another manager's entry, without what is gone or was taken over."""
+    fields = from_fields_v1(entry["fieldsV1"])
+    left = without_subtrees(fields, removed) - gained
+    if left == fields:
+        return [entry]
+    return [{**entry, "fieldsV1": to_fields_v1(left)}] if left else []
+
+
+def _extended(
+    own: Obj | None, actor: Manager, now: str, removed: set[Path], gained: FieldSet
+) -> list[Obj]:
+    """The writer's entry, with what it has gained."""
+    old = EMPTY if own is None else from_fields_v1(own.get("fieldsV1") or {})
+    fields = without_subtrees(old, removed) | gained
+    if own is not None and fields == old:
+        return [{**own, "time": now} if gained else own]
+    return [_entry(actor, Ownership(fields, now))] if fields else []
+
+
+def _identity(entry: Obj) -> Manager:
+    return Manager(
+        entry.get("manager", ""),
+        entry["operation"],
+        entry.get("apiVersion", ""),
+        entry.get("subresource", ""),
+    )
+
+
+def _place(entry: Obj) -> tuple[str, str, str]:
+    """Applied entries first, then by time."""
+    return entry["operation"], entry.get("time", ""), entry.get("manager", "")
 
 
 def write(obj: Obj, managers: Managers) -> None:
     """Put the managers into an object."""
-    entries = encode(managers)
+    _put(obj, encode(managers))
+
+
+def _put(obj: Obj, entries: list[Obj]) -> None:
     if entries:
         obj["metadata"]["managedFields"] = entries
     else:

@@ -96,6 +96,45 @@ def owned_paths(obj: Obj, shape: Shape, *, open_maps: bool = False) -> FieldSet:
     return frozenset(filter(is_owned, paths_of(obj, shape, open_maps=open_maps)))
 
 
+def fields_of(obj: Obj, shape: Shape) -> Obj:
+    """FieldsV1 of everything that who creates an object comes to own, at once.
+
+    It says what `to_fields_v1` says of `owned_paths(..., open_maps=True)`.
+    """
+    fields: Obj = {}
+    for key in sorted(obj.keys() - _UNOWNED_ROOT):
+        below = shape.field(key)
+        if key != "metadata":
+            fields["f:" + key] = _tree(obj[key], below, "f:" + key)
+            continue
+        own = {name: obj[key][name] for name in obj[key].keys() - _UNOWNED_METADATA}
+        if own:
+            fields["f:metadata"] = _tree(own, below, "f:metadata")
+    return fields
+
+
+def _tree(value: Any, shape: Shape, key: str) -> Obj:
+    """The nested form of what a value sets; a leaf is empty."""
+    if isinstance(value, dict) and value and not shape.atomic_map:
+        node = {
+            "f:" + name: _tree(value[name], shape.field(name), "f:" + name)
+            for name in sorted(value)
+        }
+        if key in _OPEN_MAPS:
+            node["."] = {}
+        return node
+    keyed = keyed_items(value, shape) if isinstance(value, list) and value else None
+    if keyed is None:
+        return {}
+    item = shape.item()
+    return {name: _item_tree(keyed[name], item, name) for name in sorted(keyed)}
+
+
+def _item_tree(value: Any, shape: Shape, key: str) -> Obj:
+    below = _tree(value, shape, key) if key[0] == "k" else {}
+    return {**below, ".": {}} if below else {}
+
+
 def prefixes(paths: Iterable[Path]) -> set[Path]:
     """The paths with everything above them."""
     found: set[Path] = set()

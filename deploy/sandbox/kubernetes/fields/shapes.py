@@ -5,6 +5,7 @@ Built-in types follow a table of well-known names; custom resources follow their
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from deploy.sandbox.kubernetes.core.objects import Obj
@@ -96,10 +97,16 @@ class NativeShape:
         return _LISTS.get(self.name)
 
     def field(self, name: str) -> "NativeShape":
-        return NativeShape(self.kind, name, self.name)
+        return _native(self.kind, name, self.name)
 
     def item(self) -> "NativeShape":
-        return NativeShape(self.kind, "", self.name)
+        return _native(self.kind, "", self.name)
+
+
+@lru_cache(maxsize=8192)
+def _native(kind: str, name: str, parent: str) -> NativeShape:
+    """The same few hundred fields are asked for at each write."""
+    return NativeShape(kind, name, parent)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,4 +144,4 @@ def shape_of(type_: ResourceType, version: Version) -> Shape:
     """The shape of whole objects of a type."""
     if type_.custom:
         return SchemaShape(version.schema or {}, root=True)
-    return NativeShape(type_.kind)
+    return _native(type_.kind, "", "")

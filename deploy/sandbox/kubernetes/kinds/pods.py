@@ -22,6 +22,7 @@ _SPEC_DEFAULTS: Obj = {
     "schedulerName": "default-scheduler",
     "terminationGracePeriodSeconds": 30,
 }
+_NODE = "sandbox-node"
 _MUTABLE_SPEC = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds")
 
 
@@ -61,6 +62,8 @@ def _default_pod(pod: Obj) -> None:
 def _create_pod(pod: Obj, _: Clock) -> None:
     spec = pod["spec"]
     spec.setdefault("serviceAccountName", "default")
+    # There is one node, and it has room: a pod need not wait to be bound.
+    spec.setdefault("nodeName", _NODE)
     spec.setdefault("serviceAccount", spec["serviceAccountName"])
     spec.setdefault("enableServiceLinks", True)
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")

@@ -15,7 +15,7 @@ import orjson
 from deploy.sandbox.kubernetes.storage.records import Event, Key, Stored
 from deploy.sandbox.kubernetes.storage.store import Store
 
-_SYNC_EVERY_SECONDS = 0.05
+_SYNC_EVERY_SECONDS = 0.25
 
 
 class JournalInUseError(RuntimeError):

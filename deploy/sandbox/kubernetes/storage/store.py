@@ -32,7 +32,8 @@ class Store:
         self._collections: dict[str, Collection] = {}
         self._by_uid: dict[str, Key] = {}
         self._dependents: dict[str, dict[Key, None]] = {}
-        self._listeners: list[Callable[[Event], None]] = []
+        self._listeners: list[tuple[Callable[[Event], None], frozenset[str] | None]] = []
+        self._listeners_of: dict[str, list[Callable[[Event], None]]] = {}
 
     def collection(self, resource: str) -> Collection:
         """The objects of one type."""
@@ -45,9 +46,19 @@ class Store:
         """The types that hold at least one object."""
         return [resource for resource, found in self._collections.items() if found.items]
 
-    def listen(self, listener: Callable[[Event], None]) -> None:
-        """Call the listener, synchronously, after each change."""
-        self._listeners.append(listener)
+    def listen(
+        self, listener: Callable[[Event], None], resources: frozenset[str] | None = None
+    ) -> None:
+        """Call the listener, synchronously, after each change of these types, of all for None."""
+        self._listeners.append((listener, resources))
+        self._listeners_of.clear()
+
+    def _who_hears(self, resource: str) -> list[Callable[[Event], None]]:
+        found = self._listeners_of.get(resource)
+        if found is None:
+            found = [one for one, of in self._listeners if of is None or resource in of]
+            self._listeners_of[resource] = found
+        return found
 
     def get(self, key: Key) -> Stored | None:
         """The present version of an object."""
@@ -95,7 +106,7 @@ class Store:
         self.revision = event.now.revision
         self._relate(event.key, event.before, event.now if event.type != "DELETED" else None)
         collection.apply(event)
-        for listener in self._listeners:
+        for listener in self._who_hears(event.key.resource):
             listener(event)
 
     def restore(self, type_: EventType, key: Key, stored: Stored) -> None:
@@ -116,6 +127,8 @@ class Store:
 
     def _relate(self, key: Key, before: Stored | None, now: Stored | None) -> None:
         """Keep the indexes by uid and by owner."""
+        if before and now and owners_of(before.obj) == owners_of(now.obj):
+            return
         old = {owner["uid"] for owner in owners_of(before.obj)} if before else set()
         new = {owner["uid"] for owner in owners_of(now.obj)} if now else set()
         for uid in old - new:

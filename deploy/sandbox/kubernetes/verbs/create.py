@@ -9,7 +9,7 @@ from deploy.sandbox.kubernetes.fields.managers import (
     UPDATE,
     Manager,
     Managers,
-    record_update,
+    record_creation,
     write,
 )
 from deploy.sandbox.kubernetes.fields.shapes import shape_of
@@ -105,8 +105,7 @@ def _own(
         write(obj, applied)
         return
     actor = Manager(options.manager, UPDATE, target.api_version)
-    record_update(
-        None,
+    record_creation(
         obj,
         actor,
         machinery.clock.timestamp(),

@@ -7,10 +7,10 @@ import orjson
 from deploy.sandbox.kubernetes.core.errors import ApiError
 from deploy.sandbox.kubernetes.core.objects import Obj, meta, name_of, namespace_of, uid_of
 from deploy.sandbox.kubernetes.core.selectors import Filter
-from deploy.sandbox.kubernetes.storage.records import Key
+from deploy.sandbox.kubernetes.storage.records import Key, Stored
 from deploy.sandbox.kubernetes.verbs.create import create
 from deploy.sandbox.kubernetes.verbs.delete import DeleteOptions, delete
-from deploy.sandbox.kubernetes.verbs.requests import Machinery, WriteOptions
+from deploy.sandbox.kubernetes.verbs.requests import Machinery, Target, WriteOptions
 from deploy.sandbox.kubernetes.verbs.update import update
 
 
@@ -44,8 +44,8 @@ class Inside:
     ) -> Obj | None:
         """Alter a copy of the present version and store it; None when the object is gone."""
         target = self.machinery.target(resource, namespace_of(obj), name_of(obj), subresource)
-        found = self._store.get(target.key)
-        if found is None or uid_of(found.obj) != uid_of(obj):
+        found = self._present(target, obj)
+        if found is None:
             return None
         new: Obj = orjson.loads(found.raw)
         alter(new)
@@ -53,8 +53,17 @@ class Inside:
 
     def set_status(self, resource: str, obj: Obj, status: Obj) -> None:
         """Replace the status; nothing is written when it is the same."""
-        if obj.get("status") != status:
-            self.change(resource, obj, lambda new: new.update(status=status), "status")
+        if obj.get("status") == status:
+            return
+        target = self.machinery.target(resource, namespace_of(obj), name_of(obj), "status")
+        found = self._present(target, obj)
+        if found is not None:
+            update(self.machinery, target, found, {"status": status}, self._options)
+
+    def _present(self, target: Target, obj: Obj) -> Stored | None:
+        """The present version of this very object."""
+        found = self._store.get(target.key)
+        return None if found is None or uid_of(found.obj) != uid_of(obj) else found
 
     def delete(self, resource: str, obj: Obj, grace: int | None = None) -> None:
         """Delete this very object; one that is gone or replaced is left alone."""

@@ -13,6 +13,7 @@ from deploy.sandbox.kubernetes.core.objects import (
     meta,
     name_of,
     uid_of,
+    without_nulls,
 )
 from deploy.sandbox.kubernetes.fields.managers import (
     UPDATE,
@@ -72,10 +73,14 @@ def update(
     check_preconditions(target, old, body)
     new = _isolated(target, old, body)
     _keep_metadata(old.obj, new)
-    new = normalised(target, new)
-    if _spec_changed(target, old.obj, new):
-        new["metadata"]["generation"] = old.obj["metadata"].get("generation", 0) + 1
-    validate(target, new, old.obj)
+    if _is_report(target):
+        # All else is as it was stored, and so as it should be.
+        _carry(without_nulls({"status": new.get("status")}), new, "status")
+    else:
+        new = normalised(target, new)
+        if _spec_changed(target, old.obj, new):
+            new["metadata"]["generation"] = old.obj["metadata"].get("generation", 0) + 1
+        validate(target, new, old.obj)
     if applied is not None:
         write(new, applied)
     else:
@@ -96,6 +101,10 @@ def _commit(
     if is_finished(target.resource, new):
         return machinery.store.remove(target.key, new)
     return machinery.store.put(target.key, new)
+
+
+def _is_report(target: Target) -> bool:
+    return target.subresource == "status" and not target.type.custom
 
 
 def is_finished(resource: str, obj: Obj) -> bool:
@@ -135,8 +144,8 @@ def _isolated(target: Target, old: Stored, body: Obj) -> Obj:
             # Its finalizers are changed through `finalize` only.
             _carry(old.obj, body, "spec")
         return body
-    new: Obj = orjson.loads(old.raw)
-    new["apiVersion"] = target.api_version
+    # Nothing below the top is changed in place from here on but what is carried over.
+    new = {**old.obj, "apiVersion": target.api_version, "metadata": dict(old.obj["metadata"])}
     _carry(body, new, part)
     return new
 

@@ -1,7 +1,7 @@
 """The envelope of an event: what is read of a signed body before it is stored. Pure.
 
-Nothing else of the payload is looked at here. Every text is bounded and of a known alphabet, so
-no NUL byte and no oddity reaches the database.
+Of the payload, only what other events it has to do with is looked at here. Every text is bounded
+and of a known alphabet, so no NUL byte and no oddity reaches the database.
 """
 
 import re
@@ -12,6 +12,7 @@ import orjson
 
 from services.payments.events import Refused, VerifiedEvent
 from services.payments.providers.stripe import events
+from services.payments.providers.stripe.settings import API_VERSION
 
 MAX_DEPTH = 128
 _ID = re.compile(r"[A-Za-z0-9_\-]{1,255}")
@@ -71,6 +72,9 @@ def _event(document: Any) -> VerifiedEvent | None:
         return None
     if object_id is None or (not object_id and event_type in events.HANDLED):
         return None
+    kind = events.HANDLED.get(event_type)
+    # Of a payload in another version, nothing but the object's id is read (rule 2).
+    payload = document["data"]["object"] if kind and version == API_VERSION else None
     return VerifiedEvent(
         id=event_id,
         type=event_type,
@@ -80,6 +84,8 @@ def _event(document: Any) -> VerifiedEvent | None:
         api_version=version,
         created=datetime.fromtimestamp(created, UTC),
         root=events.root_of(event_type, object_id),
+        shows=() if kind is None or payload is None else kind.shows(payload),
+        follows=kind is not None and payload is not None and kind.follows(payload),
     )
 
 

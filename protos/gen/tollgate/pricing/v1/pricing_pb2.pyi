@@ -82,6 +82,26 @@ subscription is over: what is merely unpaid is kept.
 """
 Global___EndPolicy: _TypeAlias = EndPolicy  # noqa: Y015
 
+class _TaxTreatment:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TaxTreatmentEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaxTreatment.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TAX_TREATMENT_UNSPECIFIED: _TaxTreatment.ValueType  # 0
+    """Never sent."""
+    TAX_TREATMENT_ADDED_BY_PROVIDER: _TaxTreatment.ValueType  # 1
+    """Amounts are without tax; the payment provider adds it by the customer's address at checkout."""
+
+class TaxTreatment(_TaxTreatment, metaclass=_TaxTreatmentEnumTypeWrapper):
+    """Who works out taxes."""
+
+TAX_TREATMENT_UNSPECIFIED: TaxTreatment.ValueType  # 0
+"""Never sent."""
+TAX_TREATMENT_ADDED_BY_PROVIDER: TaxTreatment.ValueType  # 1
+"""Amounts are without tax; the payment provider adds it by the customer's address at checkout."""
+Global___TaxTreatment: _TypeAlias = TaxTreatment  # noqa: Y015
+
 @_typing.final
 class Catalog(_message.Message):
     """What may be sold: one source document or customer's own list of plans, at one version."""
@@ -429,6 +449,9 @@ class Deployment(_message.Message):
     DURATION_HOURS_FIELD_NUMBER: _builtins.int
     BACKUP_PLAN_FIELD_NUMBER: _builtins.int
     FEATURES_FIELD_NUMBER: _builtins.int
+    CLOUD_FIELD_NUMBER: _builtins.int
+    COMMITMENT_FIELD_NUMBER: _builtins.int
+    COUPON_FIELD_NUMBER: _builtins.int
     region: _builtins.str
     """A region of the rate card; empty for its default."""
     duration_hours: _builtins.str
@@ -437,6 +460,10 @@ class Deployment(_message.Message):
     """
     backup_plan: _builtins.str
     """A backup plan of the rate card: none, basic, premium. Empty for none."""
+    cloud: _builtins.str
+    """A cloud of the rate card; empty for the card's own."""
+    coupon: _builtins.str
+    """A coupon of the rate card; empty for none."""
     @_builtins.property
     def resources(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResourceSpec]:
         """1 to 1000."""
@@ -444,6 +471,12 @@ class Deployment(_message.Message):
     @_builtins.property
     def features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Features of the rate card, each once: monitoring, logging, ssl, load-balancer."""
+
+    @_builtins.property
+    def commitment(self) -> Global___Commitment:
+        """A term that is promised, with its discount; not set for none. The duration is then the term:
+        `duration_hours` is empty.
+        """
 
     def __init__(
         self,
@@ -453,14 +486,70 @@ class Deployment(_message.Message):
         duration_hours: _builtins.str = ...,
         backup_plan: _builtins.str = ...,
         features: _abc.Iterable[_builtins.str] | None = ...,
+        cloud: _builtins.str = ...,
+        commitment: Global___Commitment | None = ...,
+        coupon: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["commitment", b"commitment"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_plan", b"backup_plan", "duration_hours", b"duration_hours", "features", b"features", "region", b"region", "resources", b"resources"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_plan", b"backup_plan", "cloud", b"cloud", "commitment", b"commitment", "coupon", b"coupon", "duration_hours", b"duration_hours", "features", b"features", "region", b"region", "resources", b"resources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Deployment: _TypeAlias = Deployment  # noqa: Y015
+
+@_typing.final
+class Commitment(_message.Message):
+    """A term of the rate card that the customer promises to stay for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Upfront:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _UpfrontEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Commitment._Upfront.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        UPFRONT_UNSPECIFIED: Commitment._Upfront.ValueType  # 0
+        """Never sent."""
+        UPFRONT_NONE: Commitment._Upfront.ValueType  # 1
+        """Nothing: a twelfth of each year every month."""
+        UPFRONT_PARTIAL: Commitment._Upfront.ValueType  # 2
+        """The rate card's share, and the rest in monthly parts."""
+        UPFRONT_ALL: Commitment._Upfront.ValueType  # 3
+        """All of it."""
+
+    class Upfront(_Upfront, metaclass=_UpfrontEnumTypeWrapper):
+        """How much of it is paid at the beginning."""
+
+    UPFRONT_UNSPECIFIED: Commitment.Upfront.ValueType  # 0
+    """Never sent."""
+    UPFRONT_NONE: Commitment.Upfront.ValueType  # 1
+    """Nothing: a twelfth of each year every month."""
+    UPFRONT_PARTIAL: Commitment.Upfront.ValueType  # 2
+    """The rate card's share, and the rest in monthly parts."""
+    UPFRONT_ALL: Commitment.Upfront.ValueType  # 3
+    """All of it."""
+
+    YEARS_FIELD_NUMBER: _builtins.int
+    UPFRONT_FIELD_NUMBER: _builtins.int
+    years: _builtins.int
+    """1 or 3, if the rate card has that term."""
+    upfront: Global___Commitment.Upfront.ValueType
+    """How much is paid at the beginning."""
+    def __init__(
+        self,
+        *,
+        years: _builtins.int = ...,
+        upfront: Global___Commitment.Upfront.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["upfront", b"upfront", "years", b"years"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Commitment: _TypeAlias = Commitment  # noqa: Y015
 
 @_typing.final
 class CostPart(_message.Message):
@@ -541,8 +630,107 @@ class ResourceCost(_message.Message):
 Global___ResourceCost: _TypeAlias = ResourceCost  # noqa: Y015
 
 @_typing.final
+class Discount(_message.Message):
+    """One reduction of a price."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Discount._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: Discount._Kind.ValueType  # 0
+        """Never sent."""
+        KIND_VOLUME: Discount._Kind.ValueType  # 1
+        """Much is used: bands of the rate card, each at its own share, or all at the highest reached."""
+        KIND_COMMITMENT: Discount._Kind.ValueType  # 2
+        """A term is promised."""
+        KIND_ACCOUNT: Discount._Kind.ValueType  # 3
+        """The account has a tier of its own."""
+        KIND_COUPON: Discount._Kind.ValueType  # 4
+        """A coupon."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What a reduction is for."""
+
+    KIND_UNSPECIFIED: Discount.Kind.ValueType  # 0
+    """Never sent."""
+    KIND_VOLUME: Discount.Kind.ValueType  # 1
+    """Much is used: bands of the rate card, each at its own share, or all at the highest reached."""
+    KIND_COMMITMENT: Discount.Kind.ValueType  # 2
+    """A term is promised."""
+    KIND_ACCOUNT: Discount.Kind.ValueType  # 3
+    """The account has a tier of its own."""
+    KIND_COUPON: Discount.Kind.ValueType  # 4
+    """A coupon."""
+
+    KIND_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    MONTHLY_FIELD_NUMBER: _builtins.int
+    kind: Global___Discount.Kind.ValueType
+    """What it is for."""
+    name: _builtins.str
+    """What the rate card calls it."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """For the duration; never above 0."""
+
+    @_builtins.property
+    def monthly(self) -> _money_pb2.Money:
+        """For one month; never above 0."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___Discount.Kind.ValueType = ...,
+        name: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        monthly: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "monthly", b"monthly"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "kind", b"kind", "monthly", b"monthly", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Discount: _TypeAlias = Discount  # noqa: Y015
+
+@_typing.final
+class PaymentSchedule(_message.Message):
+    """When a commitment is paid. Upfront and parts add up to the total."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPFRONT_FIELD_NUMBER: _builtins.int
+    INSTALMENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def upfront(self) -> _money_pb2.Money:
+        """At the beginning; 0 for nothing."""
+
+    @_builtins.property
+    def instalments(self) -> _containers.RepeatedCompositeFieldContainer[_money_pb2.Money]:
+        """One each month of the term, the first at the beginning; empty where all is paid upfront."""
+
+    def __init__(
+        self,
+        *,
+        upfront: _money_pb2.Money | None = ...,
+        instalments: _abc.Iterable[_money_pb2.Money] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["upfront", b"upfront"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instalments", b"instalments", "upfront", b"upfront"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PaymentSchedule: _TypeAlias = PaymentSchedule  # noqa: Y015
+
+@_typing.final
 class Cost(_message.Message):
-    """What a deployment costs. Rounded once, half to even; the parts add up to the total."""
+    """What a deployment costs. Rounded once, half to even; components and discounts add up to the total."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -552,13 +740,21 @@ class Cost(_message.Message):
     COMPONENTS_FIELD_NUMBER: _builtins.int
     REGION_FIELD_NUMBER: _builtins.int
     RATE_CARD_VERSION_FIELD_NUMBER: _builtins.int
+    CLOUD_FIELD_NUMBER: _builtins.int
+    DISCOUNTS_FIELD_NUMBER: _builtins.int
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    TAX_FIELD_NUMBER: _builtins.int
     region: _builtins.str
     """The region that was used."""
     rate_card_version: _builtins.str
     """Version of the rate card that was used."""
+    cloud: _builtins.str
+    """The cloud that was used."""
+    tax: Global___TaxTreatment.ValueType
+    """Who works out taxes."""
     @_builtins.property
     def total(self) -> _money_pb2.Money:
-        """For the duration."""
+        """For the duration, with discounts, without tax."""
 
     @_builtins.property
     def monthly(self) -> _money_pb2.Money:
@@ -572,6 +768,16 @@ class Cost(_message.Message):
     def components(self) -> _containers.RepeatedCompositeFieldContainer[Global___CostPart]:
         """By component over all resources, and the flat features."""
 
+    @_builtins.property
+    def discounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Discount]:
+        """What was taken off, in the order in which it was: volume, commitment, account, coupon. Each is
+        taken off what the ones before left.
+        """
+
+    @_builtins.property
+    def schedule(self) -> Global___PaymentSchedule:
+        """When it is paid; set for a commitment."""
+
     def __init__(
         self,
         *,
@@ -581,14 +787,54 @@ class Cost(_message.Message):
         components: _abc.Iterable[Global___CostPart] | None = ...,
         region: _builtins.str = ...,
         rate_card_version: _builtins.str = ...,
+        cloud: _builtins.str = ...,
+        discounts: _abc.Iterable[Global___Discount] | None = ...,
+        schedule: Global___PaymentSchedule | None = ...,
+        tax: Global___TaxTreatment.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["monthly", b"monthly", "total", b"total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["monthly", b"monthly", "schedule", b"schedule", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["components", b"components", "monthly", b"monthly", "rate_card_version", b"rate_card_version", "region", b"region", "resources", b"resources", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cloud", b"cloud", "components", b"components", "discounts", b"discounts", "monthly", b"monthly", "rate_card_version", b"rate_card_version", "region", b"region", "resources", b"resources", "schedule", b"schedule", "tax", b"tax", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Cost: _TypeAlias = Cost  # noqa: Y015
+
+@_typing.final
+class Offer(_message.Message):
+    """One offer for a deployment that was compared."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLOUD_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    cloud: _builtins.str
+    """A cloud of the rate card."""
+    region: _builtins.str
+    """One of its regions."""
+    missing: _builtins.str
+    """Why it is not offered there, for people; empty if it is."""
+    @_builtins.property
+    def cost(self) -> Global___Cost:
+        """What the deployment costs there; not set if it is not offered there."""
+
+    def __init__(
+        self,
+        *,
+        cloud: _builtins.str = ...,
+        region: _builtins.str = ...,
+        cost: Global___Cost | None = ...,
+        missing: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cloud", b"cloud", "cost", b"cost", "missing", b"missing", "region", b"region"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Offer: _TypeAlias = Offer  # noqa: Y015
 
 @_typing.final
 class Quote(_message.Message):

@@ -22,61 +22,76 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from tollgate.common.v1 import capacity_pb2 as tollgate_dot_common_dot_v1_dot_capacity__pb2
 from tollgate.pricing.v1 import pricing_pb2 as tollgate_dot_pricing_dot_v1_dot_pricing__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)tollgate/pricing/v1/pricing_service.proto\x12\x13tollgate.pricing.v1\x1a!tollgate/common/v1/capacity.proto\x1a!tollgate/pricing/v1/pricing.proto\"\x15\n\x13ListCatalogsRequest\"F\n\x14ListCatalogsResponse\x12.\n\x08\x63\x61talogs\x18\x01 \x03(\x0b\x32\x1c.tollgate.pricing.v1.Catalog\"b\n\x10ListPlansRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x16\n\x0einclude_hidden\x18\x04 \x01(\x08\"V\n\x11ListPlansResponse\x12(\n\x05plans\x18\x01 \x03(\x0b\x32\x19.tollgate.pricing.v1.Plan\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"7\n\x0eGetPlanRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0f\x63\x61talog_version\x18\x02 \x01(\t\":\n\x0fGetPlanResponse\x12\'\n\x04plan\x18\x01 \x01(\x0b\x32\x19.tollgate.pricing.v1.Plan\"c\n\x11ListAddonsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x16\n\x0einclude_hidden\x18\x04 \x01(\x08\"Y\n\x12ListAddonsResponse\x12*\n\x06\x61\x64\x64ons\x18\x01 \x03(\x0b\x32\x1a.tollgate.pricing.v1.Addon\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x14ResolvePricesRequest\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x0e\n\x06prices\x18\x02 \x03(\t\"K\n\x15ResolvePricesResponse\x12\x32\n\x06prices\x18\x01 \x03(\x0b\x32\".tollgate.pricing.v1.ResolvedPrice\"\xc1\x01\n\rResolvedPrice\x12\x16\n\x0eprovider_price\x18\x01 \x01(\t\x12\x0e\n\x04plan\x18\x02 \x01(\tH\x00\x12\x0f\n\x05\x61\x64\x64on\x18\x03 \x01(\tH\x00\x12\x17\n\x0f\x63\x61talog_version\x18\x04 \x01(\t\x12)\n\x05price\x18\x05 \x01(\x0b\x32\x1a.tollgate.pricing.v1.Price\x12(\n foreign_checkout_creates_account\x18\x06 \x01(\x08\x42\t\n\x07subject\"r\n\x15\x45xpandCapacityRequest\x12\x0c\n\x04plan\x18\x01 \x01(\t\x12\x32\n\x06\x61\x64\x64ons\x18\x02 \x03(\x0b\x32\".tollgate.pricing.v1.AddonQuantity\x12\x17\n\x0f\x63\x61talog_version\x18\x03 \x01(\t\"\x89\x01\n\x16\x45xpandCapacityResponse\x12.\n\x08\x63\x61pacity\x18\x01 \x01(\x0b\x32\x1c.tollgate.common.v1.Capacity\x12\'\n\x04plan\x18\x02 \x01(\x0b\x32\x19.tollgate.pricing.v1.Plan\x12\x16\n\x0e\x61\x63tive_version\x18\x03 \x01(\t\"L\n\x15\x43\x61lculatePriceRequest\x12\x33\n\ndeployment\x18\x01 \x01(\x0b\x32\x1f.tollgate.pricing.v1.Deployment\"A\n\x16\x43\x61lculatePriceResponse\x12\'\n\x04\x63ost\x18\x01 \x01(\x0b\x32\x19.tollgate.pricing.v1.Cost\"\xc7\x01\n\x12\x43reateQuoteRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x35\n\ndeployment\x18\x02 \x01(\x0b\x32\x1f.tollgate.pricing.v1.DeploymentH\x00\x12\x32\n\x04plan\x18\x03 \x01(\x0b\x32\".tollgate.pricing.v1.PlanSelectionH\x00\x12\x18\n\x10lifetime_seconds\x18\x04 \x01(\x05\x12\x12\n\nrequest_id\x18\x05 \x01(\tB\t\n\x07subject\"\xa3\x01\n\rPlanSelection\x12\x0c\n\x04plan\x18\x01 \x01(\t\x12\x32\n\x06\x61\x64\x64ons\x18\x02 \x03(\x0b\x32\".tollgate.pricing.v1.AddonQuantity\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12/\n\x08interval\x18\x04 \x01(\x0e\x32\x1d.tollgate.pricing.v1.Interval\x12\r\n\x05trial\x18\x05 \x01(\x08\"@\n\x13\x43reateQuoteResponse\x12)\n\x05quote\x18\x01 \x01(\x0b\x32\x1a.tollgate.pricing.v1.Quote\"\x1f\n\x0fGetQuoteRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"=\n\x10GetQuoteResponse\x12)\n\x05quote\x18\x01 \x01(\x0b\x32\x1a.tollgate.pricing.v1.Quote\"=\n\x10TakeQuoteRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05taker\x18\x02 \x01(\t\x12\x0c\n\x04paid\x18\x03 \x01(\x08\">\n\x11TakeQuoteResponse\x12)\n\x05quote\x18\x01 \x01(\x0b\x32\x1a.tollgate.pricing.v1.Quote2\xdb\x07\n\x0ePricingService\x12\x63\n\x0cListCatalogs\x12(.tollgate.pricing.v1.ListCatalogsRequest\x1a).tollgate.pricing.v1.ListCatalogsResponse\x12Z\n\tListPlans\x12%.tollgate.pricing.v1.ListPlansRequest\x1a&.tollgate.pricing.v1.ListPlansResponse\x12T\n\x07GetPlan\x12#.tollgate.pricing.v1.GetPlanRequest\x1a$.tollgate.pricing.v1.GetPlanResponse\x12]\n\nListAddons\x12&.tollgate.pricing.v1.ListAddonsRequest\x1a\'.tollgate.pricing.v1.ListAddonsResponse\x12\x66\n\rResolvePrices\x12).tollgate.pricing.v1.ResolvePricesRequest\x1a*.tollgate.pricing.v1.ResolvePricesResponse\x12i\n\x0e\x45xpandCapacity\x12*.tollgate.pricing.v1.ExpandCapacityRequest\x1a+.tollgate.pricing.v1.ExpandCapacityResponse\x12i\n\x0e\x43\x61lculatePrice\x12*.tollgate.pricing.v1.CalculatePriceRequest\x1a+.tollgate.pricing.v1.CalculatePriceResponse\x12`\n\x0b\x43reateQuote\x12\'.tollgate.pricing.v1.CreateQuoteRequest\x1a(.tollgate.pricing.v1.CreateQuoteResponse\x12W\n\x08GetQuote\x12$.tollgate.pricing.v1.GetQuoteRequest\x1a%.tollgate.pricing.v1.GetQuoteResponse\x12Z\n\tTakeQuote\x12%.tollgate.pricing.v1.TakeQuoteRequest\x1a&.tollgate.pricing.v1.TakeQuoteResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)tollgate/pricing/v1/pricing_service.proto\x12\x13tollgate.pricing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tollgate/common/v1/capacity.proto\x1a!tollgate/pricing/v1/pricing.proto\"\x15\n\x13ListCatalogsRequest\"F\n\x14ListCatalogsResponse\x12.\n\x08\x63\x61talogs\x18\x01 \x03(\x0b\x32\x1c.tollgate.pricing.v1.Catalog\"b\n\x10ListPlansRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x16\n\x0einclude_hidden\x18\x04 \x01(\x08\"V\n\x11ListPlansResponse\x12(\n\x05plans\x18\x01 \x03(\x0b\x32\x19.tollgate.pricing.v1.Plan\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"7\n\x0eGetPlanRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0f\x63\x61talog_version\x18\x02 \x01(\t\":\n\x0fGetPlanResponse\x12\'\n\x04plan\x18\x01 \x01(\x0b\x32\x19.tollgate.pricing.v1.Plan\"c\n\x11ListAddonsRequest\x12\x0f\n\x07\x63\x61talog\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x16\n\x0einclude_hidden\x18\x04 \x01(\x08\"Y\n\x12ListAddonsResponse\x12*\n\x06\x61\x64\x64ons\x18\x01 \x03(\x0b\x32\x1a.tollgate.pricing.v1.Addon\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x14ResolvePricesRequest\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x0e\n\x06prices\x18\x02 \x03(\t\"K\n\x15ResolvePricesResponse\x12\x32\n\x06prices\x18\x01 \x03(\x0b\x32\".tollgate.pricing.v1.ResolvedPrice\"\xc1\x01\n\rResolvedPrice\x12\x16\n\x0eprovider_price\x18\x01 \x01(\t\x12\x0e\n\x04plan\x18\x02 \x01(\tH\x00\x12\x0f\n\x05\x61\x64\x64on\x18\x03 \x01(\tH\x00\x12\x17\n\x0f\x63\x61talog_version\x18\x04 \x01(\t\x12)\n\x05price\x18\x05 \x01(\x0b\x32\x1a.tollgate.pricing.v1.Price\x12(\n foreign_checkout_creates_account\x18\x06 \x01(\x08\x42\t\n\x07subject\"r\n\x15\x45xpandCapacityRequest\x12\x0c\n\x04plan\x18\x01 \x01(\t\x12\x32\n\x06\x61\x64\x64ons\x18\x02 \x03(\x0b\x32\".tollgate.pricing.v1.AddonQuantity\x12\x17\n\x0f\x63\x61talog_version\x18\x03 \x01(\t\"\x89\x01\n\x16\x45xpandCapacityResponse\x12.\n\x08\x63\x61pacity\x18\x01 \x01(\x0b\x32\x1c.tollgate.common.v1.Capacity\x12\'\n\x04plan\x18\x02 \x01(\x0b\x32\x19.tollgate.pricing.v1.Plan\x12\x16\n\x0e\x61\x63tive_version\x18\x03 \x01(\t\"]\n\x15\x43\x61lculatePriceRequest\x12\x33\n\ndeployment\x18\x01 \x01(\x0b\x32\x1f.tollgate.pricing.v1.Deployment\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\"A\n\x16\x43\x61lculatePriceResponse\x12\'\n\x04\x63ost\x18\x01 \x01(\x0b\x32\x19.tollgate.pricing.v1.Cost\"}\n\x14\x43omparePricesRequest\x12\x33\n\ndeployment\x18\x01 \x01(\x0b\x32\x1f.tollgate.pricing.v1.Deployment\x12\x0e\n\x06\x63louds\x18\x02 \x03(\t\x12\x0f\n\x07regions\x18\x03 \x03(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x04 \x01(\t\"C\n\x15\x43omparePricesResponse\x12*\n\x06offers\x18\x01 \x03(\x0b\x32\x1a.tollgate.pricing.v1.Offer\"Z\n\x15SetAccountTierRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0c\n\x04tier\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"P\n\x16SetAccountTierResponse\x12\x36\n\x0c\x61\x63\x63ount_tier\x18\x01 \x01(\x0b\x32 .tollgate.pricing.v1.AccountTier\"]\n\x0b\x41\x63\x63ountTier\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0c\n\x04tier\x18\x02 \x01(\t\x12/\n\x0bupdate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"@\n\x17ListAccountTiersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"l\n\x18ListAccountTiersResponse\x12\x37\n\raccount_tiers\x18\x01 \x03(\x0b\x32 .tollgate.pricing.v1.AccountTier\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc7\x01\n\x12\x43reateQuoteRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x35\n\ndeployment\x18\x02 \x01(\x0b\x32\x1f.tollgate.pricing.v1.DeploymentH\x00\x12\x32\n\x04plan\x18\x03 \x01(\x0b\x32\".tollgate.pricing.v1.PlanSelectionH\x00\x12\x18\n\x10lifetime_seconds\x18\x04 \x01(\x05\x12\x12\n\nrequest_id\x18\x05 \x01(\tB\t\n\x07subject\"\xa3\x01\n\rPlanSelection\x12\x0c\n\x04plan\x18\x01 \x01(\t\x12\x32\n\x06\x61\x64\x64ons\x18\x02 \x03(\x0b\x32\".tollgate.pricing.v1.AddonQuantity\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12/\n\x08interval\x18\x04 \x01(\x0e\x32\x1d.tollgate.pricing.v1.Interval\x12\r\n\x05trial\x18\x05 \x01(\x08\"@\n\x13\x43reateQuoteResponse\x12)\n\x05quote\x18\x01 \x01(\x0b\x32\x1a.tollgate.pricing.v1.Quote\"\x1f\n\x0fGetQuoteRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"=\n\x10GetQuoteResponse\x12)\n\x05quote\x18\x01 \x01(\x0b\x32\x1a.tollgate.pricing.v1.Quote\"=\n\x10TakeQuoteRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05taker\x18\x02 \x01(\t\x12\x0c\n\x04paid\x18\x03 \x01(\x08\">\n\x11TakeQuoteResponse\x12)\n\x05quote\x18\x01 \x01(\x0b\x32\x1a.tollgate.pricing.v1.Quote2\x9f\n\n\x0ePricingService\x12\x63\n\x0cListCatalogs\x12(.tollgate.pricing.v1.ListCatalogsRequest\x1a).tollgate.pricing.v1.ListCatalogsResponse\x12Z\n\tListPlans\x12%.tollgate.pricing.v1.ListPlansRequest\x1a&.tollgate.pricing.v1.ListPlansResponse\x12T\n\x07GetPlan\x12#.tollgate.pricing.v1.GetPlanRequest\x1a$.tollgate.pricing.v1.GetPlanResponse\x12]\n\nListAddons\x12&.tollgate.pricing.v1.ListAddonsRequest\x1a\'.tollgate.pricing.v1.ListAddonsResponse\x12\x66\n\rResolvePrices\x12).tollgate.pricing.v1.ResolvePricesRequest\x1a*.tollgate.pricing.v1.ResolvePricesResponse\x12i\n\x0e\x45xpandCapacity\x12*.tollgate.pricing.v1.ExpandCapacityRequest\x1a+.tollgate.pricing.v1.ExpandCapacityResponse\x12i\n\x0e\x43\x61lculatePrice\x12*.tollgate.pricing.v1.CalculatePriceRequest\x1a+.tollgate.pricing.v1.CalculatePriceResponse\x12\x66\n\rComparePrices\x12).tollgate.pricing.v1.ComparePricesRequest\x1a*.tollgate.pricing.v1.ComparePricesResponse\x12i\n\x0eSetAccountTier\x12*.tollgate.pricing.v1.SetAccountTierRequest\x1a+.tollgate.pricing.v1.SetAccountTierResponse\x12o\n\x10ListAccountTiers\x12,.tollgate.pricing.v1.ListAccountTiersRequest\x1a-.tollgate.pricing.v1.ListAccountTiersResponse\x12`\n\x0b\x43reateQuote\x12\'.tollgate.pricing.v1.CreateQuoteRequest\x1a(.tollgate.pricing.v1.CreateQuoteResponse\x12W\n\x08GetQuote\x12$.tollgate.pricing.v1.GetQuoteRequest\x1a%.tollgate.pricing.v1.GetQuoteResponse\x12Z\n\tTakeQuote\x12%.tollgate.pricing.v1.TakeQuoteRequest\x1a&.tollgate.pricing.v1.TakeQuoteResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollgate.pricing.v1.pricing_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LISTCATALOGSREQUEST']._serialized_start=136
-  _globals['_LISTCATALOGSREQUEST']._serialized_end=157
-  _globals['_LISTCATALOGSRESPONSE']._serialized_start=159
-  _globals['_LISTCATALOGSRESPONSE']._serialized_end=229
-  _globals['_LISTPLANSREQUEST']._serialized_start=231
-  _globals['_LISTPLANSREQUEST']._serialized_end=329
-  _globals['_LISTPLANSRESPONSE']._serialized_start=331
-  _globals['_LISTPLANSRESPONSE']._serialized_end=417
-  _globals['_GETPLANREQUEST']._serialized_start=419
-  _globals['_GETPLANREQUEST']._serialized_end=474
-  _globals['_GETPLANRESPONSE']._serialized_start=476
-  _globals['_GETPLANRESPONSE']._serialized_end=534
-  _globals['_LISTADDONSREQUEST']._serialized_start=536
-  _globals['_LISTADDONSREQUEST']._serialized_end=635
-  _globals['_LISTADDONSRESPONSE']._serialized_start=637
-  _globals['_LISTADDONSRESPONSE']._serialized_end=726
-  _globals['_RESOLVEPRICESREQUEST']._serialized_start=728
-  _globals['_RESOLVEPRICESREQUEST']._serialized_end=784
-  _globals['_RESOLVEPRICESRESPONSE']._serialized_start=786
-  _globals['_RESOLVEPRICESRESPONSE']._serialized_end=861
-  _globals['_RESOLVEDPRICE']._serialized_start=864
-  _globals['_RESOLVEDPRICE']._serialized_end=1057
-  _globals['_EXPANDCAPACITYREQUEST']._serialized_start=1059
-  _globals['_EXPANDCAPACITYREQUEST']._serialized_end=1173
-  _globals['_EXPANDCAPACITYRESPONSE']._serialized_start=1176
-  _globals['_EXPANDCAPACITYRESPONSE']._serialized_end=1313
-  _globals['_CALCULATEPRICEREQUEST']._serialized_start=1315
-  _globals['_CALCULATEPRICEREQUEST']._serialized_end=1391
-  _globals['_CALCULATEPRICERESPONSE']._serialized_start=1393
-  _globals['_CALCULATEPRICERESPONSE']._serialized_end=1458
-  _globals['_CREATEQUOTEREQUEST']._serialized_start=1461
-  _globals['_CREATEQUOTEREQUEST']._serialized_end=1660
-  _globals['_PLANSELECTION']._serialized_start=1663
-  _globals['_PLANSELECTION']._serialized_end=1826
-  _globals['_CREATEQUOTERESPONSE']._serialized_start=1828
-  _globals['_CREATEQUOTERESPONSE']._serialized_end=1892
-  _globals['_GETQUOTEREQUEST']._serialized_start=1894
-  _globals['_GETQUOTEREQUEST']._serialized_end=1925
-  _globals['_GETQUOTERESPONSE']._serialized_start=1927
-  _globals['_GETQUOTERESPONSE']._serialized_end=1988
-  _globals['_TAKEQUOTEREQUEST']._serialized_start=1990
-  _globals['_TAKEQUOTEREQUEST']._serialized_end=2051
-  _globals['_TAKEQUOTERESPONSE']._serialized_start=2053
-  _globals['_TAKEQUOTERESPONSE']._serialized_end=2115
-  _globals['_PRICINGSERVICE']._serialized_start=2118
-  _globals['_PRICINGSERVICE']._serialized_end=3105
+  _globals['_LISTCATALOGSREQUEST']._serialized_start=169
+  _globals['_LISTCATALOGSREQUEST']._serialized_end=190
+  _globals['_LISTCATALOGSRESPONSE']._serialized_start=192
+  _globals['_LISTCATALOGSRESPONSE']._serialized_end=262
+  _globals['_LISTPLANSREQUEST']._serialized_start=264
+  _globals['_LISTPLANSREQUEST']._serialized_end=362
+  _globals['_LISTPLANSRESPONSE']._serialized_start=364
+  _globals['_LISTPLANSRESPONSE']._serialized_end=450
+  _globals['_GETPLANREQUEST']._serialized_start=452
+  _globals['_GETPLANREQUEST']._serialized_end=507
+  _globals['_GETPLANRESPONSE']._serialized_start=509
+  _globals['_GETPLANRESPONSE']._serialized_end=567
+  _globals['_LISTADDONSREQUEST']._serialized_start=569
+  _globals['_LISTADDONSREQUEST']._serialized_end=668
+  _globals['_LISTADDONSRESPONSE']._serialized_start=670
+  _globals['_LISTADDONSRESPONSE']._serialized_end=759
+  _globals['_RESOLVEPRICESREQUEST']._serialized_start=761
+  _globals['_RESOLVEPRICESREQUEST']._serialized_end=817
+  _globals['_RESOLVEPRICESRESPONSE']._serialized_start=819
+  _globals['_RESOLVEPRICESRESPONSE']._serialized_end=894
+  _globals['_RESOLVEDPRICE']._serialized_start=897
+  _globals['_RESOLVEDPRICE']._serialized_end=1090
+  _globals['_EXPANDCAPACITYREQUEST']._serialized_start=1092
+  _globals['_EXPANDCAPACITYREQUEST']._serialized_end=1206
+  _globals['_EXPANDCAPACITYRESPONSE']._serialized_start=1209
+  _globals['_EXPANDCAPACITYRESPONSE']._serialized_end=1346
+  _globals['_CALCULATEPRICEREQUEST']._serialized_start=1348
+  _globals['_CALCULATEPRICEREQUEST']._serialized_end=1441
+  _globals['_CALCULATEPRICERESPONSE']._serialized_start=1443
+  _globals['_CALCULATEPRICERESPONSE']._serialized_end=1508
+  _globals['_COMPAREPRICESREQUEST']._serialized_start=1510
+  _globals['_COMPAREPRICESREQUEST']._serialized_end=1635
+  _globals['_COMPAREPRICESRESPONSE']._serialized_start=1637
+  _globals['_COMPAREPRICESRESPONSE']._serialized_end=1704
+  _globals['_SETACCOUNTTIERREQUEST']._serialized_start=1706
+  _globals['_SETACCOUNTTIERREQUEST']._serialized_end=1796
+  _globals['_SETACCOUNTTIERRESPONSE']._serialized_start=1798
+  _globals['_SETACCOUNTTIERRESPONSE']._serialized_end=1878
+  _globals['_ACCOUNTTIER']._serialized_start=1880
+  _globals['_ACCOUNTTIER']._serialized_end=1973
+  _globals['_LISTACCOUNTTIERSREQUEST']._serialized_start=1975
+  _globals['_LISTACCOUNTTIERSREQUEST']._serialized_end=2039
+  _globals['_LISTACCOUNTTIERSRESPONSE']._serialized_start=2041
+  _globals['_LISTACCOUNTTIERSRESPONSE']._serialized_end=2149
+  _globals['_CREATEQUOTEREQUEST']._serialized_start=2152
+  _globals['_CREATEQUOTEREQUEST']._serialized_end=2351
+  _globals['_PLANSELECTION']._serialized_start=2354
+  _globals['_PLANSELECTION']._serialized_end=2517
+  _globals['_CREATEQUOTERESPONSE']._serialized_start=2519
+  _globals['_CREATEQUOTERESPONSE']._serialized_end=2583
+  _globals['_GETQUOTEREQUEST']._serialized_start=2585
+  _globals['_GETQUOTEREQUEST']._serialized_end=2616
+  _globals['_GETQUOTERESPONSE']._serialized_start=2618
+  _globals['_GETQUOTERESPONSE']._serialized_end=2679
+  _globals['_TAKEQUOTEREQUEST']._serialized_start=2681
+  _globals['_TAKEQUOTEREQUEST']._serialized_end=2742
+  _globals['_TAKEQUOTERESPONSE']._serialized_start=2744
+  _globals['_TAKEQUOTERESPONSE']._serialized_end=2806
+  _globals['_PRICINGSERVICE']._serialized_start=2809
+  _globals['_PRICINGSERVICE']._serialized_end=4120
 # @@protoc_insertion_point(module_scope)

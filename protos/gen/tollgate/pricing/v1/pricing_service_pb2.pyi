@@ -6,6 +6,7 @@ What things cost and what they are: questions, never facts."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from tollgate.common.v1 import capacity_pb2 as _capacity_pb2
 from tollgate.pricing.v1 import pricing_pb2 as _pricing_pb2
@@ -408,6 +409,11 @@ class CalculatePriceRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """Whose tier counts: an account, "acc_…"; empty for the person who asks. Only services and operators
+    may name another's.
+    """
     @_builtins.property
     def deployment(self) -> _pricing_pb2.Deployment:
         """What is to be priced."""
@@ -416,10 +422,11 @@ class CalculatePriceRequest(_message.Message):
         self,
         *,
         deployment: _pricing_pb2.Deployment | None = ...,
+        account: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "deployment", b"deployment"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -448,6 +455,214 @@ class CalculatePriceResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CalculatePriceResponse: _TypeAlias = CalculatePriceResponse  # noqa: Y015
+
+@_typing.final
+class ComparePricesRequest(_message.Message):
+    """Asks for a comparison."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    CLOUDS_FIELD_NUMBER: _builtins.int
+    REGIONS_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """As in CalculatePriceRequest."""
+    @_builtins.property
+    def deployment(self) -> _pricing_pb2.Deployment:
+        """What is to be priced; its cloud and region are empty."""
+
+    @_builtins.property
+    def clouds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these clouds, at most 50; empty for all."""
+
+    @_builtins.property
+    def regions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these regions, at most 200; empty for all."""
+
+    def __init__(
+        self,
+        *,
+        deployment: _pricing_pb2.Deployment | None = ...,
+        clouds: _abc.Iterable[_builtins.str] | None = ...,
+        regions: _abc.Iterable[_builtins.str] | None = ...,
+        account: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "clouds", b"clouds", "deployment", b"deployment", "regions", b"regions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComparePricesRequest: _TypeAlias = ComparePricesRequest  # noqa: Y015
+
+@_typing.final
+class ComparePricesResponse(_message.Message):
+    """The comparison."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def offers(self) -> _containers.RepeatedCompositeFieldContainer[_pricing_pb2.Offer]:
+        """The cheapest for the duration first, then by cloud and region; what is not offered comes last."""
+
+    def __init__(
+        self,
+        *,
+        offers: _abc.Iterable[_pricing_pb2.Offer] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["offers", b"offers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComparePricesResponse: _TypeAlias = ComparePricesResponse  # noqa: Y015
+
+@_typing.final
+class SetAccountTierRequest(_message.Message):
+    """Asks to give an account a tier."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """The account, "acc_…", or a person's subject."""
+    tier: _builtins.str
+    """A tier of the rate card; empty to take it away."""
+    request_id: _builtins.str
+    """Idempotency key, at most 255 characters; empty is a new operation."""
+    reason: _builtins.str
+    """Why, for the audit record; 1 to 500 characters."""
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        tier: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "reason", b"reason", "request_id", b"request_id", "tier", b"tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetAccountTierRequest: _TypeAlias = SetAccountTierRequest  # noqa: Y015
+
+@_typing.final
+class SetAccountTierResponse(_message.Message):
+    """The account's tier."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_TIER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def account_tier(self) -> Global___AccountTier:
+        """As it stands now."""
+
+    def __init__(
+        self,
+        *,
+        account_tier: Global___AccountTier | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account_tier", b"account_tier"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_tier", b"account_tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetAccountTierResponse: _TypeAlias = SetAccountTierResponse  # noqa: Y015
+
+@_typing.final
+class AccountTier(_message.Message):
+    """An account's own tier."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """The account."""
+    tier: _builtins.str
+    """A tier of the rate card; empty for none."""
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when."""
+
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        tier: _builtins.str = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "tier", b"tier", "update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccountTier: _TypeAlias = AccountTier  # noqa: Y015
+
+@_typing.final
+class ListAccountTiersRequest(_message.Message):
+    """Asks for a page of accounts with a tier."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most this many, 1 to 1000; 0 for 100."""
+    page_token: _builtins.str
+    """From the last answer; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAccountTiersRequest: _TypeAlias = ListAccountTiersRequest  # noqa: Y015
+
+@_typing.final
+class ListAccountTiersResponse(_message.Message):
+    """A page of accounts with a tier."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_TIERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def account_tiers(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccountTier]:
+        """By account."""
+
+    def __init__(
+        self,
+        *,
+        account_tiers: _abc.Iterable[Global___AccountTier] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_tiers", b"account_tiers", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAccountTiersResponse: _TypeAlias = ListAccountTiersResponse  # noqa: Y015
 
 @_typing.final
 class CreateQuoteRequest(_message.Message):

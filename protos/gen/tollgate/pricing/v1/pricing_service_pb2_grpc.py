@@ -70,6 +70,21 @@ class PricingServiceStub:
                 request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculatePriceRequest.SerializeToString,
                 response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculatePriceResponse.FromString,
                 _registered_method=True)
+        self.ComparePrices = channel.unary_unary(
+                '/tollgate.pricing.v1.PricingService/ComparePrices',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ComparePricesRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ComparePricesResponse.FromString,
+                _registered_method=True)
+        self.SetAccountTier = channel.unary_unary(
+                '/tollgate.pricing.v1.PricingService/SetAccountTier',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.SetAccountTierRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.SetAccountTierResponse.FromString,
+                _registered_method=True)
+        self.ListAccountTiers = channel.unary_unary(
+                '/tollgate.pricing.v1.PricingService/ListAccountTiers',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListAccountTiersRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListAccountTiersResponse.FromString,
+                _registered_method=True)
         self.CreateQuote = channel.unary_unary(
                 '/tollgate.pricing.v1.PricingService/CreateQuote',
                 request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CreateQuoteRequest.SerializeToString,
@@ -149,8 +164,36 @@ class PricingServiceServicer:
     def CalculatePrice(self, request, context):
         """What a deployment costs. Pure: nothing is stored.
 
-        Errors: INVALID_ARGUMENT (resources, region, duration, backup plan, features: every bad field at
-        once, with what would be right).
+        Errors: INVALID_ARGUMENT (resources, cloud, region, duration, backup plan, features, commitment,
+        coupon: every bad field at once, with what would be right); RESOURCE_EXHAUSTED `RATE_LIMITED`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ComparePrices(self, request, context):
+        """What one deployment costs in every region of every cloud, the cheapest first. Pure.
+
+        Errors: as CalculatePrice; a cloud or region that does not offer what is asked for is no error.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetAccountTier(self, request, context):
+        """Gives an account a tier of the rate card, or takes it away. For operators.
+
+        Errors: INVALID_ARGUMENT (account, a tier that the rate card in force does not have),
+        `IDEMPOTENCY_KEY_REUSED`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAccountTiers(self, request, context):
+        """Lists the accounts that have a tier of their own, by name. For operators.
+
+        Errors: INVALID_ARGUMENT (page size, page token).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -161,7 +204,8 @@ class PricingServiceServicer:
 
         Errors: as CalculatePrice; NOT_FOUND `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT (owner,
         quantities, lifetime), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
-        `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more).
+        `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more),
+        `INSTALMENTS_NOT_SOLD` (a commitment that is not paid upfront is priced, and not quoted).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -224,6 +268,21 @@ def add_PricingServiceServicer_to_server(servicer, server):
                     servicer.CalculatePrice,
                     request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculatePriceRequest.FromString,
                     response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculatePriceResponse.SerializeToString,
+            ),
+            'ComparePrices': grpc.unary_unary_rpc_method_handler(
+                    servicer.ComparePrices,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ComparePricesRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ComparePricesResponse.SerializeToString,
+            ),
+            'SetAccountTier': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetAccountTier,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.SetAccountTierRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.SetAccountTierResponse.SerializeToString,
+            ),
+            'ListAccountTiers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAccountTiers,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListAccountTiersRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListAccountTiersResponse.SerializeToString,
             ),
             'CreateQuote': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateQuote,
@@ -431,6 +490,87 @@ class PricingService:
             '/tollgate.pricing.v1.PricingService/CalculatePrice',
             tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculatePriceRequest.SerializeToString,
             tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculatePriceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ComparePrices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.PricingService/ComparePrices',
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ComparePricesRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ComparePricesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetAccountTier(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.PricingService/SetAccountTier',
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.SetAccountTierRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.SetAccountTierResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAccountTiers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.PricingService/ListAccountTiers',
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListAccountTiersRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListAccountTiersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -66,15 +66,32 @@ class PricingServiceStub:
     CalculatePrice: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.CalculatePriceRequest, _pricing_service_pb2.CalculatePriceResponse]
     """What a deployment costs. Pure: nothing is stored.
 
-    Errors: INVALID_ARGUMENT (resources, region, duration, backup plan, features: every bad field at
-    once, with what would be right).
+    Errors: INVALID_ARGUMENT (resources, cloud, region, duration, backup plan, features, commitment,
+    coupon: every bad field at once, with what would be right); RESOURCE_EXHAUSTED `RATE_LIMITED`.
+    """
+    ComparePrices: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.ComparePricesRequest, _pricing_service_pb2.ComparePricesResponse]
+    """What one deployment costs in every region of every cloud, the cheapest first. Pure.
+
+    Errors: as CalculatePrice; a cloud or region that does not offer what is asked for is no error.
+    """
+    SetAccountTier: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.SetAccountTierRequest, _pricing_service_pb2.SetAccountTierResponse]
+    """Gives an account a tier of the rate card, or takes it away. For operators.
+
+    Errors: INVALID_ARGUMENT (account, a tier that the rate card in force does not have),
+    `IDEMPOTENCY_KEY_REUSED`.
+    """
+    ListAccountTiers: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.ListAccountTiersRequest, _pricing_service_pb2.ListAccountTiersResponse]
+    """Lists the accounts that have a tier of their own, by name. For operators.
+
+    Errors: INVALID_ARGUMENT (page size, page token).
     """
     CreateQuote: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.CreateQuoteRequest, _pricing_service_pb2.CreateQuoteResponse]
     """Prices a deployment, or a plan with add-ons, and keeps the price for its owner.
 
     Errors: as CalculatePrice; NOT_FOUND `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT (owner,
     quantities, lifetime), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
-    `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more).
+    `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more),
+    `INSTALMENTS_NOT_SOLD` (a commitment that is not paid upfront is priced, and not quoted).
     """
     GetQuote: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.GetQuoteRequest, _pricing_service_pb2.GetQuoteResponse]
     """One quote.
@@ -127,15 +144,32 @@ class PricingServiceAsyncStub(PricingServiceStub):
     CalculatePrice: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.CalculatePriceRequest, _pricing_service_pb2.CalculatePriceResponse]  # type: ignore[assignment]
     """What a deployment costs. Pure: nothing is stored.
 
-    Errors: INVALID_ARGUMENT (resources, region, duration, backup plan, features: every bad field at
-    once, with what would be right).
+    Errors: INVALID_ARGUMENT (resources, cloud, region, duration, backup plan, features, commitment,
+    coupon: every bad field at once, with what would be right); RESOURCE_EXHAUSTED `RATE_LIMITED`.
+    """
+    ComparePrices: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.ComparePricesRequest, _pricing_service_pb2.ComparePricesResponse]  # type: ignore[assignment]
+    """What one deployment costs in every region of every cloud, the cheapest first. Pure.
+
+    Errors: as CalculatePrice; a cloud or region that does not offer what is asked for is no error.
+    """
+    SetAccountTier: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.SetAccountTierRequest, _pricing_service_pb2.SetAccountTierResponse]  # type: ignore[assignment]
+    """Gives an account a tier of the rate card, or takes it away. For operators.
+
+    Errors: INVALID_ARGUMENT (account, a tier that the rate card in force does not have),
+    `IDEMPOTENCY_KEY_REUSED`.
+    """
+    ListAccountTiers: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.ListAccountTiersRequest, _pricing_service_pb2.ListAccountTiersResponse]  # type: ignore[assignment]
+    """Lists the accounts that have a tier of their own, by name. For operators.
+
+    Errors: INVALID_ARGUMENT (page size, page token).
     """
     CreateQuote: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.CreateQuoteRequest, _pricing_service_pb2.CreateQuoteResponse]  # type: ignore[assignment]
     """Prices a deployment, or a plan with add-ons, and keeps the price for its owner.
 
     Errors: as CalculatePrice; NOT_FOUND `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT (owner,
     quantities, lifetime), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
-    `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more).
+    `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more),
+    `INSTALMENTS_NOT_SOLD` (a commitment that is not paid upfront is priced, and not quoted).
     """
     GetQuote: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.GetQuoteRequest, _pricing_service_pb2.GetQuoteResponse]  # type: ignore[assignment]
     """One quote.
@@ -227,8 +261,42 @@ class PricingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_pricing_service_pb2.CalculatePriceResponse, _abc.Awaitable[_pricing_service_pb2.CalculatePriceResponse]]:
         """What a deployment costs. Pure: nothing is stored.
 
-        Errors: INVALID_ARGUMENT (resources, region, duration, backup plan, features: every bad field at
-        once, with what would be right).
+        Errors: INVALID_ARGUMENT (resources, cloud, region, duration, backup plan, features, commitment,
+        coupon: every bad field at once, with what would be right); RESOURCE_EXHAUSTED `RATE_LIMITED`.
+        """
+
+    @_abc_1.abstractmethod
+    def ComparePrices(
+        self,
+        request: _pricing_service_pb2.ComparePricesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pricing_service_pb2.ComparePricesResponse, _abc.Awaitable[_pricing_service_pb2.ComparePricesResponse]]:
+        """What one deployment costs in every region of every cloud, the cheapest first. Pure.
+
+        Errors: as CalculatePrice; a cloud or region that does not offer what is asked for is no error.
+        """
+
+    @_abc_1.abstractmethod
+    def SetAccountTier(
+        self,
+        request: _pricing_service_pb2.SetAccountTierRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pricing_service_pb2.SetAccountTierResponse, _abc.Awaitable[_pricing_service_pb2.SetAccountTierResponse]]:
+        """Gives an account a tier of the rate card, or takes it away. For operators.
+
+        Errors: INVALID_ARGUMENT (account, a tier that the rate card in force does not have),
+        `IDEMPOTENCY_KEY_REUSED`.
+        """
+
+    @_abc_1.abstractmethod
+    def ListAccountTiers(
+        self,
+        request: _pricing_service_pb2.ListAccountTiersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pricing_service_pb2.ListAccountTiersResponse, _abc.Awaitable[_pricing_service_pb2.ListAccountTiersResponse]]:
+        """Lists the accounts that have a tier of their own, by name. For operators.
+
+        Errors: INVALID_ARGUMENT (page size, page token).
         """
 
     @_abc_1.abstractmethod
@@ -241,7 +309,8 @@ class PricingServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: as CalculatePrice; NOT_FOUND `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT (owner,
         quantities, lifetime), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
-        `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more).
+        `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more),
+        `INSTALMENTS_NOT_SOLD` (a commitment that is not paid upfront is priced, and not quoted).
         """
 
     @_abc_1.abstractmethod

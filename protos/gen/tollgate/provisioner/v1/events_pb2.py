@@ -27,7 +27,7 @@ from tollgate.common.v1 import capacity_pb2 as tollgate_dot_common_dot_v1_dot_ca
 from tollgate.provisioner.v1 import provisioner_pb2 as tollgate_dot_provisioner_dot_v1_dot_provisioner__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$tollgate/provisioner/v1/events.proto\x12\x17tollgate.provisioner.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tollgate/common/v1/capacity.proto\x1a)tollgate/provisioner/v1/provisioner.proto\"\xeb\x02\n\x10\x43\x61pacityObserved\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x13\n\x0bincarnation\x18\x03 \x01(\x05\x12\r\n\x05\x65poch\x18\x04 \x01(\x03\x12\x12\n\ngeneration\x18\x05 \x01(\x03\x12\x33\n\x05phase\x18\x06 \x01(\x0e\x32$.tollgate.provisioner.v1.TenantPhase\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x11\n\tnamespace\x18\x08 \x01(\t\x12\x0c\n\x04plan\x18\t \x01(\t\x12.\n\x08\x63\x61pacity\x18\n \x01(\x0b\x32\x1c.tollgate.common.v1.Capacity\x12\x36\n\nconditions\x18\x0b \x03(\x0b\x32\".tollgate.provisioner.v1.Condition\x12\x30\n\x0cobserve_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$tollgate/provisioner/v1/events.proto\x12\x17tollgate.provisioner.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tollgate/common/v1/capacity.proto\x1a)tollgate/provisioner/v1/provisioner.proto\"\xa8\x03\n\x10\x43\x61pacityObserved\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x13\n\x0bincarnation\x18\x03 \x01(\x05\x12\r\n\x05\x65poch\x18\x04 \x01(\x03\x12\x12\n\ngeneration\x18\x05 \x01(\x03\x12\x33\n\x05phase\x18\x06 \x01(\x0e\x32$.tollgate.provisioner.v1.TenantPhase\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x11\n\tnamespace\x18\x08 \x01(\t\x12\x0c\n\x04plan\x18\t \x01(\t\x12.\n\x08\x63\x61pacity\x18\n \x01(\x0b\x32\x1c.tollgate.common.v1.Capacity\x12\x36\n\nconditions\x18\x0b \x03(\x0b\x32\".tollgate.provisioner.v1.Condition\x12\x30\n\x0cobserve_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rowner_subject\x18\r \x01(\t\x12\x14\n\x0corganization\x18\x0e \x01(\t\x12\x0e\n\x06region\x18\x0f \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,5 +35,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollgate.provisioner.v1.eve
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CAPACITYOBSERVED']._serialized_start=177
-  _globals['_CAPACITYOBSERVED']._serialized_end=540
+  _globals['_CAPACITYOBSERVED']._serialized_end=601
 # @@protoc_insertion_point(module_scope)

@@ -39,6 +39,9 @@ class CapacityObserved(_message.Message):
     CAPACITY_FIELD_NUMBER: _builtins.int
     CONDITIONS_FIELD_NUMBER: _builtins.int
     OBSERVE_TIME_FIELD_NUMBER: _builtins.int
+    OWNER_SUBJECT_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """The tenant, "ten_…"."""
     account: _builtins.str
@@ -57,6 +60,14 @@ class CapacityObserved(_message.Message):
     """The namespace; empty before it stands."""
     plan: _builtins.str
     """"<catalog>/<plan>"."""
+    owner_subject: _builtins.str
+    """The subject that owns what stands, as the cluster's authentication names it; empty for none, or
+    from a version that did not tell it yet.
+    """
+    organization: _builtins.str
+    """The organization that owns what stands; as above."""
+    region: _builtins.str
+    """The rate card's region that the cluster is in; empty for the card's default."""
     @_builtins.property
     def capacity(self) -> _capacity_pb2.Capacity:
         """The capacity that stands; not set for none."""
@@ -84,10 +95,13 @@ class CapacityObserved(_message.Message):
         capacity: _capacity_pb2.Capacity | None = ...,
         conditions: _abc.Iterable[_provisioner_pb2.Condition] | None = ...,
         observe_time: _timestamp_pb2.Timestamp | None = ...,
+        owner_subject: _builtins.str = ...,
+        organization: _builtins.str = ...,
+        region: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "observe_time", b"observe_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "capacity", b"capacity", "conditions", b"conditions", "epoch", b"epoch", "generation", b"generation", "incarnation", b"incarnation", "namespace", b"namespace", "observe_time", b"observe_time", "phase", b"phase", "plan", b"plan", "reason", b"reason", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "capacity", b"capacity", "conditions", b"conditions", "epoch", b"epoch", "generation", b"generation", "incarnation", b"incarnation", "namespace", b"namespace", "observe_time", b"observe_time", "organization", b"organization", "owner_subject", b"owner_subject", "phase", b"phase", "plan", b"plan", "reason", b"reason", "region", b"region", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

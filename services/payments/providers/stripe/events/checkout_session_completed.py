@@ -2,5 +2,6 @@
 
 from services.payments.domain import RootKind
 from services.payments.providers.stripe.events.kind import EventKind
+from services.payments.providers.stripe.events.purchase import begun_by
 
-KIND = EventKind("checkout.session.completed", RootKind.CHECKOUT)
+KIND = EventKind("checkout.session.completed", RootKind.CHECKOUT, shows=begun_by)

@@ -2,5 +2,6 @@
 
 from services.payments.domain import RootKind
 from services.payments.providers.stripe.events.kind import EventKind
+from services.payments.providers.stripe.events.purchase import is_first_invoice
 
-KIND = EventKind("invoice.paid", RootKind.INVOICE)
+KIND = EventKind("invoice.paid", RootKind.INVOICE, follows=is_first_invoice)

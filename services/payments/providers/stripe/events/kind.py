@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.payments.domain import RootKind
+from services.payments.domain import ObjectRef, RootKind
 from services.payments.views import Proof
 
 Payload = Mapping[str, Any]
@@ -17,9 +17,12 @@ class EventKind:
 
     Most prove nothing that the fetched object does not show better, and have no ``prove``. One
     that has is given the payload, or None where the payload cannot be read (another version, or
-    dropped for its age).
+    dropped for its age). ``shows`` and ``follows`` are asked of payloads of the pinned version
+    only, and say what ``VerifiedEvent`` says of them.
     """
 
     type: str
     root: RootKind
     prove: Callable[[Payload | None], Proof] | None = None
+    shows: Callable[[Payload], tuple[ObjectRef, ...]] = lambda _payload: ()
+    follows: Callable[[Payload], bool] = lambda _payload: False

@@ -1,0 +1,131 @@
+"""What a deployment costs. Pure, exact until the one rounding at the end.
+
+Every cost is a whole number of a unit that is fine enough for all of them, so that no division
+happens before the rounding. The total is rounded; list prices and what comes off are then given
+whole minor units by the largest remainder, so that they add up to it.
+"""
+
+from itertools import repeat
+
+from services.chassis.money import Money, exponent
+from services.pricing.costing.costs import Cost, Discount, Part, ResourceCost, Tax
+from services.pricing.costing.deployments import Deployment
+from services.pricing.costing.discounts import Reckoning, Shares, Taken, volume_shares
+from services.pricing.costing.exact import less, whole
+from services.pricing.costing.listing import Listing, listed
+from services.pricing.costing.schedules import schedule_of
+from services.pricing.rates import Offering, RateCard, Rates
+
+
+def calculate(card: RateCard, deployment: Deployment, tier: str = "") -> Cost:
+    """Return what a checked deployment costs an account of this tier; an unknown one is none.
+
+    ValueError if the card does not have the deployment's cloud.
+    """
+    offering = card.offering(deployment.cloud)
+    if offering is None:
+        raise ValueError(f"no cloud {deployment.cloud!r} in rate card {card.version}")
+    rates = _rates(card, offering, tier) if tier else offering.rates
+    listing = listed(offering, rates, card.hours_per_month, deployment)
+    minor = 10 ** exponent(card.currency)
+    taken = _taken(card, offering, deployment, listing, minor, tier)
+    hours, in_an_hour = deployment.hours.as_integer_ratio()
+    unit, leaves = listing.in_one, listing.leaves
+    unit_of_all = unit * in_an_hour * card.hours_per_month
+    exact = [leaf * hours * minor for leaf in leaves]
+    exact_monthly = [leaf * minor for leaf in leaves]
+    if taken:
+        exact, unit_of_all = less(exact, unit_of_all, [one.amount for one in taken])
+        exact_monthly, unit = less(exact_monthly, unit, [one.monthly for one in taken])
+    amounts = whole(exact, unit_of_all, card.rounding)
+    monthly = whole(exact_monthly, unit, card.rounding)
+    return _cost(card, deployment, listing, taken, amounts, monthly)
+
+
+def _rates(card: RateCard, offering: Offering, tier: str) -> Rates:
+    """Return an account's own rates, which count in the own cloud only."""
+    known = card.account_tiers.get(tier)
+    if offering is card and known is not None and known.rates is not None:
+        return known.rates
+    return offering.rates
+
+
+def _taken(
+    card: RateCard,
+    offering: Offering,
+    deployment: Deployment,
+    listing: Listing,
+    minor: int,
+    tier: str,
+) -> list[Taken]:
+    """Return what comes off. Most deployments get nothing off: for them nothing is reckoned."""
+    volume: Shares = ()
+    if offering.volume_discounts:
+        discounts, hours = offering.volume_discounts, card.hours_per_month
+        volume = volume_shares(discounts, listing, deployment, hours)
+    if not (volume or tier or deployment.commitment or deployment.coupon):
+        return []
+    reckoning = Reckoning(card, listing, deployment, minor)
+    for discount, share in volume:
+        reckoning.volume(discount, share)
+    reckoning.commitment(offering, deployment)
+    reckoning.account(card, tier)
+    if deployment.coupon:
+        reckoning.coupon(deployment.coupon, card.coupons[deployment.coupon])
+    return reckoning.taken
+
+
+def _cost(
+    card: RateCard,
+    deployment: Deployment,
+    listing: Listing,
+    taken: list[Taken],
+    amounts: list[int],
+    monthly: list[int],
+) -> Cost:
+    currency, names = card.currency, listing.components
+    width, flat = len(names), len(names) * len(deployment.resources)
+    leaf_names = (*names * len(deployment.resources), *deployment.features)
+    parts = list(map(Part, leaf_names, repeat(currency), amounts, monthly))
+    total = Money(currency, sum(amounts))
+    return Cost(
+        total=total,
+        monthly=Money(currency, sum(monthly)),
+        resources=tuple(
+            ResourceCost(
+                resource.type,
+                tuple(parts[begin : begin + width]),
+                currency,
+                sum(amounts[begin : begin + width]),
+                sum(monthly[begin : begin + width]),
+            )
+            for resource, begin in zip(deployment.resources, range(0, flat, width), strict=True)
+        ),
+        components=(
+            *(
+                Part(name, currency, sum(amounts[at:flat:width]), sum(monthly[at:flat:width]))
+                for at, name in enumerate(names)
+            ),
+            *parts[flat:],
+        ),
+        region=deployment.region,
+        rate_card_version=card.version,
+        cloud=deployment.cloud,
+        discounts=_discounts(currency, taken, amounts, monthly) if taken else (),
+        schedule=(
+            schedule_of(card, deployment.commitment, total) if deployment.commitment else None
+        ),
+        tax=Tax.ADDED_BY_PROVIDER,
+    )
+
+
+def _discounts(
+    currency: str, taken: list[Taken], amounts: list[int], monthly: list[int]
+) -> tuple[Discount, ...]:
+    """Return what came off; it stands at the end of the amounts."""
+    return tuple(
+        Discount(one.kind, one.name, Money(currency, amount), Money(currency, of_a_month))
+        for one, amount, of_a_month in zip(
+            taken, amounts[-len(taken) :], monthly[-len(taken) :], strict=True
+        )
+    )

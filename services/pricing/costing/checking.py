@@ -1,0 +1,196 @@
+"""From what a price is asked for to what is priced; every bad field is named at once."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from services.chassis.errors import Violations
+from services.pricing.costing.deployments import (
+    NO_BACKUP,
+    Commitment,
+    CommitmentRequest,
+    Deployment,
+    DeploymentRequest,
+    Resource,
+    ResourceRequest,
+)
+from services.pricing.costing.schedules import MONTHS_OF_A_YEAR
+from services.pricing.rates import Cloud, Coupon, Offering, RateCard, Upfront
+from services.pricing.sizes import cores, gigabytes
+
+MAX_RESOURCES = 1000
+MAX_REPLICAS = 1000
+MAX_HOURS = 87_600
+_FINEST_HOUR = Decimal("0.000001")
+_LONGEST_TYPE = 63
+
+
+class Place(NamedTuple):
+    """Where a deployment is priced: a cloud, or, with an empty name, any of them."""
+
+    cloud: str
+    offering: Offering
+
+
+def checked(card: RateCard, asked: DeploymentRequest, today: date | None = None) -> Deployment:
+    """Return what is to be priced; InvalidArgument names every bad field at once.
+
+    ``today``, in UTC, has to be said where a coupon is asked for.
+    """
+    bad = Violations()
+    cloud = asked.cloud or card.cloud
+    offering = card.offering(cloud)
+    if offering is None:
+        one_of("cloud", cloud, card.offerings(), bad)
+    # Of a cloud that is not there, what no cloud has is wrong as well.
+    place = Place(cloud, offering) if offering else anywhere(card)
+    deployment = judged(card, place, asked, today, bad)
+    bad.raise_if_any()
+    return deployment
+
+
+def anywhere(card: RateCard) -> Place:
+    """Return what at least one cloud offers; the rates and discounts are the own cloud's."""
+    regions: dict[str, Decimal] = {}
+    backup_plans: dict[str, Decimal] = {}
+    features: dict[str, Decimal] = {}
+    terms: dict[int, Mapping[Upfront, Decimal]] = {}
+    for offering in card.offerings().values():
+        regions = {**offering.regions, **regions}
+        backup_plans = {**offering.backup_plans, **backup_plans}
+        features = {**offering.features, **features}
+        for years, term in offering.commitments.items():
+            terms[years] = {**term, **terms.get(years, {})}
+    return Place(
+        "", Cloud(card.default_region, card.rates, regions, backup_plans, features, (), terms)
+    )
+
+
+def judged(
+    card: RateCard, place: Place, asked: DeploymentRequest, today: date | None, bad: Violations
+) -> Deployment:
+    """Return what is to be priced at a place; bad fields are added to ``bad``."""
+    offering = place.offering
+    count = len(asked.resources)
+    if not 1 <= count <= MAX_RESOURCES:
+        bad.add("resources", f"expected 1 to {MAX_RESOURCES}, got {count}")
+    resources = [
+        _resource(card, one, f"resources[{at}]", bad)
+        for at, one in enumerate(asked.resources[:MAX_RESOURCES])
+    ]
+    region = asked.region or offering.default_region
+    one_of("region", region, offering.regions, bad)
+    backup = asked.backup_plan or NO_BACKUP
+    one_of("backup_plan", backup, offering.backup_plans, bad)
+    for at, feature in enumerate(asked.features[: len(offering.features) + 1]):
+        one_of(f"features[{at}]", feature, offering.features, bad)
+        if feature in asked.features[:at]:
+            bad.add(f"features[{at}]", f"{feature} stands twice")
+    commitment = None
+    if asked.commitment is None:
+        hours = _hours(card, asked.duration_hours, bad)
+    else:
+        commitment = _commitment(offering, asked.commitment, bad)
+        hours = _term(card, commitment, asked.duration_hours, bad)
+    if asked.coupon:
+        _judge_coupon(card, place.cloud, asked, today, bad)
+    return Deployment(
+        tuple(resources),
+        region,
+        hours,
+        backup,
+        tuple(asked.features),
+        place.cloud,
+        commitment,
+        asked.coupon,
+    )
+
+
+def one_of(field: str, value: str, allowed: Mapping[str, object], bad: Violations) -> None:
+    """Add what would be right unless a value is one of those that are allowed."""
+    if value not in allowed:
+        bad.add(field, f"expected one of {', '.join(allowed) or 'none'}, got {value[:80]!r}")
+
+
+def _resource(card: RateCard, asked: ResourceRequest, where: str, bad: Violations) -> Resource:
+    if not 1 <= len(asked.type) <= _LONGEST_TYPE:
+        bad.add(f"{where}.type", f"expected 1 to {_LONGEST_TYPE} characters, such as wordpress")
+    if not 0 <= asked.replicas <= MAX_REPLICAS:
+        bad.add(f"{where}.replicas", f"expected 1 to {MAX_REPLICAS}, got {asked.replicas}")
+    sizes: list[Decimal] = []
+    for name, text, read, most in (
+        ("cpu", asked.cpu, cores, card.limits.cpu),
+        ("memory", asked.memory, gigabytes, card.limits.memory),
+        ("storage", asked.storage, gigabytes, card.limits.storage),
+    ):
+        try:
+            size = read(text)
+        except ValueError as error:
+            bad.add(f"{where}.{name}", str(error))
+            size = Decimal(0)
+        if size > most:
+            bad.add(f"{where}.{name}", f"expected at most {most.normalize():f}, got {text}")
+        sizes.append(size)
+    cpu, memory, storage = sizes
+    return Resource(asked.type, cpu, memory, storage, asked.replicas or 1)
+
+
+def _hours(card: RateCard, text: str, bad: Violations) -> Decimal:
+    if not text:
+        return Decimal(card.hours_per_month)
+    expected = f"expected hours above 0 and at most {MAX_HOURS} (ten years), got {text[:40]!r}"
+    try:
+        hours = Decimal(text) if len(text) <= 40 and text.isascii() else Decimal(0)
+    except ArithmeticError:
+        hours = Decimal(0)
+    if not hours.is_finite() or not 0 < hours <= MAX_HOURS or hours % _FINEST_HOUR != 0:
+        bad.add("duration_hours", expected)
+        return Decimal(1)
+    return hours
+
+
+def _commitment(offering: Offering, asked: CommitmentRequest, bad: Violations) -> Commitment | None:
+    terms = offering.commitments
+    if asked.years not in terms:
+        offered = " or ".join(str(years) for years in sorted(terms))
+        expected = f"expected {offered}" if offered else "no term is offered"
+        bad.add("commitment.years", f"{expected}, got {asked.years}")
+        return None
+    if asked.upfront is None or asked.upfront not in terms[asked.years]:
+        offered = ", ".join(upfront.value for upfront in terms[asked.years])
+        bad.add("commitment.upfront", f"expected one of {offered or 'none'}")
+        return None
+    return Commitment(asked.years, asked.upfront)
+
+
+def _term(card: RateCard, commitment: Commitment | None, text: str, bad: Violations) -> Decimal:
+    if text:
+        bad.add("duration_hours", "expected to be empty: a commitment says how long it is")
+    if commitment is None:
+        return Decimal(1)
+    return Decimal(commitment.years * MONTHS_OF_A_YEAR * card.hours_per_month)
+
+
+def _judge_coupon(
+    card: RateCard, cloud: str, asked: DeploymentRequest, today: date | None, bad: Violations
+) -> None:
+    # Codes are not listed: who has none is not told any.
+    coupon = card.coupons.get(asked.coupon)
+    if coupon is None:
+        bad.add("coupon", "there is no such coupon")
+        return
+    if coupon.until is not None:
+        if today is None:
+            raise ValueError("a coupon that ends needs a day")
+        if today > coupon.until:
+            bad.add("coupon", f"ended on {coupon.until.isoformat()}")
+    if coupon.types and not coupon.types.issuperset(one.type for one in asked.resources):
+        bad.add("coupon", f"is for resources of the types {', '.join(sorted(coupon.types))} only")
+    if cloud and not taken_in(coupon, cloud):
+        bad.add("coupon", f"is for {', '.join(sorted(coupon.clouds))} only")
+
+
+def taken_in(coupon: Coupon, cloud: str) -> bool:
+    """Tell whether a coupon counts in a cloud."""
+    return not coupon.clouds or cloud in coupon.clouds

@@ -1,0 +1,99 @@
+"""What a deployment costs, in parts. Values only."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from services.chassis.money import Money
+
+
+class Part(NamedTuple):
+    """What one component costs for the duration, and for one month, in minor units."""
+
+    component: str
+    currency: str
+    minor_units: int
+    monthly_minor_units: int
+
+    @property
+    def amount(self) -> Money:
+        """What it costs for the duration."""
+        return Money(self.currency, self.minor_units)
+
+    @property
+    def monthly(self) -> Money:
+        """What it costs for one month."""
+        return Money(self.currency, self.monthly_minor_units)
+
+
+class ResourceCost(NamedTuple):
+    """What one resource costs: its parts and their sums, in minor units."""
+
+    type: str
+    parts: tuple[Part, ...]
+    currency: str
+    minor_units: int
+    monthly_minor_units: int
+
+    @property
+    def amount(self) -> Money:
+        """What it costs for the duration."""
+        return Money(self.currency, self.minor_units)
+
+    @property
+    def monthly(self) -> Money:
+        """What it costs for one month."""
+        return Money(self.currency, self.monthly_minor_units)
+
+
+class DiscountKind(StrEnum):
+    """What something comes off for, in the order in which it does."""
+
+    VOLUME = "VOLUME"
+    COMMITMENT = "COMMITMENT"
+    ACCOUNT = "ACCOUNT"
+    COUPON = "COUPON"
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """What came off, for the duration and for one month; never above 0."""
+
+    kind: DiscountKind
+    name: str
+    amount: Money
+    monthly: Money
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentSchedule:
+    """When a commitment is paid: at its beginning, and each month from then on."""
+
+    upfront: Money
+    instalments: tuple[Money, ...]
+
+
+class Tax(StrEnum):
+    """Who works out taxes."""
+
+    ADDED_BY_PROVIDER = "ADDED_BY_PROVIDER"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a deployment costs, before tax.
+
+    Components and discounts add up to the total, for the duration and for a month; so do the
+    resources, the flat features and the discounts. Quotes of old have no ``cloud`` and no ``tax``.
+    """
+
+    total: Money
+    monthly: Money
+    resources: tuple[ResourceCost, ...]
+    components: tuple[Part, ...]
+    region: str
+    rate_card_version: str
+    cloud: str = ""
+    discounts: tuple[Discount, ...] = ()
+    schedule: PaymentSchedule | None = None
+    tax: Tax | None = None

@@ -1,0 +1,88 @@
+"""What is priced, and what a price is asked for with. Values only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from services.pricing.rates import Upfront
+
+NO_BACKUP = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource as it is billed: cores and GB of one replica."""
+
+    type: str
+    cpu: Decimal
+    memory: Decimal
+    storage: Decimal
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """A term that is promised, and how much of it is paid at its beginning."""
+
+    years: int
+    upfront: Upfront
+
+    @property
+    def name(self) -> str:
+        """What its discount is called."""
+        return f"{self.years}-year-{self.upfront}"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What is priced. ``features`` are in the order in which they were asked for.
+
+    ``hours`` are the term's where there is a commitment. ``cloud`` is empty in quotes of old.
+    """
+
+    resources: tuple[Resource, ...]
+    region: str
+    hours: Decimal
+    backup_plan: str
+    features: tuple[str, ...]
+    cloud: str = ""
+    commitment: Commitment | None = None
+    coupon: str = ""
+
+    @property
+    def types(self) -> frozenset[str]:
+        """The types of its resources."""
+        return frozenset(resource.type for resource in self.resources)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRequest:
+    """One resource as it was asked for: texts that nobody has looked at yet."""
+
+    type: str
+    cpu: str = ""
+    memory: str = ""
+    storage: str = ""
+    replicas: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentRequest:
+    """A term as it was asked for; None for an ``upfront`` that nobody knows."""
+
+    years: int
+    upfront: Upfront | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRequest:
+    """What a price is asked for; an empty text stands for the rate card's default."""
+
+    resources: Sequence[ResourceRequest]
+    region: str = ""
+    duration_hours: str = ""
+    backup_plan: str = ""
+    features: Sequence[str] = ()
+    cloud: str = ""
+    commitment: CommitmentRequest | None = None
+    coupon: str = ""

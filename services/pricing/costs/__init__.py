@@ -1,0 +1,1 @@
+"""What capacity has cost: records from the provisioner's facts, reports, forecasts, budgets."""

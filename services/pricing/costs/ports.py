@@ -1,0 +1,153 @@
+"""What the use cases of costs need of the outside."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.chassis.facts import FactRecord
+from services.chassis.transactions import Transactions
+from services.pricing.changes import Change
+from services.pricing.costs.budgets import Alert, Budget
+from services.pricing.costs.domain import CostFilter, CostRecord, Dimension, Observation
+from services.pricing.costs.forecast import DayChange, Standing
+from services.pricing.costs.months import Window
+from services.pricing.costs.rating import CardHistory
+from services.pricing.costs.report import Sum
+from services.pricing.costs.sight import Asker
+
+
+@dataclass(frozen=True, slots=True)
+class RecordQuery:
+    """Which records: those that stood at or after ``begin`` and before ``end``, None for all.
+
+    ``after`` is the begin and the name of the last record of the page before.
+    """
+
+    filter: CostFilter
+    begin: int | None
+    end: int | None
+    after: tuple[int, str] | None
+    limit: int
+
+
+class RecordStore(Protocol):
+    """Observations of capacity and the records that follow from them, within one transaction."""
+
+    async def now(self) -> datetime:
+        """Return the database's time."""
+        ...
+
+    async def lock_tenant(self, tenant: str) -> None:
+        """Keep everybody else from this tenant's observations and records."""
+        ...
+
+    async def add_observation(self, observation: Observation) -> bool:
+        """Store an observation; False if this revision of the tenant was there already."""
+        ...
+
+    async def observations(self, tenant: str) -> Sequence[Observation]:
+        """Return all that was observed of a tenant, in the order of revisions."""
+        ...
+
+    async def card_history(self) -> CardHistory | None:
+        """Return which rate card was in force when; None if none ever was."""
+        ...
+
+    async def replace_records(self, tenant: str, records: Sequence[CostRecord]) -> None:
+        """Make these the records of a tenant; what stands so already is not touched."""
+        ...
+
+    async def keep_unknown(self, fact: FactRecord, source: str) -> None:
+        """Keep a fact for the version that knows its type."""
+        ...
+
+    async def records(self, query: RecordQuery) -> Sequence[CostRecord]:
+        """Return records, newest first, of the same begin by name."""
+        ...
+
+    async def sums(
+        self,
+        filter: CostFilter,  # noqa: A002 - the contract's word
+        window: Window,
+        columns: Sequence[Dimension],
+        limit: int,
+    ) -> Sequence[Sum]:
+        """Return what records cost within a window, by the values of these dimensions.
+
+        At most ``limit`` of them. The month is no column.
+        """
+        ...
+
+    async def standing(self, filter: CostFilter) -> Sequence[Standing]:  # noqa: A002
+        """Return the rates of what stands, by currency and hours of a month."""
+        ...
+
+    async def changes(self, filter: CostFilter, window: Window) -> Sequence[DayChange]:  # noqa: A002
+        """Return what stood at a window's begin, and what changed on each day of it."""
+        ...
+
+
+class BudgetStore(Protocol):
+    """Budgets and their alerts, within one transaction."""
+
+    async def now(self) -> datetime:
+        """Return the database's time."""
+        ...
+
+    async def add_budget(self, budget: Budget) -> None:
+        """Store a new budget."""
+        ...
+
+    async def budget(self, name: str, *, locked: bool = False) -> Budget | None:
+        """Return a budget; ``locked`` keeps others from changing it."""
+        ...
+
+    async def save_budget(self, budget: Budget) -> None:
+        """Store what became of a budget."""
+        ...
+
+    async def delete_budget(self, name: str) -> None:
+        """Delete a budget; its alerts stay."""
+        ...
+
+    async def budgets(self, asker: Asker, after: str, limit: int) -> Sequence[Budget]:
+        """Return budgets that this caller may see, by name, which is by age."""
+        ...
+
+    async def add_alert(self, alert: Alert) -> bool:
+        """Store an alert; False if it was raised already."""
+        ...
+
+    async def alerts(self, asker: Asker, budget: str, before: int, limit: int) -> Sequence[Alert]:
+        """Return alerts that this caller may see, newest first, with a number below ``before``.
+
+        Those of one budget, or of all if it is empty; ``before`` 0 is no bound.
+        """
+        ...
+
+    async def only_one_evaluates(self) -> bool:
+        """Become the only one who evaluates budgets until the transaction ends, or say no."""
+        ...
+
+    async def once(
+        self,
+        actor: str,
+        rpc: str,
+        key: str,
+        request_hash: bytes,
+        produce: Callable[[], Awaitable[str]],
+    ) -> str:
+        """Return the name that ``produce`` made, or that it made the first time."""
+        ...
+
+    async def audit(self, change: Change) -> None:
+        """Add to the audit record."""
+        ...
+
+
+class Store(RecordStore, BudgetStore, Protocol):
+    """Everything that is kept of costs, within one transaction."""
+
+
+CostTransactions = Transactions[Store]

@@ -1,0 +1,29 @@
+"""What is done with costs: one function a verb."""
+
+from services.pricing.costs.usecases.alerts import evaluate_budgets, list_alerts
+from services.pricing.costs.usecases.budgets import (
+    BudgetChange,
+    create_budget,
+    delete_budget,
+    get_budget,
+    list_budgets,
+    update_budget,
+)
+from services.pricing.costs.usecases.facts import keep_unknown, take_observation
+from services.pricing.costs.usecases.reports import forecast_costs, get_report, list_records
+
+__all__ = [
+    "BudgetChange",
+    "create_budget",
+    "delete_budget",
+    "evaluate_budgets",
+    "forecast_costs",
+    "get_budget",
+    "get_report",
+    "keep_unknown",
+    "list_alerts",
+    "list_budgets",
+    "list_records",
+    "take_observation",
+    "update_budget",
+]

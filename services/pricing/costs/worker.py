@@ -1,0 +1,46 @@
+"""Looks again and again whether budgets are passed."""
+
+import structlog
+
+from services.chassis.clock import Clock
+from services.chassis.errors import Unavailable
+from services.chassis.metrics import Counter
+from services.pricing.costs import usecases
+from services.pricing.costs.ports import CostTransactions
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger("pricing.budgets")
+
+
+class BudgetWatch:
+    """Evaluates budgets, and tells operators of each alert: a line in the log, and a count."""
+
+    def __init__(self, tx: CostTransactions, clock: Clock, alerts: Counter) -> None:
+        self._tx = tx
+        self._clock = clock
+        self._alerts = alerts
+
+    async def run(self, every: float) -> None:
+        """Look every so many seconds, for ever; what fails is looked at again the next time."""
+        while True:
+            try:
+                await self.look()
+            except Unavailable as trouble:
+                _log.warning("Budgets wait for the database.", problem=trouble.message)
+            except Exception as error:  # noqa: BLE001 - a loop that ended would be missed by nobody
+                _log.error("Budgets could not be evaluated.", exc_info=error)
+            await self._clock.sleep(every)
+
+    async def look(self) -> None:
+        """Evaluate all budgets once."""
+        for alert in await usecases.evaluate_budgets(self._tx):
+            basis = str(alert.threshold.basis).lower()
+            self._alerts.labels(basis).inc()
+            _log.warning(
+                "A budget passed a threshold.",
+                budget=alert.budget,
+                month=alert.month,
+                percent=alert.threshold.percent,
+                basis=basis,
+                amount=str(alert.amount),
+                found=str(alert.found),
+            )

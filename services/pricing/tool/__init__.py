@@ -1,0 +1,1 @@
+"""``tollgate-catalog``: judges, compares and converts catalogs on the command line."""

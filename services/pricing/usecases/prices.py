@@ -1,0 +1,92 @@
+"""What deployments cost. Nothing is stored."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date
+
+from services.chassis.errors import FailedPrecondition
+from services.pricing.costing import (
+    ComparisonRequest,
+    Cost,
+    DeploymentRequest,
+    Offer,
+    calculate,
+    checked,
+    comparison,
+    offer_at,
+    ranked,
+)
+from services.pricing.ports import PricingTransactions, Store
+from services.pricing.rates import RateCard
+from services.pricing.usecases.asking import Asker
+
+
+@dataclass(frozen=True, slots=True)
+class PriceDesk:
+    """Where prices come from. ``card_in_force`` may be shared by those who ask at once."""
+
+    tx: PricingTransactions
+    card_in_force: Callable[[], Awaitable[RateCard]]
+
+
+async def card_in_force(tx: PricingTransactions) -> RateCard:
+    """Return the rate card that is in force now."""
+    return await tx.single(card_of)
+
+
+async def card_of(store: Store) -> RateCard:
+    """Return the rate card that is in force in a transaction."""
+    card = await store.rate_card()
+    if card is None:
+        raise FailedPrecondition("No rate card is in force.", reason="NO_RATE_CARD")
+    return card
+
+
+async def calculate_price(
+    desk: PriceDesk, asker: Asker, asked: DeploymentRequest, account: str = ""
+) -> Cost:
+    """Return what a deployment costs an account, the asker's own unless another is named.
+
+    InvalidArgument names every bad field at once; NotYourAccount.
+    """
+    account = asker.account(account)
+    card = await desk.card_in_force()
+    tier, today = await _standing(desk.tx, card, account, asked)
+    return calculate(card, checked(card, asked, today), tier)
+
+
+async def compare_prices(
+    desk: PriceDesk,
+    asker: Asker,
+    asked: ComparisonRequest,
+    account: str = "",
+    *,
+    charge: Callable[[int], None],
+) -> list[Offer]:
+    """Return what one deployment costs at each place, the cheapest first.
+
+    ``charge`` is told how many prices that are, before they are reckoned, and may refuse. Errors
+    as of ``calculate_price``.
+    """
+    account = asker.account(account)
+    card = await desk.card_in_force()
+    tier, today = await _standing(desk.tx, card, account, asked.deployment)
+    compared = comparison(card, asked, today)
+    charge(len(compared.places))
+    offers: list[Offer] = []
+    for place in compared.places:
+        offers.append(offer_at(card, compared.deployment, place, tier))
+        # Others get their turn: there may be many places, and many resources at each.
+        await asyncio.sleep(0)
+    return ranked(offers)
+
+
+async def _standing(
+    tx: PricingTransactions, card: RateCard, account: str, asked: DeploymentRequest
+) -> tuple[str, date | None]:
+    """Return the account's tier and today's date; nothing is asked where neither can matter."""
+    if not card.account_tiers and not asked.coupon:
+        return "", None
+    standing = await tx.single(lambda store: store.standing(account))
+    return standing.tier, standing.now.date()

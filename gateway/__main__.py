@@ -8,7 +8,13 @@ from contextlib import contextmanager
 import uvicorn
 
 from gateway.app import Dialects, Services, for_browsers, make_app
-from gateway.clients import GrpcPayments, GrpcPricing, GrpcProvisioner, GrpcSubscription
+from gateway.clients import (
+    GrpcCosts,
+    GrpcPayments,
+    GrpcPricing,
+    GrpcProvisioner,
+    GrpcSubscription,
+)
 from gateway.config import GatewayConfig, read_config
 from gateway.limits import InFlight
 from gateway.observe import Observer, told
@@ -67,6 +73,7 @@ async def run(config: GatewayConfig, process: Process) -> None:
             GrpcPricing(channels["pricing"]),
             GrpcSubscription(channels["subscription"]),
             GrpcProvisioner(channels["provisioner"]),
+            GrpcCosts(channels["pricing"]),
         ),
         Dialects(
             billing_catalog=config.billing_catalog,

@@ -9,11 +9,15 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from gateway.ports import Payments, Pricing, Provisioner, Subscription
+from gateway.ports.costs import Costs
 from gateway.problems import crashed, refused, unreadable, unrouted
 from gateway.routes.billing import BillingDesk, billing_routes
+from gateway.routes.costs import costs_routes
 from gateway.routes.health import Ready, health_routes, product_version
 from gateway.routes.manage import manage_routes
+from gateway.routes.quotes import QuoteDesk, quote_routes
 from gateway.routes.scaffolder import ScaffolderDesk, scaffolder_routes
+from gateway.routes.sources import source_routes
 from gateway.routes.webhooks import WebhookEdge
 from services.chassis.callrate import CallRate
 from services.chassis.errors import Refusal
@@ -28,6 +32,7 @@ class Services:
     pricing: Pricing
     subscription: Subscription
     provisioner: Provisioner
+    costs: Costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ def make_app(
     app.include_router(health_routes(ready))
     app.include_router(billing_routes(_billing_desk(services, dialects)))
     app.include_router(manage_routes(services.provisioner))
+    app.include_router(quote_routes(QuoteDesk(services.pricing, rate)))
     app.include_router(
         scaffolder_routes(
             ScaffolderDesk(
@@ -73,6 +79,8 @@ def make_app(
             )
         )
     )
+    app.include_router(costs_routes(services.costs, rate))
+    app.include_router(source_routes(services.pricing, rate))
     return app
 
 
@@ -85,7 +93,7 @@ def for_browsers(app: FastAPI, console_url: str) -> CORSMiddleware:
         allow_credentials=True,
         allow_methods=["GET", "POST", "PUT", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
-        expose_headers=["Retry-After"],
+        expose_headers=["Retry-After", "Link"],
     )
 
 

@@ -99,7 +99,11 @@ class Dialect:
         return "; ".join(f"{bad.field}: {bad.description}" for bad in own), own
 
     def _field(self, path: str) -> str:
-        return _WORD.sub(lambda word: self.fields.get(word[0], word[0]), path.removeprefix("plan."))
+        own = path.removeprefix("plan.").removeprefix("object.")
+        # What stands in an object's spec is the client's own wording.
+        if own.startswith("spec."):
+            return own
+        return _WORD.sub(lambda word: self.fields.get(word[0], word[0]), own)
 
 
 def json_response(
@@ -125,6 +129,8 @@ def scaffolder_body(dialect: Dialect, refusal: Refusal) -> Mapping[str, object]:
     body: dict[str, object] = {"error": text, "code": refusal.reason}
     if bad:
         body["fields"] = {one.field: one.description for one in bad}
+    if refusal.reason == QUOTE_SPEC_MISMATCH:
+        body["details"] = dict(refusal.metadata)
     return body
 
 
@@ -153,6 +159,7 @@ def _billing_details(refusal: Refusal, bad: Sequence[FieldViolation]) -> object:
     return details
 
 
+QUOTE_SPEC_MISMATCH = "QUOTE_SPEC_MISMATCH"
 USAGE_EXCEEDS_PLAN = "USAGE_EXCEEDS_PLAN"
 QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
 UNKNOWN_PLAN = "UNKNOWN_PLAN"
@@ -190,6 +197,7 @@ SCAFFOLDER = Dialect(
             "duration_hours": "duration",
             "backup_plan": "backupPlan",
             "features": "additionalFeatures",
+            "api_version": "apiVersion",
             "required_tier": "requiredTier",
             "required_features": "requiredFeatures",
             "request_id": "Idempotency-Key",

@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC
 from typing import TypedDict
 
-import grpc.aio
 from google.protobuf.message import Message
 
 from gateway.clients.paging import PAGE_SIZE, pages
+from gateway.clients.quotes import to_object
+from gateway.clients.sources import GrpcCatalogSources
 from gateway.clients.values import INTERVALS, money, to_addons
 from gateway.ports import (
     AddonQuantity,
@@ -15,8 +16,10 @@ from gateway.ports import (
     CostPart,
     Deployment,
     DeploymentCost,
+    DerivedResource,
     Discount,
     Interval,
+    ObjectWish,
     Offer,
     PlaceOffer,
     Quote,
@@ -26,7 +29,6 @@ from gateway.ports import (
 from services.chassis.money import Money
 from tollgate.pricing.v1 import pricing_pb2
 from tollgate.pricing.v1 import pricing_service_pb2 as pb
-from tollgate.pricing.v1.pricing_service_pb2_grpc import PricingServiceStub
 
 _UPFRONT = {
     "none": pricing_pb2.Commitment.UPFRONT_NONE,
@@ -41,11 +43,8 @@ _KINDS: Mapping[int, str] = {
 }
 
 
-class GrpcPricing:
+class GrpcPricing(GrpcCatalogSources):
     """The port ``Pricing`` over a channel of the chassis."""
-
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stub = PricingServiceStub(channel)
 
     async def plans(self, catalog: str) -> Sequence[Offer]:
         """Return the plans that a catalog offers."""
@@ -83,6 +82,28 @@ class GrpcPricing:
         """Price a deployment for the person who acts, without keeping the price."""
         request = pb.CalculatePriceRequest(deployment=_deployment(deployment))
         return DeploymentCost(**_costs((await self._stub.CalculatePrice(request)).cost))
+
+    async def quote_object(self, wish: ObjectWish, rest: Deployment, request_id: str) -> Quote:
+        """Price an object for the person who acts, and keep the price, bound to it."""
+        request = pb.CreateQuoteRequest(
+            deployment=_deployment(rest),
+            request_id=request_id,
+            object=to_object(wish),
+            catalog=wish.catalog,
+        )
+        return _quote((await self._stub.CreateQuote(request)).quote)
+
+    async def price_object(self, wish: ObjectWish, rest: Deployment) -> DeploymentCost:
+        """Price an object for the person who acts, without keeping the price."""
+        request = pb.PriceObjectRequest(
+            object=to_object(wish), deployment=_deployment(rest), catalog=wish.catalog
+        )
+        answer = await self._stub.PriceObject(request)
+        return DeploymentCost(
+            derived=_derived(answer.deployment),
+            spec_hash=answer.object.spec_hash,
+            **_costs(answer.cost),
+        )
 
     async def compare(
         self, deployment: Deployment, clouds: Sequence[str], regions: Sequence[str]
@@ -129,7 +150,17 @@ def _quote(quote: pricing_pb2.Quote) -> Quote:
         name=quote.name,
         expire_time=quote.expire_time.ToDatetime(tzinfo=UTC),
         payment_required=quote.payment_required,
+        signature=quote.signature,
+        derived=_derived(quote.deployment.deployment),
+        spec_hash=quote.deployment.object.spec_hash,
         **_costs(quote.deployment.cost),
+    )
+
+
+def _derived(deployment: pricing_pb2.Deployment) -> tuple[DerivedResource, ...]:
+    return tuple(
+        DerivedResource(one.type, one.cpu, one.memory, one.storage, one.replicas)
+        for one in deployment.resources
     )
 
 

@@ -24,6 +24,13 @@ from gateway.ports.provisioner import (
     Provisioner,
     QuotaBackend,
 )
+from gateway.ports.quotes import (
+    DerivedResource,
+    ObjectWish,
+    QuoteChecks,
+    QuoteMatch,
+    VerifiedQuote,
+)
 from gateway.ports.subscription import (
     AccountKind,
     AddonQuantity,
@@ -50,6 +57,7 @@ __all__ = [
     "CostPart",
     "Deployment",
     "DeploymentCost",
+    "DerivedResource",
     "Discount",
     "Entitlement",
     "Held",
@@ -57,6 +65,7 @@ __all__ = [
     "Ingested",
     "Interval",
     "LimitRangeItem",
+    "ObjectWish",
     "Offer",
     "OrganizationQuota",
     "PaymentPage",
@@ -71,6 +80,8 @@ __all__ = [
     "Purchase",
     "QuotaBackend",
     "Quote",
+    "QuoteChecks",
+    "QuoteMatch",
     "Requirement",
     "ResourceCost",
     "ResourceWish",
@@ -79,5 +90,6 @@ __all__ = [
     "Subscription",
     "Upgrade",
     "Verified",
+    "VerifiedQuote",
     "Webhook",
 ]

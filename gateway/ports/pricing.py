@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from gateway.ports.quotes import DerivedResource, ObjectWish, QuoteChecks
+from gateway.ports.sources import CatalogSources
 from gateway.ports.subscription import AddonQuantity
 from services.chassis.money import Money
 
@@ -98,7 +100,8 @@ class Schedule:
 class DeploymentCost:
     """What a deployment costs; components and discounts add up to the total.
 
-    ``taxed_by_provider``: amounts are without tax, which the payment provider adds.
+    ``taxed_by_provider``: amounts are without tax, which the payment provider adds. ``derived``
+    and ``spec_hash`` are of the object that was priced, where one was.
     """
 
     total: Money
@@ -110,15 +113,18 @@ class DeploymentCost:
     discounts: Sequence[Discount] = ()
     schedule: Schedule | None = None
     taxed_by_provider: bool = True
+    derived: Sequence[DerivedResource] = ()
+    spec_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote(DeploymentCost):
-    """A price that is kept for its owner until it expires."""
+    """A price that is kept for its owner until it expires; no ``signature`` if none is made."""
 
     name: str
     expire_time: datetime
     payment_required: bool
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ class PlaceOffer:
     missing: str
 
 
-class Pricing(Protocol):
+class Pricing(QuoteChecks, CatalogSources, Protocol):
     """The pricing service."""
 
     async def plans(self, catalog: str) -> Sequence[Offer]:
@@ -160,4 +166,12 @@ class Pricing(Protocol):
         self, deployment: Deployment, clouds: Sequence[str], regions: Sequence[str]
     ) -> Sequence[PlaceOffer]:
         """Price a deployment in these clouds and regions, all if none are named, cheapest first."""
+        ...
+
+    async def quote_object(self, wish: ObjectWish, rest: Deployment, request_id: str) -> Quote:
+        """Price an object for the person who acts, and keep the price, bound to it."""
+        ...
+
+    async def price_object(self, wish: ObjectWish, rest: Deployment) -> DeploymentCost:
+        """Price an object for the person who acts, without keeping the price."""
         ...

@@ -1,6 +1,7 @@
 """PostgreSQL: the pool, transactions that rerun, and what counts as passing trouble."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -115,6 +116,14 @@ async def _no_reset(_connection: Connection) -> None:
     """Leave the session as it is: the usual reset is a round trip for each use."""
 
 
+class GatheringStore(ABC):
+    """A store that keeps some of what it is to write until the transaction is about to commit."""
+
+    @abstractmethod
+    async def flush(self) -> None:
+        """Write what was gathered."""
+
+
 class PgTransactions(Generic[S]):
     """Transactions on PostgreSQL, READ COMMITTED; see the port for what a rerun asks of ``fn``."""
 
@@ -137,7 +146,7 @@ class PgTransactions(Generic[S]):
 
     async def single(self, fn: Callable[[S], Awaitable[T]], *, timeout: float = 10.0) -> T:
         """Run ``fn``, which sends one statement at most; rerun it like a transaction."""
-        return await self._until_done(self._alone, fn, timeout)
+        return await self._until_done(self._work, fn, timeout)
 
     async def _until_done(
         self, way: _Way[S, T], fn: Callable[[S], Awaitable[T]], timeout: float
@@ -172,10 +181,14 @@ class PgTransactions(Generic[S]):
 
     async def _in_transaction(self, connection: Connection, fn: Callable[[S], Awaitable[T]]) -> T:
         async with connection.transaction():
-            return await fn(self._make_store(connection))
+            return await self._work(connection, fn)
 
-    async def _alone(self, connection: Connection, fn: Callable[[S], Awaitable[T]]) -> T:
-        return await fn(self._make_store(connection))
+    async def _work(self, connection: Connection, fn: Callable[[S], Awaitable[T]]) -> T:
+        store = self._make_store(connection)
+        result = await fn(store)
+        if isinstance(store, GatheringStore):
+            await store.flush()
+        return result
 
     async def _understood(self, connection: Connection, work: Awaitable[T]) -> T:
         try:

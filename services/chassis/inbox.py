@@ -17,6 +17,14 @@ INSERT INTO inbox_facts (source, fact_id, type) VALUES ($1, $2, $3)
 ON CONFLICT DO NOTHING RETURNING true
 """
 
+# In the order of the ids: whoever has several in common waits for the first of them.
+_REMEMBER_ALL = """
+INSERT INTO inbox_facts (source, fact_id, type)
+SELECT $1, fact_id, type FROM unnest($2::text[], $3::text[]) AS row (fact_id, type)
+ORDER BY fact_id COLLATE "C"
+ON CONFLICT DO NOTHING RETURNING fact_id
+"""
+
 _LATEST = """
 INSERT INTO inbox_revisions AS known (object_key, type, revision) VALUES ($1, $2, $3)
 ON CONFLICT (object_key, type) DO UPDATE SET revision = excluded.revision, applied_at = now()
@@ -41,6 +49,9 @@ WITH taken AS (DELETE FROM inbox_parked WHERE waiting_for = $1 RETURNING *)
 SELECT * FROM taken ORDER BY seq
 """
 
+_KEPT = "SELECT * FROM inbox_parked WHERE waiting_for = $1 ORDER BY seq LIMIT 100"
+_FORGET_KEPT = "DELETE FROM inbox_parked WHERE fact_id = $1 AND waiting_for = $2"
+
 _LIST = "SELECT * FROM inbox_parked WHERE seq > $1 ORDER BY seq LIMIT $2"
 
 
@@ -50,6 +61,12 @@ async def remember(conn: Connection, fact: FactRecord, source: str) -> bool:
     While another transaction is at the same fact this one waits for it.
     """
     return bool(await conn.fetchval(_REMEMBER, source, fact.id, fact.type))
+
+
+async def remember_all(conn: Connection, facts: Sequence[FactRecord], source: str) -> set[str]:
+    """Count money facts by one statement; return the ids of those that are new."""
+    ids, types = [fact.id for fact in facts], [fact.type for fact in facts]
+    return {row["fact_id"] for row in await conn.fetch(_REMEMBER_ALL, source, ids, types)}
 
 
 async def latest(conn: Connection, object_key: str, type: str, revision: int) -> bool:  # noqa: A002
@@ -130,9 +147,20 @@ def unknown_type(type: str) -> str:  # noqa: A002
 async def keep_unknown(conn: Connection, fact: FactRecord, source: str) -> None:
     """Keep a fact whose type this version does not know.
 
-    The version that knows it calls ``unpark(conn, unknown_type(type))`` when it starts.
+    The version that knows it takes it later (``retaking``).
     """
     await park(conn, fact, unknown_type(fact.type), "its type is not known yet", source=source)
+
+
+async def kept_unknown(conn: Connection, type: str) -> Sequence[tuple[FactRecord, str]]:  # noqa: A002
+    """Return at most 100 facts of a type that were kept unknown, oldest first, with sources."""
+    rows = await conn.fetch(_KEPT, unknown_type(type))
+    return [(_fact(row), row["source"]) for row in rows]
+
+
+async def forget_kept(conn: Connection, fact_id: str, type: str) -> None:  # noqa: A002
+    """Forget that a fact was kept unknown, unless it waits for something else by now."""
+    await conn.execute(_FORGET_KEPT, fact_id, unknown_type(type))
 
 
 def _fact(row: asyncpg.Record) -> FactRecord:

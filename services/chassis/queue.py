@@ -31,16 +31,14 @@ __all__ = [
     "asked",
     "depth",
     "enqueue",
+    "enqueue_from",
     "holds",
+    "topic",
     "withdrawal",
 ]
 
-# Sorted, so that two transactions with overlapping keys do not deadlock. While a key runs its
-# due_at is the end of its lease, so what is asked for goes to next_at.
-_ENQUEUE = """
-INSERT INTO reconcile_queue AS known (queue, key, priority, due_at)
-SELECT $1, key, $3, now() + make_interval(secs => $4)
-FROM (SELECT DISTINCT key FROM unnest($2::text[]) AS key) keys ORDER BY key
+# While a key runs its due_at is the end of its lease, so what is asked for goes to next_at.
+_ONCE_MORE = """
 ON CONFLICT (queue, key) DO UPDATE SET
     generation = known.generation + 1,
     priority = greatest(known.priority, excluded.priority),
@@ -49,6 +47,14 @@ ON CONFLICT (queue, key) DO UPDATE SET
     next_at = CASE WHEN known.running THEN least(known.next_at, excluded.due_at)
                    ELSE known.next_at END
 """
+
+# Sorted, so that two transactions with overlapping keys do not deadlock.
+_ENQUEUE = f"""
+INSERT INTO reconcile_queue AS known (queue, key, priority, due_at)
+SELECT $1, key, $3, now() + make_interval(secs => $4)
+FROM (SELECT DISTINCT key FROM unnest($2::text[]) AS key) keys ORDER BY key
+{_ONCE_MORE}
+"""  # noqa: S608 - built of constants
 
 # One probe of the index for each priority. A row that a fencing transaction holds is skipped.
 CLAIM = """
@@ -142,6 +148,19 @@ async def enqueue(
     await conn.execute(_ENQUEUE, queue, list(keys), priority, max(0.0, due_in))
     if due_in <= 0:
         after_commit(topic(queue))
+
+
+def enqueue_from(source: str, key: str, queue: str) -> str:
+    """Return the INSERT that asks for runs at once, as a part of the statement that calls for them.
+
+    ``source`` is a CTE of that statement with a row for each ``key``, no key twice; ``queue`` is a
+    parameter. Who sends the statement wakes the queue's ``topic`` after its commit.
+    """
+    return f"""
+INSERT INTO reconcile_queue AS known (queue, key, priority, due_at)
+SELECT {queue}::text, {key}, 0, now() FROM {source} ORDER BY {key}
+{_ONCE_MORE}
+"""  # noqa: S608 - built of constants
 
 
 def asked(keys: str, queue: str) -> str:

@@ -29,6 +29,12 @@ _FROM_WIRE: Final = {number: outcome for outcome, number in _OUTCOMES.items()}
 Handle = Callable[[FactRecord, str], Awaitable[None]]
 """Takes one fact from the service named second; returns only when the fact is durable."""
 
+HandleTogether = Callable[[Sequence[FactRecord], str], Awaitable[bool]]
+"""Takes facts of one key that came in one call, all or none.
+
+Returns False, or raises, if it took none: then they are taken one by one.
+"""
+
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tollgate.sink")
 
 
@@ -36,11 +42,20 @@ class FactSinkServicer(fact_sink_service_pb2_grpc.FactSinkServicer):
     """Hands each fact to ``handle`` and tells what came of it.
 
     Facts of one key run one after the other, also over calls that overlap; keys run at once, up to
-    ``concurrency``. The work belongs to ``tasks``: a caller that gives up cancels nothing.
+    ``concurrency``. The work belongs to ``tasks``: a caller that gives up cancels nothing. What
+    comes of one key in one call is given to ``together`` first, where there is one.
     """
 
-    def __init__(self, handle: Handle, tasks: asyncio.TaskGroup, *, concurrency: int = 16) -> None:
+    def __init__(
+        self,
+        handle: Handle,
+        tasks: asyncio.TaskGroup,
+        *,
+        together: HandleTogether | None = None,
+        concurrency: int = 16,
+    ) -> None:
         self._handle = handle
+        self._together = together
         self._tasks = tasks
         self._slots = asyncio.Semaphore(concurrency)
         self._last_of_key: dict[tuple[str, str], asyncio.Task[list[Delivery]]] = {}
@@ -99,6 +114,8 @@ class FactSinkServicer(fact_sink_service_pb2_grpc.FactSinkServicer):
             await asyncio.wait([before])
         answers: list[Delivery] = []
         with lifted():
+            if len(facts) > 1 and await self._taken_together(facts, source):
+                return [Delivery(fact.id, Outcome.ACCEPTED) for fact in facts]
             for fact in facts:
                 if answers and answers[-1].outcome is Outcome.RETRY:
                     reason = "an earlier fact of this key has to come first"
@@ -107,6 +124,23 @@ class FactSinkServicer(fact_sink_service_pb2_grpc.FactSinkServicer):
                 async with self._slots:
                     answers.append(await self._judge(fact, source))
         return answers
+
+    async def _taken_together(self, facts: Sequence[FactRecord], source: str) -> bool:
+        """Take all at once if that can be done; what cannot be says one by one why."""
+        if self._together is None:
+            return False
+        async with self._slots:
+            with remote_span(facts[0].traceparent, f"facts {facts[0].type}"):
+                try:
+                    return await self._together(facts, source)
+                except Exception as error:  # noqa: BLE001 - each is judged by itself then
+                    _log.info(
+                        "Facts are taken one by one.",
+                        **_labels(facts[0], source),
+                        facts=len(facts),
+                        error=type(error).__name__,
+                    )
+        return False
 
     async def _judge(self, fact: FactRecord, source: str) -> Delivery:
         with remote_span(fact.traceparent, f"fact {fact.type}"):

@@ -20,4 +20,6 @@ ACCESS: AccessTable = {
     f"{_SERVICE}/ChangeSubscription": _SUBSCRIPTION,
     f"{_SERVICE}/EndSubscription": _SUBSCRIPTION,
     f"{_SERVICE}/RefundCheckout": _SUBSCRIPTION,
+    f"{_SERVICE}/RefundSubscription": _SUBSCRIPTION,
+    f"{_SERVICE}/RefreshSubscription": _SUBSCRIPTION,
 }

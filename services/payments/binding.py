@@ -22,6 +22,7 @@ class OperationKind(StrEnum):
     CHANGE = "change"
     END = "end"
     REFUND = "refund"
+    REFUND_SUBSCRIPTION = "refund_subscription"
 
 
 @unique
@@ -140,6 +141,10 @@ def _same_object(view: View, operation: Operation) -> bool:
 
 
 MADE_BY: Mapping[OperationKind, RootKind] = MappingProxyType(
-    {OperationKind.CHECKOUT: RootKind.CHECKOUT, OperationKind.REFUND: RootKind.REFUND}
+    {
+        OperationKind.CHECKOUT: RootKind.CHECKOUT,
+        OperationKind.REFUND: RootKind.REFUND,
+        OperationKind.REFUND_SUBSCRIPTION: RootKind.REFUND,
+    }
 )
 """The kind of root object that operations make; the other kinds make none that is ever fetched."""

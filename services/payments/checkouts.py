@@ -45,8 +45,10 @@ from services.payments.ports import Store
 LOOK_BACK = timedelta(minutes=5)
 """How much the provider's clock may be behind the database's."""
 _SHORTEST, _LONGEST = timedelta(minutes=30, seconds=30), timedelta(hours=24, seconds=-30)
-_OTHER_UNDER_WAY = 0.1
-_TURNS = 50
+_OTHER_UNDER_WAY = 0.25
+"""Seconds after which a page that another makes is looked for again; a page that this process
+makes is heard of at once."""
+_TURNS = 20
 
 
 async def make_checkout(selling: Selling, operation: Operation) -> Step:
@@ -118,21 +120,33 @@ async def _take_place(
         expire_time=wanted.expire_time,
     )
     for _ in range(_TURNS):
-        live = await selling.tx.run(lambda store: store.take_place(mine))
-        if live.operation_id == operation.id:
-            return live
-        same = live.ask_hash == mine.ask_hash
-        if not live.session_id:
-            if same:
-                return Joined(live.operation_id)
-            # Another page is being made, which has to be known before it can be shut.
-            await selling.clock.sleep(_OTHER_UNDER_WAY)
-            continue
-        page = await _look(selling, live, shut=not same)
-        if page is not None and page.state is PageState.OPEN:
-            return Joined(live.operation_id, AccountPage(live, page))
-        await _leave(selling, live, page)
+        # One at a time: else all who waited for another's page would shut it, each by a call.
+        async with selling.turns.of(operation.account_id):
+            found = await _try_place(selling, mine)
+        if isinstance(found, Place | Joined):
+            return found
+        if found is not None:
+            await selling.answers.news(found, _OTHER_UNDER_WAY)
     return Later(1.0)
+
+
+async def _try_place(selling: Selling, mine: Place) -> Place | Joined | OperationId | None:
+    """Take the place, or join the page that is there.
+
+    Returns the operation that makes another page, which has to be known before it can be shut;
+    None if the place was freed just now.
+    """
+    live = await selling.tx.run(lambda store: store.take_place(mine))
+    if live.operation_id == mine.operation_id:
+        return live
+    same = live.ask_hash == mine.ask_hash
+    if not live.session_id:
+        return Joined(live.operation_id) if same else live.operation_id
+    page = await _look(selling, live, shut=not same)
+    if page is not None and page.state is PageState.OPEN:
+        return Joined(live.operation_id, AccountPage(live, page))
+    await _leave(selling, live, page)
+    return None
 
 
 async def _look(selling: Selling, live: Place, *, shut: bool) -> Page | None:

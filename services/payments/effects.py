@@ -50,23 +50,47 @@ class Evidence:
     proof: Proof
 
 
+@dataclass(frozen=True, slots=True)
+class SubscriptionSeen:
+    """Where the subscription that a fetch showed stands.
+
+    ``state`` is what the fetch saw, at the revision that its row has now, or None: no subscription
+    was shown, or it is ``overtaken``, since a later fetch has written. ``raised``: it is news.
+    """
+
+    state: SubscriptionState | None = None
+    raised: bool = False
+    overtaken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a fetch: where its events stand now, and its subscription."""
+
+    judgement: Judgement
+    subscription: SubscriptionSeen = SubscriptionSeen()
+
+
 async def apply(
-    store: Store, home: Home, projection: Projection, evidence: Sequence[Evidence], ticket: int
-) -> Judgement:
-    """Write what a fetch showed and append its facts; returns where its events stand now.
+    store: Store,
+    home: Home,
+    projection: Projection,
+    evidence: Sequence[Evidence],
+    ticket: int,
+    traceparent: str = "",
+) -> Applied:
+    """Write what a fetch showed and append its facts.
 
     Nothing is written for an object of another deployment, or with a marker of ours that no
-    operation proves.
+    operation proves. Facts go on with the trace of the oldest event, or else with ``traceparent``.
     """
     bindings = await _bind_all(store, home, projection)
     for binding in bindings.values():
         if binding.verdict in _REFUSED:
-            return Judgement(_REFUSED[binding.verdict], binding.verdict.value)
+            return Applied(Judgement(_REFUSED[binding.verdict], binding.verdict.value))
     replay = any(seen.event.replay for seen in evidence)
     payers = {view.id: _payer(home, view, bindings[view.id]) for view in projection.views}
-    state = await _save(store, home, projection, payers, ticket, replay=replay)
-    # The oldest event of the root began the way that the facts go on with.
-    traceparent = evidence[0].event.traceparent if evidence else ""
+    latest = await _save(store, home, projection, payers, ticket)
     facts = money_facts(projection, payers, bindings, evidence)
     facts += await _reversals(store, projection, payers, evidence)
     for fact in facts:
@@ -75,11 +99,11 @@ async def apply(
             await store.leave_place(OperationId(fact.operation_id), PlaceState.COMPLETE)
     new = await store.record_facts(facts)
     told: list[Fact] = [fact for fact in facts if replay or fact.id in new]
-    if state is not None:
-        told.append(state)
+    if latest.state is not None and (latest.raised or replay):
+        told.append(latest.state)
     if told:
-        await store.append(told, traceparent)
-    return DONE
+        await store.append(told, evidence[0].event.traceparent if evidence else traceparent)
+    return Applied(DONE, latest)
 
 
 async def _bind_all(store: Store, home: Home, projection: Projection) -> Mapping[str, Binding]:
@@ -125,14 +149,13 @@ async def _save(
     projection: Projection,
     payers: Mapping[str, Payer],
     ticket: int,
-    *,
-    replay: bool,
-) -> SubscriptionState | None:
-    """Write each object unless a later fetch did; returns the subscription's state if it is news.
+) -> SubscriptionSeen:
+    """Write each object unless a later fetch did; returns where the subscription stands.
 
     In the order of their keys, so that two folds that share objects do not wait for each other.
+    What a later fetch wrote has its revision: under that one, nothing older is ever told.
     """
-    news: SubscriptionState | None = None
+    latest = SubscriptionSeen()
     saved: list[SavedObject] = []
     views = sorted(projection.views, key=lambda view: view.ref.key)
     refs = [view.ref for view in views]
@@ -146,11 +169,16 @@ async def _save(
             current = ObjectRow(row.revision + changed, ticket, digest)
             saved.append(SavedObject(view.ref, current, summary_of(view)))
         told = projection.subscription
-        raised = current.revision > row.revision
-        if told is not None and view.ref == told.ref and (raised or replay):
-            news = SubscriptionState(told, payer, current.revision)
+        if told is not None and view.ref == told.ref:
+            latest = _latest(SubscriptionState(told, payer, current.revision), row, ticket)
     await store.save_objects(home.provider, home.provider_account, saved)
-    return news
+    return latest
+
+
+def _latest(state: SubscriptionState, row: ObjectRow, ticket: int) -> SubscriptionSeen:
+    if row.ticket > ticket:
+        return SubscriptionSeen(overtaken=True)
+    return SubscriptionSeen(state, raised=state.revision > row.revision)
 
 
 def money_facts(

@@ -68,6 +68,27 @@ class ObjectForbidden(ObjectOutOfReach):
     reason = "OBJECT_FORBIDDEN"
 
 
+class TooManyFetches(Unavailable):
+    """So much is fetched at once that the provider would refuse more: ask again a little later."""
+
+    reason = "TOO_MANY_FETCHES"
+
+
+class Overtaken(Aborted):
+    """A later fetch of the same object was faster: what this one saw may be older."""
+
+    reason = "FETCH_OVERTAKEN"
+
+
+class NotOurs(FailedPrecondition):
+    """An object carries a marker of another deployment, or one that no operation proves.
+
+    Metadata: verdict, which of the two.
+    """
+
+    reason = "NOT_OURS"
+
+
 class ObjectUnreadable(DataLoss):
     """The provider's answer is not of the shape that we know; a person has to look."""
 

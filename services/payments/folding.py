@@ -115,7 +115,11 @@ async def fold_object(folding: Folding, task: Task) -> Folded:
             return None
         for failure, event in broken:
             await _fail(folding, store, [event], failure)
-        judgement = await apply(store, home, seen, evidence, start.ticket)
+        applied = await apply(store, home, seen, evidence, start.ticket)
+        if applied.subscription.overtaken and any(one.event.replay for one in evidence):
+            # What a replay has to send again is what the later fetch saw: it is fetched anew.
+            return None
+        judgement = applied.judgement
         done = judgement.state is EventState.DONE
         # What a checkout that is refused began is judged by a fetch of its own.
         settled = [one for one in evidence if done or one.event.event.root == task.root]
@@ -136,7 +140,10 @@ async def fold_object(folding: Folding, task: Task) -> Folded:
 
 
 def _left(judgement: Judgement | None, own: Sequence[StoredEvent]) -> Folded:
-    """Say what is left: the lease was lost, the object is parked, or there were more events."""
+    """Say what is left.
+
+    The lease was lost or a replay was overtaken, the object is parked, or there were more events.
+    """
     if judgement is not None and judgement.state is EventState.FAILED:
         return Folded(PARKED_WAIT)
     if judgement is None or len(own) == EVENTS_A_FOLD:

@@ -28,6 +28,7 @@ from services.payments.errors import (
 )
 from services.payments.pinning import KeyState
 from services.payments.ports import AuditEntry, Commerce, OnceKey, Pace, Provider, Store
+from services.payments.turns import Turns
 
 T = TypeVar("T")
 
@@ -63,6 +64,11 @@ class Answers:
                 self._waiting.pop(operation_id, None)
             heard.cancel()
 
+    async def news(self, operation_id: OperationId, seconds: float) -> None:
+        """Wait until something came of an operation in this process, at most so long."""
+        with self.expect(operation_id) as heard:
+            await asyncio.wait({heard}, timeout=seconds)
+
     def tell(self, operation_id: OperationId, answer: object) -> None:
         """Say what came of it; an exception is what it was refused with."""
         for heard in self._waiting.get(operation_id, ()):
@@ -82,6 +88,7 @@ class Selling:
     clock: Clock
     ids: Ids
     answers: Answers = field(default_factory=Answers)
+    turns: Turns = field(default_factory=Turns)
 
     def pinned(self) -> Identity:
         """Whose money is moved. Raises ProviderOff, KeyNotVerified, ProviderUnreachable."""

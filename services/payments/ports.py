@@ -209,6 +209,10 @@ class Store(CommerceStore, Protocol):
         """
         ...
 
+    async def begin_fetch(self, pace: Turn) -> FoldStart:
+        """Take a ticket and the right to begin a fetch that answers for no events."""
+        ...
+
     async def body(self, provider: str, event_id: str) -> Sealed | None:
         """Return an event's body; None if it was dropped for its age."""
         ...

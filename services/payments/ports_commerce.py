@@ -56,8 +56,14 @@ class Commerce(Protocol):
         """Say how to end, or go on."""
         ...
 
-    def refund_parameters(self, charge: Charge, marker: Marker | None, reason: str) -> Parameters:
-        """Say how to give back what is left of a payment."""
+    def refund_parameters(
+        self, charge: Charge, marker: Marker, reason: str, *, further: bool = False
+    ) -> Parameters:
+        """Say how to give back what is left of a payment.
+
+        An operation makes one object, which its marker binds. A ``further`` refund of it is found
+        by the marker as well, but bound by what was paid.
+        """
         ...
 
     async def create_customer(self, key: str, parameters: Parameters) -> str:
@@ -107,11 +113,22 @@ class Commerce(Protocol):
         ...
 
     async def cancel_subscription(self, key: str, subscription_id: str) -> None:
-        """End a subscription now, giving nothing back; one that has ended already is fine."""
+        """End a subscription now, giving nothing back; one that has ended already is fine.
+
+        Nothing is collected for it any more by itself, also for invoices that are draft or open.
+        """
         ...
 
     async def settlement(self, checkout_id: str) -> Settlement:
         """Return what a checkout was paid with and what it began. Raises ObjectOutOfReach."""
+        ...
+
+    async def collected(self, subscription_id: str, since: datetime) -> Sequence[Charge]:
+        """Return every payment that was collected for a subscription's invoices since a time.
+
+        ``since`` is a whole second, as providers tell times, and is among them. What was given back
+        already is said of each.
+        """
         ...
 
     async def refund(self, key: str, parameters: Parameters) -> Refund:
@@ -119,7 +136,7 @@ class Commerce(Protocol):
         ...
 
     async def find_refund(self, payment_id: str, marker: Marker) -> Refund | None:
-        """Find the refund of a payment that was made with this marker."""
+        """Find the refund of a payment that was made with this marker, a further one too."""
         ...
 
     async def close(self) -> None:

@@ -1,11 +1,15 @@
-"""Giving back what a checkout was paid with, and ending the subscription that it began."""
+"""Giving back what was paid, and ending the subscription that it was paid for.
+
+What is to be given back is decided once and kept: a second try would see the money gone.
+"""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from services.chassis.money import Money
 from services.payments.binding import Operation
-from services.payments.changes import is_over
+from services.payments.changes import is_over, standing_of
 from services.payments.commerce import (
     Charge,
     Parameters,
@@ -22,40 +26,77 @@ from services.payments.ports import Store
 async def refund_checkout(selling: Selling, operation: Operation) -> Step:
     """End the subscription first, so that it charges nothing more, then give the money back.
 
-    What is to be done is decided once and kept: a second try would see the subscription ended and
-    the money gone.
+    Whether it is to be ended is decided once as well: a second try would see that it has ended, and
+    take that for nothing to do.
     """
     ask = decode(operation.ask)
     checkout_id, reason = str(ask["checkout"]), str(ask["reason"])
     if not operation.parameters:
         settlement = await selling.commerce.settlement(checkout_id)
-        plan = _plan(selling, operation, settlement, reason)
-        if not plan["refunds"] and not plan["subscription"]:
+        ends = settlement.subscription_id if settlement.subscription_stands else ""
+        refunds = _refunds(selling, operation, settlement.charges, reason)
+        if not refunds and not ends:
             return _nothing_left(settlement)
+        plan = {"subscription": ends, "refunds": refunds}
         operation = await prepare(selling, operation, plan)
-    plan = cast("dict[str, Any]", prepared(operation))
-    if plan["subscription"]:
-        await _cancel(selling, operation, plan["subscription"])
-    refunds = [
-        await _refund(selling, operation, payment, parameters)
-        for payment, parameters in plan["refunds"]
+    ends = str(prepared(operation)["subscription"])
+    if ends:
+        await _cancel(selling, operation, ends)
+    total = await _give_back(selling, operation)
+
+    async def paid_page(store: Store) -> None:
+        place = await store.place_of(operation.provider, operation.provider_account, checkout_id)
+        if place is not None:
+            await store.leave_place(place.operation_id, PlaceState.COMPLETE)
+
+    return Made(total, object_id=total.id, result=result_of(total), also=paid_page)
+
+
+async def refund_subscription(selling: Selling, operation: Operation) -> Step:
+    """End a subscription that stands, and only then look what was collected for it since a time.
+
+    So nothing is collected between the look and the end. An invoice that is draft or open then is
+    left to the provider, which collects nothing for a subscription that has ended; a payment that
+    was on its way and arrives later is told like any other, and this operation does not give it
+    back. Nothing to end and nothing to give back is fine.
+    """
+    ask = cast("Mapping[str, Any]", decode(operation.ask))
+    subscription_id, since = ask["subscription"], datetime.fromtimestamp(ask["paid_since"], UTC)
+    if not operation.parameters:
+        standing = await standing_of(selling, operation.account_id, subscription_id)
+        if not is_over(standing):
+            await _cancel(selling, operation, subscription_id)
+        charges = await selling.commerce.collected(subscription_id, since)
+        refunds = _refunds(selling, operation, charges, ask["reason"])
+        operation = await prepare(selling, operation, {"refunds": refunds})
+    total = await _give_back(selling, operation)
+    return Made(total, object_id=total.id, result=result_of(total))
+
+
+def _refunds(
+    selling: Selling, operation: Operation, charges: Sequence[Charge], reason: str
+) -> list[tuple[str, Parameters]]:
+    """Say of each payment how to give back what is left of it, if anything is."""
+    left = [charge for charge in charges if charge.paid > charge.refunded]
+    build = selling.commerce.refund_parameters
+    return [
+        (charge.payment_id, build(charge, operation.marker, reason, further=place > 0))
+        for place, charge in enumerate(left)
     ]
-    return _made(selling, operation, checkout_id, refunds)
 
 
-def _plan(
-    selling: Selling, operation: Operation, settlement: Settlement, reason: str
-) -> dict[str, Any]:
-    left = [charge for charge in settlement.charges if charge.paid > charge.refunded]
-    # An operation makes one object, which its marker binds; further ones bind by their invoice.
-    markers = [operation.marker, *[None] * len(left)]
-    return {
-        "subscription": settlement.subscription_id if settlement.subscription_stands else "",
-        "refunds": [
-            [charge.payment_id, selling.commerce.refund_parameters(charge, marker, reason)]
-            for charge, marker in zip(left, markers, strict=False)
-        ],
-    }
+async def _give_back(selling: Selling, operation: Operation) -> Refund:
+    """Make the refunds that were decided; one that is refused keeps no other from being made."""
+    refunds: list[Refund] = []
+    refusals: list[ProviderRefused] = []
+    for payment_id, parameters in cast("dict[str, Any]", prepared(operation))["refunds"]:
+        try:
+            refunds.append(await _refund(selling, operation, payment_id, parameters))
+        except ProviderRefused as exc:
+            refusals.append(exc)
+    if refusals:
+        raise refusals[0]
+    return _sum(refunds)
 
 
 def _nothing_left(settlement: Settlement) -> Made:
@@ -99,25 +140,8 @@ async def _refund(
     return refund
 
 
-def _made(
-    selling: Selling, operation: Operation, checkout_id: str, refunds: Sequence[Refund]
-) -> Made:
-    async def also(store: Store) -> None:
-        place = await store.place_of(operation.provider, operation.provider_account, checkout_id)
-        if place is not None:
-            await store.leave_place(place.operation_id, PlaceState.COMPLETE)
-
-    total = _sum(refunds)
-    return Made(
-        total,
-        object_id=refunds[0].id if refunds else "",
-        result=result_of(total),
-        also=also,
-    )
-
-
 def _sum(refunds: Sequence[Refund]) -> Refund:
-    """One refund stands for all; a checkout has one payment, but for rare partial ones."""
+    """One refund stands for all: the first, which the operation's marker binds."""
     if not refunds:
         return Refund("", Money.zero("usd"))
     total = refunds[0].amount

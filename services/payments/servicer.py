@@ -142,6 +142,23 @@ class PaymentsServicer(PaymentsServiceServicer):
         refund = await usecases.refund_checkout(self._served.selling, asked, checkout_id, reason)
         return convert.to_proto_refund(refund)
 
+    async def RefundSubscription(  # noqa: N802
+        self, request: pb.RefundSubscriptionRequest, context: Context
+    ) -> pb.RefundSubscriptionResponse:
+        """End a subscription and give its money since a time back."""
+        wanted = convert.from_proto_subscription_refund(request)
+        asked = _asked("RefundSubscription", request.account, request.request_id)
+        refund = await usecases.refund_subscription(self._served.selling, asked, *wanted)
+        return convert.to_proto_subscription_refund(refund)
+
+    async def RefreshSubscription(  # noqa: N802
+        self, request: pb.RefreshSubscriptionRequest, context: Context
+    ) -> pb.RefreshSubscriptionResponse:
+        """Look at a subscription now."""
+        name, trace = convert.from_proto_refresh(request), current_traceparent()
+        state = await usecases.refresh_subscription(self._served.selling, name, trace)
+        return convert.to_proto_refreshed(state, trace)
+
 
 def _asked(rpc: str, account: str, request_id: str) -> Asked:
     return convert.asked(rpc, account, request_id, current(), current_trace_id())

@@ -4,10 +4,7 @@ The digest covers everything that facts say; the summary is for operators and le
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import datetime
 
 import orjson
 
@@ -18,21 +15,14 @@ from services.payments.views import View
 
 def digest_of(view: View, payer: Payer) -> bytes:
     """Return 32 bytes that change when anything that a fact would say has changed."""
-    content = [asdict(view), asdict(payer)]
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=_plain).encode()).digest()
+    content = orjson.dumps([view, payer], option=orjson.OPT_SORT_KEYS, default=dict)
+    return hashlib.sha256(content).digest()
 
 
 def summary_of(view: View) -> Mapping[str, Json]:
     """Return what an operator wants to see, without customer and metadata."""
-    content = {name: value for name, value in asdict(view).items() if name not in _PERSONAL}
-    summary: Mapping[str, Json] = orjson.loads(orjson.dumps(content))
-    return summary
+    summary: dict[str, Json] = orjson.loads(orjson.dumps(view, default=dict))
+    return {name: value for name, value in summary.items() if name not in _PERSONAL}
 
 
 _PERSONAL = frozenset({"customer", "marker"})
-
-
-def _plain(value: object) -> Json:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in a snapshot")

@@ -144,6 +144,10 @@ LEFT JOIN ticket ON true LEFT JOIN queued ON queued.key = found.root_key
 ORDER BY found.place, found.receive_time, found.event_id
 """  # noqa: S608 - built of constants
 
+BEGIN_FETCH = f"""
+WITH token AS ({_take_token("true")}) SELECT nextval('fetch_tickets') FROM token
+"""  # noqa: S608 - built of constants
+
 TOKEN_WAIT = f"""
 SELECT greatest(0.01, (1 + $3::float8 - {_FILLED}) / $2::float8) FROM request_tokens AS bucket
 WHERE endpoint = $1

@@ -17,7 +17,7 @@ from services.payments.domain import ObjectRef, OperationId
 from services.payments.folding import Folding, Task, Timeline, fold_object
 from services.payments.operations import Handler, Selling, work_on
 from services.payments.pinning import KeyState
-from services.payments.refunds import refund_checkout
+from services.payments.refunds import refund_checkout, refund_subscription
 
 HOUSEKEEPING_SECONDS = 3600.0
 _KEY_RETRY = Backoff(base=0.5, cap=30.0)
@@ -56,6 +56,7 @@ HANDLERS: Mapping[OperationKind, Handler] = MappingProxyType(
         OperationKind.CHANGE: change_subscription,
         OperationKind.END: end_subscription,
         OperationKind.REFUND: refund_checkout,
+        OperationKind.REFUND_SUBSCRIPTION: refund_subscription,
     }
 )
 """What is done for each kind of operation; customers are made on the way to a checkout."""

@@ -12,6 +12,11 @@ _CATALOG = Rule(callers=frozenset({"gateway", "subscription"}), roles=frozenset(
 _INTERNAL = Rule(callers=frozenset({"subscription"}), roles=frozenset({Role.PLATFORM_ADMIN}))
 _OPERATORS = Rule(callers=frozenset({"gateway"}), roles=frozenset({Role.PLATFORM_ADMIN}))
 
+# What whoever is shown a quote has to check it with: nobody has to be signed in for it.
+_PUBLIC = Rule(callers=frozenset({"gateway"}), anonymous=True)
+_CHECKERS = frozenset({"gateway", "subscription", "payments", "provisioner"})
+_QUOTES = Rule(callers=_CHECKERS, roles=frozenset({Role.ANY}))
+
 ACCESS: AccessTable = {
     f"/{SERVICE}/ListCatalogs": _CATALOG,
     f"/{SERVICE}/ListPlans": _CATALOG,
@@ -23,8 +28,18 @@ ACCESS: AccessTable = {
     f"/{SERVICE}/ComparePrices": _CATALOG,
     f"/{SERVICE}/SetAccountTier": _OPERATORS,
     f"/{SERVICE}/ListAccountTiers": _OPERATORS,
+    f"/{SERVICE}/ListCatalogSources": _OPERATORS,
     f"/{SERVICE}/CreateQuote": _CATALOG,
     f"/{SERVICE}/GetQuote": _CATALOG,
+    f"/{SERVICE}/PriceObject": _QUOTES,
+    f"/{SERVICE}/MatchQuote": _QUOTES,
+    f"/{SERVICE}/VerifyQuote": _QUOTES,
+    f"/{SERVICE}/ListQuoteKeys": _PUBLIC,
+    f"/{SERVICE}/DryRunVersion": _OPERATORS,
+    f"/{SERVICE}/CalculateSessionCost": Rule(
+        callers=frozenset({"gateway", "provisioner"}), roles=frozenset({Role.ANY})
+    ),
+    f"/{SERVICE}/ReportSessionMargins": _OPERATORS,
     f"/{SERVICE}/TakeQuote": Rule(callers=frozenset({"subscription", "payments", "provisioner"})),
 }
 
@@ -40,6 +55,8 @@ COST_ACCESS: AccessTable = {
     f"/{COSTS}/ListBudgets": _COSTS,
     f"/{COSTS}/UpdateBudget": _COSTS,
     f"/{COSTS}/DeleteBudget": _COSTS,
+    f"/{COSTS}/GetBudgetWebhookSecret": _COSTS,
     f"/{COSTS}/ListBudgetAlerts": _COSTS,
+    f"/{COSTS}/ListRecommendations": _COSTS,
 }
 """The rules of what is served beside ``PricingService``."""

@@ -3,61 +3,22 @@
 pydantic checks the form and says what is wrong at which key; ``catalog_file`` adds file and line.
 """
 
-import re
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from services.chassis import quantities
 from services.chassis.money import from_decimal
 from services.pricing import capacity, domain
+from services.pricing.catalog_forms import Form as Form
+from services.pricing.catalog_forms import Id as Id
+from services.pricing.catalog_forms import QuantityMap as QuantityMap
+from services.pricing.catalog_forms import Seconds as Seconds
+from services.pricing.catalog_forms import quantity as quantity
+from services.pricing.kinds_schema import KindForm, KindName
+from services.pricing.sessions_schema import SessionsForm
 
-
-def _quantity_map(value: object) -> object:
-    """A bare number of memory or storage is GiB; a suffix means what it says (6.4GB is 6.4G)."""
-    if not isinstance(value, dict):
-        return value
-    return {key: quantity(str(key), amount) for key, amount in value.items()}
-
-
-def quantity(resource: str, amount: object) -> str:
-    """Return a quantity of a resource as it is kept; ValueError says what would be right."""
-    if not isinstance(amount, str | int) or isinstance(amount, bool):
-        raise ValueError(f"{resource}: expected a quantity such as 2, 500m, 4Gi or 20G")
-    text = str(amount).removesuffix("B") if str(amount).endswith("B") else str(amount)
-    if resource.endswith(("memory", "storage")) and re.fullmatch(r"\d+(\.\d+)?", text):
-        text = f"{text}Gi" if text.strip("0.") else "0"
-    if quantities.parse(text) < 0:
-        raise ValueError(f"{resource}: cannot be negative")
-    return text
-
-
-def _seconds(value: object) -> object:
-    match = re.fullmatch(r"(\d{1,5})([smhd])", str(value))
-    if match is None:
-        raise ValueError("expected a time such as 7d, 12h or 30m")
-    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match.group(2)]
-    return int(timedelta(**{unit: int(match.group(1))}).total_seconds())
-
-
-def _id(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
-        raise ValueError("expected lower-case letters, digits and hyphens, at most 63")
-    return value
-
-
-Id = Annotated[str, AfterValidator(_id)]
-QuantityMap = Annotated[dict[str, str], BeforeValidator(_quantity_map)]
-Seconds = Annotated[int, BeforeValidator(_seconds)]
 Policy = Literal["free", "suspend_then_cancel", "delete"]
-
-
-class Form(BaseModel):
-    """A key that is not known is an error: a misspelt one would otherwise change nothing."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class PriceForm(Form):
@@ -67,7 +28,7 @@ class PriceForm(Form):
     interval: Literal["once", "month", "year"]
     amount: str
     stripe_price: str | None = None
-    provider_prices: dict[Id, Annotated[str, Field(min_length=1)]] = {}
+    provider_prices: dict[Id, Annotated[str, Field(min_length=1)]] = Field(default={})
 
     @model_validator(mode="after")
     def _amount_fits_currency(self) -> "PriceForm":
@@ -88,13 +49,13 @@ class PriceForm(Form):
 class ContainerForm(Form):
     """Defaults and bounds of a container."""
 
-    default_limits: QuantityMap = {}
-    default_requests: QuantityMap = {}
-    max: QuantityMap = {}
-    min: QuantityMap = {}
-    max_pod: QuantityMap = {}
-    max_volume_claim: QuantityMap = {}
-    min_volume_claim: QuantityMap = {}
+    default_limits: QuantityMap = Field(default={})
+    default_requests: QuantityMap = Field(default={})
+    max: QuantityMap = Field(default={})
+    min: QuantityMap = Field(default={})
+    max_pod: QuantityMap = Field(default={})
+    max_volume_claim: QuantityMap = Field(default={})
+    min_volume_claim: QuantityMap = Field(default={})
 
     def to_domain(self) -> capacity.ContainerLimits:
         """Return the limits."""
@@ -119,10 +80,10 @@ class WorkloadForm(Form):
     """A container image and what it asks for."""
 
     image: str = Field(min_length=1)
-    requests: QuantityMap = {}
-    limits: QuantityMap = {}
+    requests: QuantityMap = Field(default={})
+    limits: QuantityMap = Field(default={})
     port: int = Field(default=0, ge=0, le=65535)
-    args: list[str] = []
+    args: list[str] = Field(default=[])
 
     def to_domain(self) -> capacity.Workload:
         """Return the workload."""
@@ -133,7 +94,7 @@ class NothingForm(Form):
     """An entitlement only."""
 
     kind: Literal["nothing"]
-    limits: dict[str, str] = {}
+    limits: dict[str, str] = Field(default={})
 
     def to_domain(self) -> capacity.Capacity:
         """Return the capacity."""
@@ -167,12 +128,12 @@ class OrganizationForm(Form):
 
     kind: Literal["organization"]
     quota: QuantityMap
-    overhead_per_project: QuantityMap = {}
+    overhead_per_project: QuantityMap = Field(default={})
     burst_ratio: str = Field(default="1.0", pattern=r"^\d{1,3}(\.\d{1,4})?$")
     container: ContainerForm = ContainerForm()
     public_ips: int | None = Field(default=None, ge=0)
     object_storage_gb: int = Field(default=0, ge=0)
-    suspended_quota: QuantityMap = {}
+    suspended_quota: QuantityMap = Field(default={})
 
     def to_domain(self) -> capacity.Capacity:
         """Return the capacity."""
@@ -186,7 +147,7 @@ class TenantForm(Form):
 
     kind: Literal["tenant"]
     chart: str = Field(min_length=1)
-    values: dict[str, str] = {}
+    values: dict[str, str] = Field(default={})
     database: bool = False
 
     def to_domain(self) -> capacity.Capacity:
@@ -218,9 +179,9 @@ class PlanForm(Form):
     name: str = Field(min_length=1)
     description: str = ""
     tier: str = ""
-    prices: list[PriceForm] = []
-    features: list[str] = []
-    highlights: list[str] = []
+    prices: list[PriceForm] = Field(default=[])
+    features: list[str] = Field(default=[])
+    highlights: list[str] = Field(default=[])
     credits: int = Field(default=0, ge=0)
     provisions: Provisions
     on_unpaid: Policy
@@ -256,7 +217,7 @@ class AddonForm(Form):
 
     name: str = Field(min_length=1)
     description: str = ""
-    prices: list[PriceForm] = []
+    prices: list[PriceForm] = Field(default=[])
     adds: QuantityMap
     self_service: bool = True
     disabled: bool = False
@@ -305,7 +266,9 @@ class CatalogForm(Form):
     defaults: DefaultsForm = DefaultsForm()
     billing: BillingForm | None = None
     plans: dict[Id, PlanForm] = Field(min_length=1)
-    addons: dict[Id, AddonForm] = {}
+    addons: dict[Id, AddonForm] = Field(default={})
+    kinds: dict[KindName, KindForm] = Field(default={})
+    sessions: SessionsForm | None = None
 
     def named_plans(self) -> Mapping[tuple[str, ...], str]:
         """Return every key that names a plan of the catalog, with the name."""
@@ -329,5 +292,7 @@ class CatalogForm(Form):
             new_member_plan=self.defaults.new_member,
             grandfathered_plan=self.defaults.grandfathered,
             billing=self.billing.to_domain() if self.billing else None,
+            kinds={key: rule.to_domain(key) for key, rule in self.kinds.items()},
+            sessions=self.sessions.to_domain() if self.sessions else None,
             content=content,
         )

@@ -76,16 +76,18 @@ def read(text: str, first_line: int = 1, *, lenient: bool = False) -> MarkedYaml
     """
     if len(text.encode()) > _MAX_BYTES:
         raise YamlProblem(first_line, "", "is larger than 1 MiB")
+    reader = _Reader(first_line, lenient=lenient)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+        value = reader.plain(node, ()) if node is not None else None
+    except RecursionError:
+        raise YamlProblem(first_line, "", "is nested too deep") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line if mark else 0
         raise YamlProblem(first_line + line, "", f"is no YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise YamlProblem(first_line, "", f"is no YAML: {error}") from None
-    reader = _Reader(first_line, lenient=lenient)
-    value = reader.plain(node, ()) if node is not None else None
     return MarkedYaml(value, reader.lines, reader.blocks, reader.wrong)
 
 

@@ -4,15 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.chassis.config import ChassisConfig, Env, read_chassis
+from services.pricing.costs.recommending import Rules
 from services.pricing.costs.servicer import SUBJECT_CLAIM, USER_CLAIMS
 from services.pricing.errors import CatalogRejected
+from services.pricing.signatures import BadKeys
 from services.pricing.sources import (
     PRICE_VARIABLE,
     ImportOptions,
     ImportSettings,
     read_imports,
 )
-from services.pricing.worker import catalog_texts, rate_card_text
+from services.pricing.worker import catalog_texts, key_ring, rate_card_text
+from services.pricing.worker.telling import TellingSettings, read_telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,9 @@ class PricingConfig:
     ``calculations_per_minute`` and ``calculation_burst`` bound the prices that one person asks one
     replica for; 0 a minute bounds nothing. ``user_claim`` is the claim that names a person as the
     owner of what stands, ``budget_poll`` the seconds between two looks at the budgets.
+    ``quote_keys`` is the file of the keys that quotes are signed with; None signs none.
+    ``subscription`` is where dry runs ask what is sold; empty asks nobody. ``telling`` is how
+    alerts of budgets reach people. ``rules`` say when a smaller plan is recommended.
     """
 
     chassis: ChassisConfig
@@ -34,6 +40,10 @@ class PricingConfig:
     calculation_burst: int
     user_claim: str
     budget_poll: float
+    quote_keys: Path | None
+    subscription: str
+    telling: TellingSettings
+    rules: Rules
 
 
 def read_config(env: Env) -> PricingConfig:
@@ -85,7 +95,66 @@ def read_config(env: Env) -> PricingConfig:
         budget_poll=env.seconds(
             "TOLLGATE_BUDGET_POLL_SECONDS", default=60.0, doc="how often budgets are looked at"
         ),
+        quote_keys=_quote_keys(env),
+        subscription=env.address(
+            "TOLLGATE_SUBSCRIPTION_TARGET",
+            default="",
+            doc="internal listener of subscription, for dry runs; empty tells its part as unknown",
+        ),
+        telling=read_telling(env),
+        rules=_read_rules(env),
     )
+
+
+def _read_rules(env: Env) -> Rules:
+    rules = Rules(
+        days=env.number(
+            "TOLLGATE_RECOMMEND_DAYS",
+            default=7,
+            at_least=1,
+            at_most=90,
+            doc="days of use that recommendations look at, and that are kept",
+        ),
+        least_hours=env.number(
+            "TOLLGATE_RECOMMEND_LEAST_HOURS",
+            default=72,
+            at_least=1,
+            at_most=90 * 24,
+            doc="hours of them that have to be measured before anything is said",
+        ),
+        under_percent=env.number(
+            "TOLLGATE_RECOMMEND_UNDER_PERCENT",
+            default=40,
+            at_least=1,
+            at_most=100,
+            doc="share of what is paid for, below which use is far too small",
+        ),
+        headroom_percent=env.number(
+            "TOLLGATE_RECOMMEND_HEADROOM_PERCENT",
+            default=150,
+            at_least=100,
+            at_most=1000,
+            doc="share of the use that a smaller plan has to hold",
+        ),
+    )
+    if rules.least_hours > rules.days * 24:
+        env.problem("TOLLGATE_RECOMMEND_LEAST_HOURS", "expected no more than the days have hours")
+    return rules
+
+
+def _quote_keys(env: Env) -> Path | None:
+    path = env.path(
+        "TOLLGATE_QUOTE_KEYS",
+        default=Path(),
+        doc="JSON Web Key Set (Ed25519) that quotes are signed with (docs/pricing.md)",
+    )
+    if path == Path():
+        return None
+    try:
+        key_ring(path)
+    except BadKeys as bad:
+        env.problem("TOLLGATE_QUOTE_KEYS", f"{path}: {bad}")
+    return path
 
 
 def read_import_settings(env: Env) -> ImportSettings:

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from services.chassis.money import Money
 from services.pricing.capacity import Capacity
+from services.pricing.kinds import KindRule
+from services.pricing.sessions import SessionRates
 
 
 class Interval(StrEnum):
@@ -96,6 +98,8 @@ class Catalog:
     new_member_plan: str = ""
     grandfathered_plan: str = ""
     billing: Billing | None = None
+    kinds: Mapping[str, KindRule] = field(default_factory=dict)
+    sessions: SessionRates | None = None
     content: str = field(default="", repr=False, compare=False)
 
     def provider_prices(self) -> list["PricedSubject"]:

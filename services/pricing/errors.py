@@ -93,6 +93,30 @@ class CloudNotSold(FailedPrecondition):
     reason = "CLOUD_NOT_SOLD"
 
 
+class QuoteSignatureRefused(InvalidArgument):
+    """It is no signature of ours, or not one of what is stored."""
+
+    reason = "QUOTE_SIGNATURE_REFUSED"
+
+
+class UnknownKind(NotFound):
+    """No catalog in force says what a resource of this kind is billed by."""
+
+    reason = "UNKNOWN_KIND"
+
+
+class QuoteSpecMismatch(FailedPrecondition):
+    """What is to be made is not what was priced; the metadata names the field that differs."""
+
+    reason = "QUOTE_SPEC_MISMATCH"
+
+
+class NoSessionRates(FailedPrecondition):
+    """The catalog does not say what sessions cost."""
+
+    reason = "NO_SESSION_RATES"
+
+
 class CatalogRejected(Exception):  # noqa: N818 - an answer about a file, not a malfunction
     """A catalog file cannot come into force. The text names file, line and key of each problem."""
 
@@ -100,3 +124,11 @@ class CatalogRejected(Exception):  # noqa: N818 - an answer about a file, not a 
         super().__init__("\n".join(problems))
         self.source = source
         self.problems = problems
+
+
+class CatalogGoverned(CatalogRejected):
+    """The catalog has to come from another source, which stands: no file may change it."""
+
+    def __init__(self, catalog: str, governor: str) -> None:
+        super().__init__(catalog, [f"catalog {catalog} comes from {governor} already"])
+        self.governor = governor

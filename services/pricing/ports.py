@@ -7,10 +7,13 @@ from typing import Protocol
 from services.chassis.money import Money
 from services.chassis.transactions import Transactions
 from services.pricing.changes import Change
+from services.pricing.claims import PublicKey, QuoteClaims, Verified
 from services.pricing.domain import ActiveCatalog, Catalog
+from services.pricing.observed import CatalogSource
 from services.pricing.quotes import Quote, StoredQuote
 from services.pricing.rates import RateCard
 from services.pricing.tiers import HeldTier, Standing
+from services.pricing.versions import Holding
 
 
 class CatalogStore(Protocol):
@@ -52,6 +55,26 @@ class CatalogStore(Protocol):
         """Return the provider prices that another catalog in force sells, and which one."""
         ...
 
+    async def governor(self, catalog: str) -> str:
+        """Return the source that stands and that a catalog has to come from, empty for none."""
+        ...
+
+
+class SourceStore(Protocol):
+    """Sources that catalogs are told of by, within one transaction."""
+
+    async def catalog_source(self, source: str) -> CatalogSource | None:
+        """Return a source as it was taken last."""
+        ...
+
+    async def catalog_sources(self) -> list[CatalogSource]:
+        """Return all sources, by name."""
+        ...
+
+    async def keep_source(self, source: CatalogSource) -> None:
+        """Store a source in place of what was known of it."""
+        ...
+
 
 class RateStore(Protocol):
     """Rate cards and their versions, within one transaction."""
@@ -90,6 +113,10 @@ class QuoteStore(Protocol):
 
     async def quote(self, name: str) -> StoredQuote | None:
         """Return a quote and what became of it."""
+        ...
+
+    async def open_quotes(self, kind: str, limit: int) -> list[Quote]:
+        """Return quotes of a kind, plan or deployment, that may still be taken; oldest first."""
         ...
 
     async def take_quote(self, name: str, taker: str, *, paid: bool) -> bool:
@@ -136,8 +163,32 @@ class TierStore(Protocol):
         ...
 
 
-class Store(CatalogStore, RateStore, QuoteStore, TierStore, Protocol):
+class Store(CatalogStore, SourceStore, RateStore, QuoteStore, TierStore, Protocol):
     """Everything that pricing keeps, within one transaction."""
+
+
+class Holdings(Protocol):
+    """What was sold, as subscription tells it."""
+
+    async def held(self, most: int) -> Sequence[Holding]:
+        """Return subscriptions that are not over, at most so many; a refusal if nobody answers."""
+        ...
+
+
+class QuoteSigner(Protocol):
+    """The keys that quotes are signed with, as they are now."""
+
+    def sign(self, claims: QuoteClaims) -> str:
+        """Return the signature of a quote; empty without a key."""
+        ...
+
+    def verify(self, token: str) -> Verified:
+        """Return what a signature says, whether its time is over or not; QuoteSignatureRefused."""
+        ...
+
+    def public_keys(self) -> Sequence[PublicKey]:
+        """Return the keys that verify, the one that signs first."""
+        ...
 
 
 CatalogTransactions = Transactions[CatalogStore]

@@ -11,6 +11,7 @@ from services.chassis.money import Money
 from services.pricing.costing import Cost, Deployment, DeploymentRequest
 from services.pricing.domain import Addon, Catalog, Interval, Plan, Price, qualified
 from services.pricing.errors import NotSoldInCurrency, PlanNotSold
+from services.pricing.objects import ObjectRequest, QuotedObject
 
 MAX_QUOTED_ADDONS = 20
 SHORTEST_LIFETIME = 60
@@ -60,10 +61,11 @@ class PlanQuote:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentQuote:
-    """A deployment that was priced."""
+    """A deployment that was priced; ``object`` is what it was derived from, if it was."""
 
     deployment: Deployment
     cost: Cost
+    object: QuotedObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,9 @@ class StoredQuote:
 class QuoteRequest:
     """What a quote is asked for with. ``lifetime`` is in seconds, 0 for the rate card's own.
 
+    With an ``object`` its spec says the resources, by the rule of ``catalog``, or of the only one
+    that has a rule for its kind.
+
     ``request_hash`` is a digest of all but ``request_id``.
     """
 
@@ -111,6 +116,8 @@ class QuoteRequest:
     lifetime: int = 0
     request_id: str = ""
     request_hash: bytes = b""
+    object: ObjectRequest | None = None
+    catalog: str = ""
 
 
 @dataclass(frozen=True, slots=True)

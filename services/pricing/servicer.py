@@ -4,13 +4,25 @@ from functools import partial
 
 from services.chassis.callrate import CallRate
 from services.chassis.context import Context
+from services.chassis.errors import InvalidArgument
 from services.chassis.identity import current, current_caller
 from services.chassis.ids import Ids
 from services.chassis.paging import page_of
 from services.chassis.sharing import SharedRead
 from services.chassis.telemetry import current_trace_id
 from services.pricing import convert, usecases
-from services.pricing.usecases import Asker, ItemQuery, PriceDesk, PricingTransactions
+from services.pricing.claims import claims_of
+from services.pricing.ports import QuoteSigner
+from services.pricing.quotes import Shown
+from services.pricing.signatures import QuoteKeys
+from services.pricing.usecases import (
+    Asker,
+    ItemQuery,
+    PriceDesk,
+    PricingTransactions,
+    VersionDesk,
+)
+from tollgate.pricing.v1 import pricing_pb2
 from tollgate.pricing.v1 import pricing_service_pb2 as pb
 from tollgate.pricing.v1.pricing_service_pb2_grpc import PricingServiceServicer
 
@@ -24,11 +36,24 @@ SERVICE = pb.DESCRIPTOR.services_by_name["PricingService"].full_name
 class PricingServicer(PricingServiceServicer):
     """Serves tollgate.pricing.v1.PricingService."""
 
-    def __init__(self, tx: PricingTransactions, ids: Ids, rate: CallRate | None = None) -> None:
-        """Serve from ``tx``; ``rate`` bounds how often a person may have prices, None does not."""
+    def __init__(
+        self,
+        tx: PricingTransactions,
+        ids: Ids,
+        rate: CallRate | None = None,
+        signer: QuoteSigner | None = None,
+        versions: VersionDesk | None = None,
+    ) -> None:
+        """Serve from ``tx``; ``rate`` bounds how often a person may have prices, None does not.
+
+        Without a ``signer`` quotes carry no signature,
+        without ``versions`` dry runs see quotes only.
+        """
         self._tx = tx
         self._ids = ids
         self._rate = rate
+        self._signer: QuoteSigner = signer or QuoteKeys()
+        self._versions = versions or VersionDesk(tx)
         # Half of what a price costs would be asking which rate card is in force.
         shared = SharedRead(partial(usecases.card_in_force, tx), pause=_PAUSE)
         self._prices = PriceDesk(tx, shared)
@@ -95,7 +120,9 @@ class PricingServicer(PricingServiceServicer):
         self._count()
         asked = convert.from_proto_deployment(request.deployment)
         cost = await usecases.calculate_price(self._prices, _asker(), asked, request.account)
-        return pb.CalculatePriceResponse(cost=convert.to_proto_cost(cost))
+        response = pb.CalculatePriceResponse()
+        convert.write_cost(response.cost, cost)
+        return response
 
     async def ComparePrices(  # noqa: N802
         self, request: pb.ComparePricesRequest, context: Context
@@ -130,6 +157,15 @@ class PricingServicer(PricingServiceServicer):
         tiers = [convert.to_proto_account_tier(held) for held in page.items]
         return pb.ListAccountTiersResponse(account_tiers=tiers, next_page_token=page.next_token)
 
+    async def ListCatalogSources(  # noqa: N802
+        self, request: pb.ListCatalogSourcesRequest, context: Context
+    ) -> pb.ListCatalogSourcesResponse:
+        """List a page of what catalogs are told of by."""
+        found = await usecases.list_catalog_sources(self._tx, _asker())
+        page = page_of(found, request.page_size, request.page_token)
+        sources = [convert.to_proto_source(*one) for one in page.items]
+        return pb.ListCatalogSourcesResponse(sources=sources, next_page_token=page.next_token)
+
     async def CreateQuote(  # noqa: N802
         self, request: pb.CreateQuoteRequest, context: Context
     ) -> pb.CreateQuoteResponse:
@@ -137,14 +173,14 @@ class PricingServicer(PricingServiceServicer):
         self._count()
         asked = convert.from_proto_quote_request(request)
         shown = await usecases.create_quote(self._tx, self._ids, _asker(), asked)
-        return pb.CreateQuoteResponse(quote=convert.to_proto_quote(shown))
+        return pb.CreateQuoteResponse(quote=self._quote(shown))
 
     async def GetQuote(  # noqa: N802
         self, request: pb.GetQuoteRequest, context: Context
     ) -> pb.GetQuoteResponse:
         """Return one quote."""
         shown = await usecases.get_quote(self._tx, _asker(), request.name)
-        return pb.GetQuoteResponse(quote=convert.to_proto_quote(shown))
+        return pb.GetQuoteResponse(quote=self._quote(shown))
 
     async def TakeQuote(  # noqa: N802
         self, request: pb.TakeQuoteRequest, context: Context
@@ -153,7 +189,95 @@ class PricingServicer(PricingServiceServicer):
         shown = await usecases.take_quote(
             self._tx, _asker(), request.name, request.taker, paid=request.paid
         )
-        return pb.TakeQuoteResponse(quote=convert.to_proto_quote(shown))
+        return pb.TakeQuoteResponse(quote=self._quote(shown))
+
+    async def PriceObject(  # noqa: N802
+        self, request: pb.PriceObjectRequest, context: Context
+    ) -> pb.PriceObjectResponse:
+        """Say what a custom resource costs."""
+        self._count()
+        priced = await usecases.price_object(
+            self._prices,
+            _asker(),
+            convert.from_proto_object(request.object),
+            convert.from_proto_deployment(request.deployment),
+            catalog=request.catalog,
+            account=request.account,
+        )
+        return pb.PriceObjectResponse(
+            deployment=convert.to_proto_deployment(priced.deployment),
+            cost=convert.to_proto_cost(priced.cost),
+            object=convert.to_proto_bound(priced.bound),
+        )
+
+    async def MatchQuote(  # noqa: N802
+        self, request: pb.MatchQuoteRequest, context: Context
+    ) -> pb.MatchQuoteResponse:
+        """Say whether an object is what was quoted."""
+        made = convert.from_proto_object(request.object)
+        match = await usecases.match_quote(self._tx, _asker(), request.quote, made, request.catalog)
+        return pb.MatchQuoteResponse(exact=match.exact, spec_hash=match.spec_hash)
+
+    async def VerifyQuote(  # noqa: N802
+        self, request: pb.VerifyQuoteRequest, context: Context
+    ) -> pb.VerifyQuoteResponse:
+        """Check a signature, and say where its quote stands."""
+        verified, shown = await usecases.verify_quote(
+            self._tx, self._signer, _asker(), request.signature
+        )
+        return pb.VerifyQuoteResponse(
+            claims=convert.to_proto_claims(verified),
+            state=convert.to_proto_state(shown),
+            taker=shown.stored.taker,
+        )
+
+    async def ListQuoteKeys(  # noqa: N802
+        self, request: pb.ListQuoteKeysRequest, context: Context
+    ) -> pb.ListQuoteKeysResponse:
+        """List the public keys."""
+        return pb.ListQuoteKeysResponse(
+            keys=[convert.to_proto_key(key) for key in self._signer.public_keys()]
+        )
+
+    async def DryRunVersion(  # noqa: N802
+        self, request: pb.DryRunVersionRequest, context: Context
+    ) -> pb.DryRunVersionResponse:
+        """Say what a new version would touch."""
+        match request.WhichOneof("content"):
+            case "catalog":
+                run, text = usecases.dry_run_catalog, request.catalog
+            case "rate_card":
+                run, text = usecases.dry_run_rate_card, request.rate_card
+            case _:
+                raise InvalidArgument("content: expected a catalog or a rate card")
+        outcome = await run(self._versions, text, request.file_name)
+        page = page_of(outcome.effects, request.page_size, request.page_token)
+        return convert.to_proto_outcome(outcome, page)
+
+    async def CalculateSessionCost(  # noqa: N802
+        self, request: pb.CalculateSessionCostRequest, context: Context
+    ) -> pb.CalculateSessionCostResponse:
+        """Say what a session costs."""
+        cost = await usecases.calculate_session_cost(
+            self._tx, request.plan, request.catalog_version, request.duration_seconds
+        )
+        return pb.CalculateSessionCostResponse(cost=convert.to_proto_session_cost(cost))
+
+    async def ReportSessionMargins(  # noqa: N802
+        self, request: pb.ReportSessionMarginsRequest, context: Context
+    ) -> pb.ReportSessionMarginsResponse:
+        """Say what plans of sessions leave."""
+        asked = [(one.plan, one.sessions) for one in request.sessions]
+        catalog, found = await usecases.report_session_margins(self._tx, request.catalog, asked)
+        return pb.ReportSessionMarginsResponse(
+            margins=[convert.to_proto_margin(one.plan, one.interval, one.margin) for one in found],
+            catalog_version=catalog.version,
+        )
+
+    def _quote(self, shown: Shown) -> pricing_pb2.Quote:
+        """Convert a quote, signed by the key of now."""
+        signature = self._signer.sign(claims_of(shown.stored.quote))
+        return convert.to_proto_quote(shown, signature)
 
     def _count(self, prices: int = 1) -> None:
         """Count prices that a person asks for; what services ask of themselves is not counted."""

@@ -5,10 +5,11 @@ difference. Lists are compared as wholes, item by item: one more rule in a polic
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TypeGuard
+
+import orjson
 
 from services.chassis import quantities
 from services.provisioner.domain import Json, JsonObject
@@ -17,14 +18,18 @@ _QUANTITY_MAPS = frozenset(
     {"hard", "requests", "limits", "default", "defaultRequest", "max", "min"}
 )
 """Mappings of resource names to quantities, wherever they stand in our objects."""
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def matches(wanted: Json, live: Json, *, amounts: bool = False) -> bool:
     """Tell whether everything wanted is in ``live``; ``amounts`` compares leaves as quantities."""
     if _is_mapping(wanted):
+        # Most of it is the same to the letter, and that is one comparison.
         return _is_mapping(live) and all(
-            key in live and matches(value, live[key], amounts=amounts or key in _QUANTITY_MAPS)
+            key in live
+            and (
+                value == live[key]
+                or matches(value, live[key], amounts=amounts or key in _QUANTITY_MAPS)
+            )
             for key, value in wanted.items()
         )
     if _is_list(wanted) and _is_list(live):
@@ -56,7 +61,7 @@ def same_amount(left: Json, right: Json) -> bool:
 
 def digest(wanted: JsonObject) -> str:
     """Return a hash that is the same for the same content, however its quantities are written."""
-    raw = _CANONICAL.encode(_canonical(wanted)).encode()
+    raw = orjson.dumps(_canonical(wanted), option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(raw).hexdigest()[:32]
 
 

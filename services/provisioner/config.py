@@ -1,5 +1,6 @@
 """The provisioner's settings."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,8 +8,10 @@ from services.chassis.config import ChassisConfig, Env, read_chassis, read_targe
 from services.provisioner import naming
 from services.provisioner.naming import Naming, refused_names
 from services.provisioner.organization.settings import BackendChoice, OrganizationSettings
+from services.provisioner.plans.seen import Place
 
 _ACTUAL = "actual"
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _SHORTEST_LEASE = 2.0
 """A second of it is kept back, and a request takes some."""
 
@@ -23,7 +26,9 @@ class ProvisionerConfig:
     ``lease`` is how long tenants and facts that a killed process worked on wait for another; the
     requests of a run are kept shorter than what is left of it. ``concurrency`` is how many tenants
     are worked on at once, ``resync`` how often each is looked at though nothing was heard of it,
-    ``rediscover`` how often kinds that the cluster need not serve are looked for.
+    ``rediscover`` how often kinds that the cluster need not serve are looked for. ``plans`` is the
+    ConfigMap that pricing is told of, None for none. ``use_every`` is how often what tenants use is
+    measured, where pricing is told of it.
     """
 
     chassis: ChassisConfig
@@ -37,6 +42,8 @@ class ProvisionerConfig:
     resync: float
     organizations: OrganizationSettings
     rediscover: float
+    plans: Place | None
+    use_every: float
 
 
 def read_config(env: Env) -> ProvisionerConfig:
@@ -52,15 +59,16 @@ def read_config(env: Env) -> ProvisionerConfig:
     )
     if lease < _SHORTEST_LEASE:
         env.problem("TOLLGATE_PROVISIONER_LEASE", f"expected at least {_SHORTEST_LEASE:g} seconds")
+    pricing_target = env.address(
+        "TOLLGATE_PRICING_TARGET",
+        default="",
+        example="127.0.0.1:9002",
+        doc="internal listener of pricing, for what things cost; empty: not told",
+    )
     return ProvisionerConfig(
         chassis=read_chassis(env, "provisioner"),
         subscription_target=read_target(env, "subscription"),
-        pricing_target=env.address(
-            "TOLLGATE_PRICING_TARGET",
-            default="",
-            example="127.0.0.1:9002",
-            doc="internal listener of pricing, for what things cost; empty: not told",
-        ),
+        pricing_target=pricing_target,
         region=env.text(
             "TOLLGATE_REGION",
             default="",
@@ -88,7 +96,31 @@ def read_config(env: Env) -> ProvisionerConfig:
             at_most=3600.0,
             doc="how often kinds of other systems are looked for in the cluster",
         ),
+        plans=_read_plans(env, pricing_target),
+        use_every=env.seconds(
+            "TOLLGATE_USE_EVERY_SECONDS",
+            default=300.0,
+            at_most=3600.0,
+            doc="how often tenants are measured, where metrics.k8s.io is served and pricing told",
+        ),
     )
+
+
+def _read_plans(env: Env, pricing_target: str) -> Place | None:
+    text = env.text(
+        "TOLLGATE_PLANS_CONFIGMAP",
+        default="",
+        doc="ConfigMap whose plans.yaml is sold, such as kube-dc/billing-plans; empty: none is",
+    )
+    if not text:
+        return None
+    namespace, slash, name = text.partition("/")
+    if not slash or not _NAME.fullmatch(namespace) or not _NAME.fullmatch(name):
+        env.problem("TOLLGATE_PLANS_CONFIGMAP", f'expected <namespace>/<name>, got "{text}"')
+        return None
+    if not pricing_target:
+        env.problem("TOLLGATE_PLANS_CONFIGMAP", "needs TOLLGATE_PRICING_TARGET, who is told of it")
+    return Place(namespace, name)
 
 
 def _read_organizations(env: Env) -> OrganizationSettings:

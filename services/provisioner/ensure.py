@@ -94,21 +94,22 @@ class Hand:
                 return await self.create(part)
             except ObjectExists:
                 pass
-        return await self._settled(part.ref, lambda: self._once(part), look)
+        return await self.settled(_named(part.ref), lambda: self._once(part), look)
 
     async def remove(self, ref: Ref, look: Look | None = None) -> None:
         """Delete the object, unless a newer order made it what it is; for ``look`` see above."""
-        await self._settled(ref, lambda: self._remove_once(ref), look)
+        await self.settled(_named(ref), lambda: self._remove_once(ref), look)
 
     async def delete(self, live: Live) -> None:
         """Delete exactly what was read."""
         await self.cluster.delete(live, timeout=self.time())
 
-    async def _settled(
-        self, ref: Ref, work: Callable[[], Awaitable[T]], look: Look | None = None
+    async def settled(
+        self, what: str, work: Callable[[], Awaitable[T]], look: Look | None = None
     ) -> T:
         """Read and write again, ever more slowly, until nobody else writes in between.
 
+        ``work`` reads and writes once; ObjectChanged names ``what`` if others keep writing.
         Controllers write the status of what they work on, many times in a row while pods start,
         and each of that is another resourceVersion. They rest after a moment; a lease ends sooner.
         """
@@ -124,7 +125,7 @@ class Hand:
                         await look()
             except (ObjectExists, ObjectGone):
                 missed += 1
-        raise ObjectChanged(f"{ref.kind} {ref.name} keeps changing.")
+        raise ObjectChanged(f"{what} keeps changing.")
 
     async def _remove_once(self, ref: Ref) -> None:
         live = await self.get(ref)
@@ -146,6 +147,10 @@ class Hand:
             wrong = ", ".join(differences(part.wanted(applied), applied.content)[:5])
             raise DriftNotRepaired(f"{part.ref.kind} {part.ref.name} differs in {wrong}.")
         return applied
+
+
+def _named(ref: Ref) -> str:
+    return f"{ref.kind} {ref.name}"
 
 
 async def together(work: Sequence[Coroutine[None, None, T]]) -> list[T]:

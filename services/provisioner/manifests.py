@@ -1,7 +1,7 @@
 """Everything that stands in the cluster for a tenant, in the order in which it is made."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.provisioner import isolation, sessions
 from services.provisioner.compare import matches
@@ -10,16 +10,22 @@ from services.provisioner.objects import Live, Ref, ref_of
 from services.provisioner.stamp import Stamp
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Part:
     """One object: what names it, and what it should be, given how it is (None: not there)."""
 
     ref: Ref
     wanted: Callable[[Live | None], JsonObject]
+    # What was found to be so is not compared again; contents are never changed in place.
+    _held: JsonObject | None = field(default=None, init=False)
 
     def holds(self, live: Live | None) -> bool:
         """Tell whether the object stands as it should."""
-        return live is not None and not live.deleting and matches(self.wanted(live), live.content)
+        if live is None or live.deleting:
+            return False
+        if live.content is not self._held and matches(self.wanted(live), live.content):
+            self._held = live.content
+        return live.content is self._held
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +100,10 @@ def _workloads(stamp: Stamp, capacity: NamespaceCapacity, *, running: bool) -> t
     if workload is None:
         return ()
 
+    ordered = sessions.deployment(stamp, capacity, workload)
+
     def deployment(live: Live | None) -> JsonObject:
-        return sessions.deployment(stamp, capacity, workload, live, running=running)
+        return sessions.with_replicas(ordered, capacity, live, running=running)
 
     parts = [Part(sessions.deployment_ref(stamp.namespace), deployment)]
     if capacity.autoscale is not None:

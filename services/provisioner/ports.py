@@ -53,10 +53,11 @@ class Store(Protocol):
         """Return the tenant as it was last committed."""
         ...
 
-    async def add_tenant(self, tenant: Tenant) -> Tenant | None:
+    async def add_tenant(self, tenant: Tenant, entry: Audited) -> Tenant | None:
         """Add a tenant and return it with its number, the next one in the order of commits.
 
-        None, and nothing is added, if somebody else has added it meanwhile.
+        Notes that, and asks for the tenant's run. None, and nothing is written, if somebody has
+        added it or has its name. One statement, so it needs no transaction.
         """
         ...
 

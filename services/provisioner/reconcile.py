@@ -19,6 +19,7 @@ from services.chassis.ids import Ids
 from services.provisioner import findings, isolation, lifecycle
 from services.provisioner.claiming import Claiming, is_ours
 from services.provisioner.domain import NamespaceCapacity, Tenant, TenantPhase
+from services.provisioner.drawing import Drawings
 from services.provisioner.ensure import PAUSES, Hand, together
 from services.provisioner.errors import (
     CapacityKindUnsupported,
@@ -26,7 +27,7 @@ from services.provisioner.errors import (
     Superseded,
 )
 from services.provisioner.lifecycle import Finding
-from services.provisioner.manifests import Blueprint, Part, blueprint, in_use, made
+from services.provisioner.manifests import Blueprint, Part, in_use, made
 from services.provisioner.naming import Naming
 from services.provisioner.objects import Live, Ref
 from services.provisioner.organization.manifests import is_organization
@@ -59,6 +60,7 @@ class Reconciler:
         self._cluster = cluster
         self._view = view
         self._clock = clock
+        self._drawings = Drawings()
         self._pauses = replace(PAUSES, jitter=jitter)
         self._record = Record(tx, clock)
         self._claiming = Claiming(self._record, names, ids, clock)
@@ -101,18 +103,17 @@ class Reconciler:
         if capacity is None:
             # No objects are asked for, and none were ever made.
             return await self._settle(tenant, findings.of_nothing(tenant.order), timeline)
-        drawing = _Drawing(capacity)
-        desired = drawing.of(tenant)
+        desired = self._drawings.of(tenant, capacity)
         seen = self._view.objects(tenant.id) if self._view.ready else {}
         if not (self._is_own(tenant, desired, seen) and desired.settled(seen)):
-            tenant, seen = await self._make(tenant, drawing, seen, hand, timeline)
+            tenant, seen = await self._make(tenant, capacity, seen, hand, timeline)
         found = findings.of_objects(tenant, capacity, seen, running=in_use(tenant))
         return await self._settle(tenant, found, timeline)
 
     async def _make(
         self,
         tenant: Tenant,
-        drawing: "_Drawing",
+        capacity: NamespaceCapacity,
         seen: Mapping[Ref, Live],
         hand: Hand,
         timeline: Timeline,
@@ -125,11 +126,11 @@ class Reconciler:
         if not in_use(tenant) and tenant.uid:
             await self._shut_out(tenant, hand)
         tenant, namespace = await self._claiming.take(
-            tenant, lambda now: drawing.of(now).namespace, hand
+            tenant, lambda now: self._drawings.of(now, capacity).namespace, hand
         )
         timeline.mark("claimed")
         # The name, the claim and so every object may be others than at the beginning.
-        desired = drawing.of(tenant)
+        desired = self._drawings.of(tenant, capacity)
         namespace = await hand.ensure(desired.namespace, namespace)
         fences = await together([hand.ensure(part, seen.get(part.ref)) for part in desired.fences])
         timeline.mark("fenced")
@@ -241,19 +242,3 @@ class Reconciler:
     def _is_own(tenant: Tenant, desired: Blueprint, seen: Mapping[Ref, Live]) -> bool:
         namespace = seen.get(desired.namespace.ref)
         return namespace is not None and bool(tenant.uid) and namespace.uid == tenant.uid
-
-
-class _Drawing:
-    """The blueprint of one tenant, drawn anew only if what it says has changed during the run."""
-
-    def __init__(self, capacity: NamespaceCapacity) -> None:
-        self._capacity = capacity
-        self._drawn: tuple[tuple[object, ...], Blueprint] | None = None
-
-    def of(self, tenant: Tenant) -> Blueprint:
-        """Return the blueprint of the tenant as it now stands."""
-        # A version of an order never changes what it says.
-        key = (tenant.id, tenant.version, tenant.namespace, tenant.claim)
-        if self._drawn is None or self._drawn[0] != key:
-            self._drawn = (key, blueprint(tenant, self._capacity))
-        return self._drawn[1]

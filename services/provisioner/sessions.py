@@ -24,20 +24,9 @@ def autoscaler_ref(namespace: str) -> Ref:
     return Ref("autoscaling/v2", "HorizontalPodAutoscaler", namespace, naming.SESSIONS)
 
 
-def deployment(
-    stamp: Stamp,
-    capacity: NamespaceCapacity,
-    workload: Workload,
-    live: Live | None,
-    *,
-    running: bool,
-) -> JsonObject:
-    """Return the Deployment as it should be, given how it is."""
-    least = capacity.least_replicas
-    replicas, kept = (
-        (_running_replicas(capacity, live), None) if running else _suspended(live, least)
-    )
-    wanted = stamp.manifest(
+def deployment(stamp: Stamp, capacity: NamespaceCapacity, workload: Workload) -> JsonObject:
+    """Return the Deployment as the order wants it: all of it but how many replicas there are."""
+    return stamp.manifest(
         deployment_ref(stamp.namespace),
         _COMPONENT,
         {
@@ -48,6 +37,16 @@ def deployment(
             }
         },
         annotations={naming.ANNOTATION_WARM_POOL: str(capacity.warm_pool)},
+    )
+
+
+def with_replicas(
+    wanted: JsonObject, capacity: NamespaceCapacity, live: Live | None, *, running: bool
+) -> JsonObject:
+    """Return the Deployment as it should be, given how it is."""
+    least = capacity.least_replicas
+    replicas, kept = (
+        (_running_replicas(capacity, live), None) if running else _suspended(live, least)
     )
     return _with_replicas(wanted, replicas, kept)
 

@@ -38,13 +38,22 @@ _LOCK_ID = _BY_ID + " FOR NO KEY UPDATE"
 _LOCK_INCARNATION = (
     "SELECT * FROM tenants WHERE account = $1 AND incarnation = $2 FOR NO KEY UPDATE"
 )
-_NUMBER = "UPDATE tenant_numbers SET last = last + 1 RETURNING last"
-# S608: what is put together here are constants of this module.
+# S608: what is put together here are constants of this module. The numbers' row is locked until the
+# commit: numbers are in the order of commits.
 _ADD = f"""
-INSERT INTO tenants (id, number, account, incarnation, create_time, {_WRITTEN})
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26, $27)
-ON CONFLICT DO NOTHING RETURNING *
+WITH numbered AS (
+    UPDATE tenant_numbers SET last = last + 1
+    WHERE NOT EXISTS (SELECT FROM tenants WHERE account = $2 AND incarnation = $3)
+        AND NOT EXISTS (SELECT FROM tenants WHERE namespace = $16 AND namespace <> '')
+    RETURNING last
+), added AS (
+    INSERT INTO tenants (id, number, account, incarnation, create_time, {_WRITTEN})
+    SELECT $1, last, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+        $19, $20, $21, $22, $23, $24, $25, $26
+    FROM numbered ON CONFLICT DO NOTHING RETURNING *
+), noted AS ({audit.record_from("added", 28)}),
+asked AS ({queue.enqueue_from("added", "id", "$27")})
+SELECT * FROM added
 """  # noqa: S608
 _SAVE = f"""
 UPDATE tenants SET ({_WRITTEN}, change, changed_at) = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
@@ -135,19 +144,21 @@ class PgStore:
         """Return the tenant as it was last committed."""
         return self._read(await self._connection.fetchrow(_BY_ID, tenant_id))
 
-    async def add_tenant(self, tenant: Tenant) -> Tenant | None:
-        """Add a tenant; None if it was added meanwhile."""
-        number = await self._connection.fetchval(_NUMBER)
+    async def add_tenant(self, tenant: Tenant, entry: Audited) -> Tenant | None:
+        """Add a tenant, note that, and ask for its run; None if it or its name stands."""
         row = await self._connection.fetchrow(
             _ADD,
             tenant.id,
-            number,
             tenant.order.account,
             tenant.order.incarnation,
             tenant.create_time,
             *self._written(tenant),
+            QUEUE,
+            *audit.written(_to_entry(entry)),
         )
-        after_commit(TENANTS)
+        if row is not None:
+            after_commit(TENANTS)
+            after_commit(queue.topic(QUEUE))
         return self._read(row)
 
     async def save_tenant(self, tenant: Tenant) -> Tenant:
@@ -215,17 +226,7 @@ class PgStore:
 
     async def audit(self, entry: Audited) -> None:
         """Add to the audit trail."""
-        await audit.record(
-            self._connection,
-            audit.AuditEntry(
-                actor=entry.actor,
-                action=entry.action,
-                object=entry.tenant,
-                reason=entry.reason,
-                trace_id=current_trace_id(),
-                details=entry.details,
-            ),
-        )
+        await audit.record(self._connection, _to_entry(entry))
 
     async def once(self, scope: OnceScope, produce: Callable[[], Awaitable[str]]) -> str:
         """Return what was answered the first time."""
@@ -319,6 +320,17 @@ def _order(row: asyncpg.Record, capacity: Capacity, told: Subscribed | None) -> 
         paid_until=row["paid_until"],
         receive_time=row["receive_time"],
         subscription=told,
+    )
+
+
+def _to_entry(entry: Audited) -> audit.AuditEntry:
+    return audit.AuditEntry(
+        actor=entry.actor,
+        action=entry.action,
+        object=entry.tenant,
+        reason=entry.reason,
+        trace_id=current_trace_id(),
+        details=entry.details,
     )
 
 

@@ -63,24 +63,31 @@ async def order_capacity(
     """
     orders.check(order)
     # Outside the transaction, which may run twice.
-    claim = ids.new(CLAIM_PREFIX)
+    new = _new(order, ids.new(CLAIM_PREFIX), clock)
+    entry = _taken(order, new, actor)
 
     async def work(store: Store) -> Tenant:
         tenant = await store.lock_incarnation(order.account, order.incarnation)
-        added = None
         if tenant is None:
-            added = await store.add_tenant(await _named(store, names, _new(order, claim, clock)))
-            # None: somebody else was faster, and has committed.
-            tenant = added or await _locked(store, order)
-        if added is None:
-            if order.version <= tenant.version:
-                return tenant
-            later = lifecycle.ordered(tenant, order, clock.now())
-            tenant = await store.save_tenant(await _named(store, names, later))
-        await store.audit(_taken(order, tenant, actor))
+            added = await store.add_tenant(await _named(store, names, new), entry)
+            if added is not None:
+                return added
+            # Somebody else was faster, and has committed.
+            tenant = await _locked(store, order)
+        if order.version <= tenant.version:
+            return tenant
+        later = lifecycle.ordered(tenant, order, clock.now())
+        tenant = await store.save_tenant(await _named(store, names, later))
+        await store.audit(entry)
         await store.enqueue([tenant.id])
         return tenant
 
+    # Of an account's first order most likely nothing stands: the INSERT itself will tell.
+    if order.version.generation == 1:
+        first = _with_first_name(names, new)
+        added = await tx.single(lambda store: store.add_tenant(first, entry))
+        if added is not None:
+            return added
     return await tx.run(work)
 
 
@@ -149,11 +156,22 @@ async def _locked(store: Store, order: Order) -> Tenant:
 
 
 async def _named(store: Store, names: Naming, tenant: Tenant) -> Tenant:
-    wanted = isinstance(tenant.order.capacity, NamespaceCapacity) and not tenant.closed
-    if tenant.namespace or not wanted:
+    if not _needs_name(tenant):
         return tenant
     name, attempt = await free_name(store, names, tenant.id, tenant.attempt)
     return replace(tenant, namespace=name, attempt=attempt)
+
+
+def _with_first_name(names: Naming, tenant: Tenant) -> Tenant:
+    if not _needs_name(tenant):
+        return tenant
+    name, attempt = names.candidate(tenant.id, tenant.attempt)
+    return replace(tenant, namespace=name, attempt=attempt)
+
+
+def _needs_name(tenant: Tenant) -> bool:
+    wanted = isinstance(tenant.order.capacity, NamespaceCapacity) and not tenant.closed
+    return wanted and not tenant.namespace
 
 
 def _new(order: Order, claim: str, clock: Clock) -> Tenant:

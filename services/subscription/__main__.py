@@ -3,7 +3,9 @@
 import argparse
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,7 @@ from services.chassis.db import Connection, PgTransactions, open_pool
 from services.chassis.errors import Refusal
 from services.chassis.facts import FactRecord
 from services.chassis.ids import RandomIds
+from services.chassis.metrics import Metrics
 from services.chassis.outbox import Relay
 from services.chassis.process import EXIT_CONFIG, EXIT_FAILED, Process, main
 from services.chassis.server import GrpcServer, Servicers
@@ -28,6 +31,7 @@ from services.subscription.access import ACCESS
 from services.subscription.clients import GrpcPayments, GrpcPricing, GrpcProvisioner
 from services.subscription.config import SubscriptionConfig, read_config, read_database
 from services.subscription.domain import CapacityOrdered
+from services.subscription.ports import SubscriptionTransactions
 from services.subscription.servicer import (
     CREDITS,
     SERVICE,
@@ -112,7 +116,11 @@ async def run(config: SubscriptionConfig, process: Process) -> None:
             SERVICE,
         ),
         (add_CreditServiceServicer_to_server, CreditServicer(tx, config.user_claim), CREDITS),
-        (add_FactSinkServicer_to_server, FactSinkServicer(intake.take, process.work), SINK),
+        (
+            add_FactSinkServicer_to_server,
+            FactSinkServicer(intake.take, process.work, together=intake.take_together),
+            SINK,
+        ),
     ]
     server = GrpcServer.from_config(config.chassis, process, servicers, ACCESS)
     await server.serve(process.stopping)
@@ -121,8 +129,10 @@ async def run(config: SubscriptionConfig, process: Process) -> None:
 async def operate(arguments: list[str], env: Env) -> str:
     """Do what an operator asks for on the command line; return what came of it."""
     if arguments[0] in by_hand.NAMES:
-        return await _by_hand(by_hand.parse(arguments), env)
+        return await _asking(env, partial(_by_hand, by_hand.parse(arguments)))
     asked = commands.parse(arguments)
+    if asked.command == commands.REFUNDS:
+        return await _asking(env, partial(_sweep_refunds, asked))
     dsn = read_database(env)
     env.finish()
     pool = await open_pool(dsn, application_name="subscription-operator", max_size=2)
@@ -132,7 +142,17 @@ async def operate(arguments: list[str], env: Env) -> str:
         await pool.close()
 
 
-async def _by_hand(asked: argparse.Namespace, env: Env) -> str:
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What a command works with that asks the other services."""
+
+    config: SubscriptionConfig
+    tx: SubscriptionTransactions
+    asks: Neighbours
+    ids: RandomIds
+
+
+async def _asking(env: Env, do: Callable[[_Asking], Awaitable[str]]) -> str:
     config = read_config(env)
     env.finish()
     async with AsyncExitStack() as resources:
@@ -141,9 +161,19 @@ async def _by_hand(asked: argparse.Namespace, env: Env) -> str:
         pool = await open_pool(dsn, application_name="subscription-operator", max_size=2)
         resources.push_async_callback(pool.close)
         asks = Neighbours(config, resources, clock)
-        tx, ids = PgTransactions(pool, _store), RandomIds(clock)
-        desk = Desk(tx, ids, config.user_claim, asks.pricing, asks.payments, asks.provisioner)
-        return await by_hand.perform(desk, asked)
+        return await do(_Asking(config, PgTransactions(pool, _store), asks, RandomIds(clock)))
+
+
+async def _by_hand(asked: argparse.Namespace, given: _Asking) -> str:
+    asks, claim = given.asks, given.config.user_claim
+    desk = Desk(given.tx, given.ids, claim, asks.pricing, asks.payments, asks.provisioner)
+    return await by_hand.perform(desk, asked)
+
+
+async def _sweep_refunds(asked: argparse.Namespace, given: _Asking) -> str:
+    alerting = Alerting(Metrics().counter("alerts", "What needs a person", ("reason",)))
+    intake = FactIntake(given.tx, given.asks.pricing, given.ids, alerting)
+    return await commands.sweep_refunds(intake, given.asks.payments, asked)
 
 
 def operator(arguments: list[str], env: Env) -> int:

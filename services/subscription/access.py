@@ -17,7 +17,10 @@ ACCESS: AccessTable = {
     f"/{SERVICE}/CreateAccount": _CUSTOMERS,
     f"/{SERVICE}/GetAccount": _SIGNED_IN,
     f"/{SERVICE}/ListAccounts": _SIGNED_IN,
-    f"/{SERVICE}/ListSubscriptions": _SIGNED_IN,
+    # Pricing asks for an operator, who wants to know what a new version would touch.
+    f"/{SERVICE}/ListSubscriptions": Rule(
+        callers=_READERS | {"pricing"}, roles=frozenset({Role.ANY})
+    ),
     f"/{SERVICE}/GetCapacityOrder": _SIGNED_IN,
     f"/{SERVICE}/ListPurchases": _OPERATORS,
     f"/{SERVICE}/ListParkedFacts": _OPERATORS,

@@ -11,9 +11,12 @@ from datetime import timedelta
 
 from services.subscription import usecases
 from services.subscription.auditing import Actor
-from services.subscription.ports import SubscriptionTransactions
+from services.subscription.ports import Payments, SubscriptionTransactions
+from services.subscription.servicer import FactIntake
 
-NAMES = ("raise-epoch", "sweep-retention", "sweep-refunds")
+REFUNDS = "sweep-refunds"
+"""Asks the other services as well, for news of what is given back."""
+NAMES = ("raise-epoch", "sweep-retention", REFUNDS)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -23,7 +26,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     epoch = commands.add_parser(NAMES[0], help="after a restore: give every order again")
     sweep = commands.add_parser(NAMES[1], help="act on due retention times, up to a limit")
     sweep.add_argument("--limit", type=int, required=True, help="accounts it may touch")
-    refunds = commands.add_parser(NAMES[2], help="decide on due refunds, up to a limit")
+    refunds = commands.add_parser(REFUNDS, help="decide on due refunds, up to a limit")
     refunds.add_argument("--limit", type=int, required=True, help="purchases it may give back")
     for command in (epoch, sweep, refunds):
         command.add_argument("--reason", required=True, help="why, for the audit record")
@@ -32,24 +35,35 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 async def perform(tx: SubscriptionTransactions, asked: argparse.Namespace) -> str:
-    """Do what was asked and return a sentence about it. Safe to repeat after a failure."""
+    """Do what was asked and return a sentence about it. Safe to repeat after a failure.
+
+    Refunds are ``sweep_refunds``.
+    """
     actor = Actor(asked.actor)
     if asked.command == NAMES[0]:
         epoch = await usecases.raise_epoch(tx, actor, asked.reason)
         sent = await usecases.resend_behind(tx, actor)
         return f"The epoch is {epoch}; the orders of {sent} accounts are given again."
-    if asked.command == NAMES[2]:
-        return await _refunds(tx, asked, actor)
     swept = await usecases.sweep_retention(tx, limit=asked.limit, actor=actor, reason=asked.reason)
     if swept.stopped:
         return f"Nothing is done: {swept.due} accounts are due, the limit is {swept.limit}."
     return f"The retention times of {swept.done} accounts are acted on."
 
 
-async def _refunds(tx: SubscriptionTransactions, asked: argparse.Namespace, actor: Actor) -> str:
+async def sweep_refunds(intake: FactIntake, payments: Payments, asked: argparse.Namespace) -> str:
+    """Decide on due refunds up to a limit, and return a sentence about it. Safe to repeat."""
     found = await usecases.decide_refunds(
-        tx, delay=timedelta(0), limit=asked.limit, actor=actor, reason=asked.reason
+        intake.tx,
+        usecases.News(payments, intake.take),
+        delay=timedelta(0),
+        limit=asked.limit,
+        actor=Actor(asked.actor),
+        reason=asked.reason,
     )
+    intake.alerting.tell(found.alerts)
     if found.stopped:
         return f"Nothing is done: {found.due} refunds are due, the limit is {found.limit}."
-    return f"{found.done} refunds are decided; the service gives them."
+    said = f"{found.done} refunds are decided; the service gives them."
+    if found.postponed:
+        said += f" {found.postponed} wait for news of what is in their way."
+    return said

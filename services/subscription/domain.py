@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from services.chassis.ids import derived
 from services.subscription.incoming import CheckoutPaid, ProviderSubscription
@@ -60,6 +61,7 @@ class Reason(StrEnum):
     """Stable reasons of refunds and of parking."""
 
     ACCOUNT_HAS_SUBSCRIPTION = "ACCOUNT_HAS_SUBSCRIPTION"
+    GAVE_WAY = "GAVE_WAY"
     QUOTE_MISMATCH = "QUOTE_MISMATCH"
     UNKNOWN_QUOTE = "UNKNOWN_QUOTE"
     UNKNOWN_PRICE = "UNKNOWN_PRICE"
@@ -144,11 +146,15 @@ class UnitKey:
     @property
     def subscription_name(self) -> str:
         """The name that the subscription of this key always has."""
-        if self.assignment:
-            return self.assignment
-        what = "subscription" if self.provider_subscription_id else "checkout"
-        key = self.provider_subscription_id or self.checkout_id
-        return derived("tsub", self.provider, self.provider_account, what, key)
+        return self.assignment or _subscription_name(self)
+
+
+@lru_cache(maxsize=4096)
+def _subscription_name(key: UnitKey) -> str:
+    """Return the name that follows from a provider's object; it is asked for all over a run."""
+    what = "subscription" if key.provider_subscription_id else "checkout"
+    object_id = key.provider_subscription_id or key.checkout_id
+    return derived("tsub", key.provider, key.provider_account, what, object_id)
 
 
 def key_of_seen(seen: ProviderSubscription) -> UnitKey:
@@ -226,6 +232,22 @@ class Subscription:
     def over(self) -> bool:
         """Whether the timer found the grace over."""
         return self.over_time is not None
+
+
+@dataclass(frozen=True, slots=True)
+class GivingWay:
+    """That a subscription gives way to one that was bought after it and is in force beside it.
+
+    ``to`` is the other's name. What was collected for this one at ``paid_since`` or later is given
+    back. ``decided`` says that it ends: from then on it never counts, whatever the provider says.
+    """
+
+    subscription: str
+    account: str
+    key: UnitKey
+    to: str
+    paid_since: datetime
+    decided: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,18 @@
 
 A unit is what one subscription is bought through: a provider's subscription with its checkout and
 invoices, a single checkout, or an assignment. Where two units of one account that were paid rival
-for its capacity, the one that was taken first keeps it; the other's money is to be given back. An
+for its capacity, the one that was taken first keeps it; the other's money is to be given back. One
+that was taken while the first rested stays, once that goes on: the one bought before gives way. An
 assignment rivals nothing that was paid: it rests while that runs (``ordering``).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.subscription.auditing import Alert
 from services.subscription.domain import (
+    GivingWay,
     Order,
     Phase,
     Purchase,
@@ -19,6 +21,7 @@ from services.subscription.domain import (
     Reason,
     State,
     Subscription,
+    UnitKey,
 )
 from services.subscription.lifecycle import (
     Standing,
@@ -37,12 +40,16 @@ class ImpossibleTransition(Exception):  # noqa: N818 - reads as what it is
 
 @dataclass(frozen=True, slots=True)
 class Reckoning:
-    """What has to be written so that the account is as its objects say; empty if it is."""
+    """What has to be written so that the account is as its objects say; empty if it is.
+
+    ``giving_way`` is not what changed but all that has to give way and was not decided on yet.
+    """
 
     subscriptions: Sequence[Subscription] = ()
     purchases: Sequence[Purchase] = ()
     order: Order | None = None
     alerts: Sequence[Alert] = ()
+    giving_way: Sequence[GivingWay] = ()
 
 
 def reckon(holdings: Holdings, *, now: datetime, epoch: int, permit: bool = False) -> Reckoning:
@@ -67,7 +74,50 @@ def reckon(holdings: Holdings, *, now: datetime, epoch: int, permit: bool = Fals
         purchases=changed,
         order=order,
         alerts=_purchase_alerts(changed),
+        giving_way=giving_way(in_force),
     )
+
+
+def giving_way(in_force: Iterable[Subscription]) -> Sequence[GivingWay]:
+    """Return what has to give way: of rivals that run, all but the one that was bought last.
+
+    Each gives way to the next that was bought. What no provider's subscription stands behind bills
+    nothing more, and so never does.
+    """
+    running = sorted((sub for sub in in_force if _bills(sub)), key=_bought)
+    found = []
+    for place, sub in enumerate(running):
+        kind = sub.offer.capacity.kind
+        later = (one for one in running[place + 1 :] if rivals(one.offer.capacity.kind, kind))
+        stays = next(later, None)
+        if stays is not None and sub.key.provider_subscription_id:
+            since = _bought(stays)[0]
+            found.append(GivingWay(sub.name, sub.account, sub.key, stays.name, since))
+    return found
+
+
+def _bills(sub: Subscription) -> bool:
+    paid_for = sub.begin_time is not None and sub.assignment is None
+    return paid_for and phase_of(sub) is Phase.RUNNING
+
+
+def _bought(sub: Subscription) -> tuple[datetime, str]:
+    return sub.begin_time or sub.create_time, sub.name
+
+
+def refusal_rests_on(holdings: Holdings, purchase: str) -> Sequence[UnitKey]:
+    """Return what a purchase's refusal depends on: what is in its way, empty if nothing is.
+
+    And itself, where what is in its way rests: then it is taken if the provider still bills it.
+    """
+    units = units_of(holdings)
+    _judge(units)
+    for unit in units:
+        if unit.purchase is not None and unit.purchase.name == purchase and not unit.taken:
+            holders = list(_holders(units, unit))
+            rests = [unit.key] if holders and not all(one.live for one in holders) else []
+            return [*(holder.key for holder in holders), *rests]
+    return ()
 
 
 def _judge(units: Sequence[Unit]) -> None:
@@ -81,9 +131,13 @@ def _judge(units: Sequence[Unit]) -> None:
     for unit in units:
         if unit.taken or unit.offer is None or not unit.begun:
             continue
-        bought = (other for other in units if other.taken and other.assignment is None)
-        others = (other for other in bought if rivals(other.kind, unit.kind))
-        unit.taken = not any(_in_the_way(rival, unit) for rival in others)
+        unit.taken = not any(_holders(units, unit))
+
+
+def _holders(units: Sequence[Unit], newcomer: Unit) -> Iterator[Unit]:
+    bought = (other for other in units if other.taken and other.assignment is None)
+    others = (other for other in bought if rivals(other.kind, newcomer.kind))
+    return (rival for rival in others if _in_the_way(rival, newcomer))
 
 
 def _in_the_way(holder: Unit, newcomer: Unit) -> bool:

@@ -8,6 +8,7 @@ from services.subscription.domain import (
     Account,
     Assignment,
     Evidence,
+    GivingWay,
     Order,
     Phase,
     Purchase,
@@ -33,6 +34,7 @@ class Holdings:
     subscriptions: Sequence[Subscription] = ()
     order: Order | None = None
     assignments: Sequence[Assignment] = ()
+    giving_way: Sequence[GivingWay] = ()
 
 
 @dataclass(slots=True)
@@ -40,7 +42,8 @@ class Unit:
     """What is known of one unit, and what was made of it so far.
 
     One that an operation of ours began waits for its checkout, which alone tells whether the money
-    was what had been quoted. One whose checkout is barred never begins, and is over if it had.
+    was what had been quoted. One whose checkout is barred never begins, and is over if it had; so
+    is one that gave way to another.
     An assignment has no money to wait for: it is in force from its begin to its end.
     """
 
@@ -51,6 +54,7 @@ class Unit:
     known: Subscription | None = None
     taken: bool = False
     assignment: Assignment | None = None
+    gave_way: bool = False
 
     @property
     def offer(self) -> Offer | None:
@@ -69,8 +73,8 @@ class Unit:
 
     @property
     def barred(self) -> bool:
-        """Whether its payment may not begin anything."""
-        return self.purchase is not None and not self.purchase.may_begin
+        """Whether it may not begin, or go on: its payment may not, or another took its place."""
+        return self.gave_way or (self.purchase is not None and not self.purchase.may_begin)
 
     @property
     def waits(self) -> bool:
@@ -170,6 +174,8 @@ def units_of(holdings: Holdings) -> list[Unit]:
         unit(paid.key).first_paid = paid.first_paid
     for assignment in holdings.assignments:
         unit(assignment.key).assignment = assignment
+    for row in holdings.giving_way:
+        unit(row.key).gave_way = row.decided
     # Money for a subscription of which nothing else is known waits for the rest.
     return sorted(units.values(), key=_by_payment)
 

@@ -15,6 +15,7 @@ from services.chassis.db import Pool
 from services.chassis.errors import is_transient
 from services.chassis.metrics import Metrics
 from services.chassis.outbox import backlog
+from services.chassis.retaking import retake
 from services.subscription import convert, usecases
 from services.subscription.auditing import Actor
 from services.subscription.ports import Payments
@@ -90,7 +91,9 @@ class Chores:
     async def give_refunds(self) -> None:
         """Give back what is due; decides on nothing more, and says so, before it is too much."""
         tx, giver = self.intake.tx, self.giver
-        found = await usecases.decide_refunds(tx, delay=giver.delay)
+        news = usecases.News(giver.payments, self.intake.take)
+        found = await usecases.decide_refunds(tx, news, delay=giver.delay)
+        self.intake.alerting.tell(found.alerts)
         gauge = self.metrics.gauge("refunds_stopped", "1 while the refund worker is stopped")
         gauge.set(1 if found.stopped else 0)
         if found.stopped and not self._refunds_stopped:
@@ -103,7 +106,7 @@ class Chores:
         # What was decided before is given back even while nothing more is decided.
         given, alerts = await usecases.give_refunds(tx, giver.payments)
         if given:
-            _log.info("Purchases were given back.", purchases=given)
+            _log.info("Money was given back.", times=given)
         self.intake.alerting.tell(alerts)
 
     async def release_holds(self) -> None:
@@ -147,6 +150,6 @@ class Chores:
 
     async def take_kept(self) -> None:
         """Take what an earlier version kept because it did not know it."""
-        taken = await usecases.retake_unknown(self.intake.tx, convert.KNOWN_TYPES, self.intake.take)
+        taken = await retake(self.intake.tx, convert.KNOWN_TYPES, self.intake.take)
         if taken:
             _log.info("Facts that were kept unknown are taken.", facts=taken)

@@ -1,4 +1,4 @@
-"""The provisioner's service account on a control plane: exactly what `deploy/rbac` ships."""
+"""The provisioner's service account on a control plane: exactly what `deploy` ships for it."""
 
 from pathlib import Path
 from typing import Any
@@ -12,25 +12,32 @@ from tests.cluster.settings import ROOT
 NAMESPACE = "tollgate"
 NAME = "tollgate-provisioner"
 USER = f"system:serviceaccount:{NAMESPACE}:{NAME}"
+PLANS = "kube-dc/billing-plans"
 _RBAC = ROOT / "deploy" / "rbac"
+_PLANS = ROOT / "deploy" / "kube-dc" / "billing-plans.yaml"
+_ROLES = (("ClusterRole", NAME), ("Role", "tollgate-billing-plans"))
 _COLLECTIONS = {
     "Namespace": "/api/v1/namespaces",
     "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts",
     "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
     "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+    "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles",
+    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings",
 }
 
 
 def shipped() -> list[dict[str, Any]]:
-    """Every object of `deploy/rbac`."""
-    texts = [path.read_text() for path in sorted(_RBAC.glob("*.yaml"))]
+    """Every object of `deploy/rbac`, and what lets it read the plans of a Kube-DC."""
+    texts = [path.read_text() for path in (*sorted(_RBAC.glob("*.yaml")), _PLANS)]
     return [item for text in texts for item in yaml.safe_load_all(text) if item]
 
 
 def install(api: Api) -> None:
     """Make the account and what is shipped for it; what stands is replaced by what is shipped."""
     account = {"kind": "ServiceAccount", "metadata": {"name": NAME, "namespace": NAMESPACE}}
-    for item in [{"kind": "Namespace", "metadata": {"name": NAMESPACE}}, account, *shipped()]:
+    places = [NAMESPACE, PLANS.partition("/")[0]]
+    namespaces = [{"kind": "Namespace", "metadata": {"name": place}} for place in places]
+    for item in [*namespaces, account, *shipped()]:
         collection = _COLLECTIONS[item["kind"]].format(**item["metadata"])
         status, body = api.call("POST", collection, item)
         if status == 409 and "rules" in item:
@@ -77,11 +84,11 @@ def _decision(event: dict[str, Any]) -> str:
 
 
 def granted() -> set[tuple[str, str, str]]:
-    """What the shipped role grants: (group, resource, verb), `bind` apart, which is no request."""
+    """What the shipped roles grant: (group, resource, verb), `bind` apart, which is no request."""
     rules = [
         rule
         for item in shipped()
-        if item["kind"] == "ClusterRole" and item["metadata"]["name"] == NAME
+        if (item["kind"], item["metadata"]["name"]) in _ROLES
         for rule in item["rules"]
     ]
     return {

@@ -221,7 +221,13 @@ async def test_its_role_is_enough_for_a_tenants_life_and_grants_nothing_else(
 ) -> None:
     log = audit_of(kubeconfig)
     begin = log.stat().st_size
-    settings = {"TOLLGATE_ORG_QUOTA_BACKEND": "native", "TOLLGATE_ORG_REDISCOVER": "1"}
+    settings = {
+        "TOLLGATE_ORG_QUOTA_BACKEND": "native",
+        "TOLLGATE_ORG_REDISCOVER": "1",
+        "TOLLGATE_PLANS_CONFIGMAP": service_account.PLANS,
+        # Nobody listens there: what is told waits.
+        "TOLLGATE_PRICING_TARGET": "127.0.0.1:9",
+    }
     async with provisioned(api, kubeconfig, database, tmp_path, **settings) as life:
         namespace = await life.order("RUNNING")
         assert api.call("DELETE", FENCES.format(namespace))[0] == 200
@@ -264,4 +270,10 @@ async def test_it_may_neither_read_secrets_nor_lend_more_than_the_owners_role(
     assert own.call("POST", path, binding("edit"))[0] == 403
     assert own.call("POST", path, binding("cluster-admin"))[0] == 403
     assert own.call("GET", "/api/v1/secrets")[0] == 403
+    maps, one = "/api/v1/namespaces/kube-dc/configmaps", "fieldSelector=metadata.name%3D"
+    assert own.call("GET", f"{maps}?{one}billing-plans")[0] == 200
+    assert own.call("GET", maps)[0] == 403
+    assert own.call("GET", f"{maps}?{one}another")[0] == 403
+    assert own.call("GET", f"{maps}/another")[0] == 403
+    assert own.call("DELETE", f"{maps}/billing-plans")[0] == 403
     assert own.call("POST", "/api/v1/namespaces/default/pods", {})[0] == 403

@@ -16,6 +16,7 @@ from gateway.ports import (
     Held,
     IngestAnswer,
     Ingested,
+    ObjectWish,
     Offer,
     OrganizationQuota,
     PaymentPage,
@@ -24,13 +25,17 @@ from gateway.ports import (
     Provider,
     Purchase,
     Quote,
+    QuoteMatch,
     Requirement,
     State,
     Verified,
+    VerifiedQuote,
     Webhook,
 )
+from gateway.ports.sources import CatalogSource
 from services.chassis.errors import (
     FailedPrecondition,
+    InvalidArgument,
     NotFound,
     PermissionDenied,
     Refusal,
@@ -84,6 +89,16 @@ class MemoryPricing:
     offers: Sequence[PlaceOffer] = ()
     asked: list[tuple[Deployment, str, Principal]] = field(default_factory=list)
     compared: list[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
+    objects: list[tuple[ObjectWish, Deployment, str]] = field(default_factory=list)
+    signed: dict[str, VerifiedQuote] = field(default_factory=dict)
+    keys: Sequence[Mapping[str, str]] = ()
+    told_by: Sequence[CatalogSource] = ()
+
+    async def catalog_sources(self) -> Sequence[CatalogSource]:
+        """Return the sources that are set."""
+        if self.refusal is not None:
+            raise self.refusal
+        return self.told_by
 
     async def plans(self, catalog: str) -> Sequence[Offer]:
         """Return a catalog's plans."""
@@ -132,6 +147,37 @@ class MemoryPricing:
         if self.refusal is not None:
             raise self.refusal
         return self.offers
+
+    async def quote_object(self, wish: ObjectWish, rest: Deployment, request_id: str) -> Quote:
+        """Note what was asked, and answer the price that is set."""
+        self.objects.append((wish, rest, request_id))
+        if self.refusal is not None:
+            raise self.refusal
+        assert self.quoted is not None
+        return self.quoted
+
+    async def price_object(self, wish: ObjectWish, rest: Deployment) -> DeploymentCost:
+        """Answer the price that is set; nothing refuses to price what cannot be quoted."""
+        self.objects.append((wish, rest, ""))
+        assert self.quoted is not None
+        return self.quoted
+
+    async def match(self, quote: str, wish: ObjectWish) -> QuoteMatch:
+        """Everything matches the quote that is set, unless something is to be refused."""
+        self.objects.append((wish, Deployment(()), quote))
+        if self.refusal is not None:
+            raise self.refusal
+        return QuoteMatch(exact=True, spec_hash="sha256:1")
+
+    async def verify(self, signature: str) -> VerifiedQuote:
+        """Return what a known signature says."""
+        if signature not in self.signed:
+            raise InvalidArgument("It does not hold.", reason="QUOTE_SIGNATURE_REFUSED")
+        return self.signed[signature]
+
+    async def quote_keys(self) -> Sequence[Mapping[str, str]]:
+        """Return the keys that are set."""
+        return self.keys
 
 
 @dataclass
@@ -206,6 +252,7 @@ class MemorySubscription:
     pages: dict[str, tuple[str, Purchase]] = field(default_factory=dict)
     paid: dict[str, Verified] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
+    ends: dict[str, tuple[str, bool]] = field(default_factory=dict)
     portals: list[tuple[str, str]] = field(default_factory=list)
     validated: list[Change] = field(default_factory=list)
     required: list[Requirement] = field(default_factory=list)
@@ -265,11 +312,19 @@ class MemorySubscription:
         return changed
 
     async def cancel(self, subscription: str, *, now: bool, request_id: str) -> Held:
-        """End what is held."""
+        """End what is held, once for each key; what is over cannot be ended under another."""
         self.keys.append(request_id)
         if self.refusal is not None:
             raise self.refusal
         account, held = self._find(subscription)
+        before, asked = self.ends.get(request_id), (subscription, now)
+        if before not in (None, asked):
+            text = "The key was used for another request."
+            raise InvalidArgument(text, reason="IDEMPOTENCY_KEY_REUSED")
+        if before is None and held.state in (State.CANCELED, State.EXPIRED):
+            raise FailedPrecondition("It is over.", reason="SUBSCRIPTION_OVER")
+        if request_id:
+            self.ends[request_id] = asked
         changed = replace(held, state=State.CANCELED if now else State.CANCELING)
         self._put(account, changed)
         return changed

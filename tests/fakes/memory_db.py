@@ -3,6 +3,9 @@
 READ COMMITTED like the real one: a transaction sees what others have committed and what it wrote
 itself; writes take row locks that are kept to its end, and wait for those of others; a unique key
 is a row that is inserted. Rows are immutable values: a change is a new value put in place.
+
+A statement is one step, as it is one round trip: what is one statement on PostgreSQL and touches
+several rows takes its step by itself and then uses ``hold`` and ``write``.
 """
 
 import asyncio
@@ -10,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from math import inf
 from typing import Any, Generic, TypeVar
 
 from services.chassis import wakeups as wakeup
@@ -31,6 +35,17 @@ class Table(Generic[K, V]):
     name: str
 
 
+@dataclass(frozen=True, eq=False)
+class Index(Generic[K, V]):
+    """An index on a table: rows by what ``of`` says of them; those of which it says None have none.
+
+    Scans cost a world of many payments more than all its work.
+    """
+
+    table: Table[K, V]
+    of: Callable[[K, V], Hashable]
+
+
 class Deadlock(Exception):  # noqa: N818 - reads as what it is
     """Transactions wait for each other in a circle; this one gives up and runs again."""
 
@@ -48,6 +63,7 @@ class CommitFate(Enum):
 
 
 _Place = tuple[str, Hashable]
+_Entries = dict[Hashable, dict[Any, None]]
 
 
 async def _yield() -> None:
@@ -76,6 +92,7 @@ class MemoryDatabase:
         self.holders: dict[_Place, MemoryTx] = {}
         self.waiting: dict[MemoryTx, tuple[_Place, asyncio.Future[None]]] = {}
         self._sequences: defaultdict[str, int] = defaultdict(int)
+        self._indexes: dict[Index[Any, Any], _Entries] = {}
 
     def now(self) -> float:
         """Return the database's time in seconds."""
@@ -98,6 +115,30 @@ class MemoryDatabase:
             self.waiting.pop(tx, None)
             tx.rollback()
 
+    def entries(self, index: Index[K, V], value: Hashable) -> dict[K, None]:
+        """Return the keys of the committed rows of an index that have this value."""
+        entries = self._indexes.get(index)
+        if entries is None:
+            entries = self._indexes[index] = {}
+            for key, row in self.tables[index.table.name].items():
+                _move(entries, key, None, index.of(key, row))
+        return entries.get(value, {})
+
+    def set(self, name: str, key: Hashable, row: Any) -> None:
+        """Put a committed row in its place; None removes it."""
+        table = self.tables[name]
+        before = table.get(key)
+        for index, entries in self._indexes.items():
+            if index.table.name == name:
+                was = None if before is None else index.of(key, before)
+                now = None if row is None else index.of(key, row)
+                if was != now:
+                    _move(entries, key, was, now)
+        if row is None:
+            table.pop(key, None)
+        else:
+            table[key] = row
+
     def committed(self, table: Table[K, V]) -> dict[K, V]:
         """Return a copy of what is committed, for a test to look at."""
         return dict(self.tables[table.name])
@@ -108,6 +149,8 @@ class MemoryTx:
 
     def __init__(self, db: MemoryDatabase) -> None:
         self.db = db
+        self.until = inf
+        """When it has taken too long, by the database's monotonic clock."""
         self._writes: dict[_Place, Any] = {}
         self._locks: dict[_Place, None] = {}
         self._ended = False
@@ -122,11 +165,22 @@ class MemoryTx:
 
     def rows(self, table: Table[K, V]) -> list[tuple[K, V]]:
         """Return all rows in the order in which they were made."""
+        if not self._writes:
+            return list(self.db.tables[table.name].items())
         merged: dict[Any, Any] = dict(self.db.tables[table.name])
         for (name, key), row in self._writes.items():
             if name == table.name:
                 merged[key] = row
         return [(key, row) for key, row in merged.items() if row is not None]
+
+    def found(self, index: Index[K, V], value: Hashable) -> list[tuple[K, V]]:
+        """Return the rows that have this value in an index; their order says nothing."""
+        keys: dict[Any, None] = dict(self.db.entries(index, value))
+        for name, key in self._writes:
+            if name == index.table.name:
+                keys[key] = None
+        rows = ((key, self.get(index.table, key)) for key in keys)
+        return [(k, row) for k, row in rows if row is not None and index.of(k, row) == value]
 
     async def lock(self, table: Table[K, V], key: K) -> V | None:
         """Take the row's lock, waiting for who has it, and return the row as it is then.
@@ -135,10 +189,21 @@ class MemoryTx:
         wait for each other.
         """
         await self.db.step()
+        return await self.hold(table, key)
+
+    async def hold(self, table: Table[K, V], key: K) -> V | None:
+        """Take a row's lock within a statement that has begun; see ``lock``."""
+        self.check_time()
         place = (table.name, key)
         while not self._take(place):
             await self._wait(place)
         return self.get(table, key)
+
+    def write(self, table: Table[K, V], key: K, row: V | None) -> None:
+        """Write a row that is held, within the statement; None removes it."""
+        place = (table.name, key)
+        assert place in self._locks, f"{place} is not held"
+        self._writes[place] = row
 
     def try_lock(self, table: Table[K, V], key: K) -> bool:
         """Take the row's lock unless somebody has it (SKIP LOCKED)."""
@@ -167,16 +232,18 @@ class MemoryTx:
         """Make everything visible at once."""
         self._check()
         for (name, key), row in self._writes.items():
-            if row is None:
-                self.db.tables[name].pop(key, None)
-            else:
-                self.db.tables[name][key] = row
+            self.db.set(name, key, row)
         self._end()
 
     def rollback(self) -> None:
         """Forget everything."""
         if not self._ended:
             self._end()
+
+    def check_time(self) -> None:
+        """Raise TimeoutError if it has taken too long."""
+        if self.until < inf and self.db.clock.monotonic() >= self.until:
+            raise TimeoutError
 
     def _check(self) -> None:
         if self._ended:
@@ -194,8 +261,10 @@ class MemoryTx:
         self._refuse_circle(place)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.db.waiting[self] = (place, turn)
+        left = None if self.until == inf else self.until - self.db.clock.monotonic()
         try:
-            await turn
+            async with asyncio.timeout(left):
+                await turn
         finally:
             self.db.waiting.pop(self, None)
 
@@ -212,6 +281,8 @@ class MemoryTx:
         self.db.open.pop(self, None)
         for place in self._locks:
             del self.db.holders[place]
+        if not (self._locks and self.db.waiting):
+            return
         for place, turn in list(self.db.waiting.values()):
             if place in self._locks and not turn.done():
                 turn.set_result(None)
@@ -233,13 +304,23 @@ class MemoryTransactions(Generic[S]):
         self._backoff = Backoff(base=0.01, cap=0.2, jitter=lambda: 0.5)
 
     async def run(self, fn: Callable[[S], Awaitable[T]], *, timeout: float = 10.0) -> T:
-        """Run ``fn`` and commit; rerun it after a deadlock or a lost connection."""
+        """Run ``fn`` and commit; rerun it after a deadlock or a lost connection.
+
+        ``timeout`` is in seconds of the database's clock, and bounds waits for locks: nothing else
+        in a transaction takes long.
+        """
+        return await self._insist(fn, timeout, alone=False)
+
+    async def single(self, fn: Callable[[S], Awaitable[T]], *, timeout: float = 10.0) -> T:
+        """Run ``fn``, whose one statement is a transaction by itself: its commit is no step."""
+        return await self._insist(fn, timeout, alone=True)
+
+    async def _insist(self, fn: Callable[[S], Awaitable[T]], timeout: float, *, alone: bool) -> T:
         deadline = self._db.clock.monotonic() + timeout
         failures = 0
         while True:
             try:
-                async with asyncio.timeout(max(0.001, deadline - self._db.clock.monotonic())):
-                    return await self._attempt(fn)
+                return await self._attempt(fn, deadline, alone=alone)
             except (Deadlock, ConnectionLost, TimeoutError) as exc:
                 failures += 1
                 delay = self._backoff.delay(failures)
@@ -247,16 +328,15 @@ class MemoryTransactions(Generic[S]):
                     raise _gave_up(exc) from exc
             await self._db.clock.sleep(delay)
 
-    async def single(self, fn: Callable[[S], Awaitable[T]], *, timeout: float = 10.0) -> T:
-        """Run ``fn``, whose one statement is a transaction by itself."""
-        return await self.run(fn, timeout=timeout)
-
-    async def _attempt(self, fn: Callable[[S], Awaitable[T]]) -> T:
+    async def _attempt(self, fn: Callable[[S], Awaitable[T]], deadline: float, *, alone: bool) -> T:
         with wakeup.gathering() as topics:
             tx = self._db.begin()
+            tx.until = deadline
             try:
                 result = await fn(self._make_store(tx))
-                await self._db.step()
+                if not alone:
+                    await self._db.step()
+                tx.check_time()
                 self._commit(tx)
             finally:
                 tx.rollback()
@@ -270,6 +350,15 @@ class MemoryTransactions(Generic[S]):
             tx.commit()
         if fate is not CommitFate.COMMITTED:
             raise ConnectionLost("the answer to the commit was lost")
+
+
+def _move(entries: _Entries, key: Hashable, was: Hashable, now: Hashable) -> None:
+    if was is not None:
+        del entries[was][key]
+        if not entries[was]:
+            del entries[was]
+    if now is not None:
+        entries.setdefault(now, {})[key] = None
 
 
 def _gave_up(exc: BaseException) -> Aborted | Unavailable:

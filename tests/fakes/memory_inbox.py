@@ -19,6 +19,12 @@ async def remember(tx: MemoryTx, fact: FactRecord, source: str) -> bool:
     return await tx.insert(FACTS, (source, fact.id), fact.type)
 
 
+async def remember_all(tx: MemoryTx, facts: Sequence[FactRecord], source: str) -> set[str]:
+    """Count money facts; return the ids of those that are new."""
+    ordered = sorted(facts, key=lambda fact: fact.id)
+    return {fact.id for fact in ordered if await remember(tx, fact, source)}
+
+
 async def latest(tx: MemoryTx, object_key: str, type: str, revision: int) -> bool:  # noqa: A002
     """Record a state fact's revision: True if it is newer than what was applied."""
     if revision < 1:
@@ -26,7 +32,7 @@ async def latest(tx: MemoryTx, object_key: str, type: str, revision: int) -> boo
     known = await tx.lock(REVISIONS, (object_key, type))
     if known is not None and known >= revision:
         return False
-    await tx.put(REVISIONS, (object_key, type), revision)
+    tx.write(REVISIONS, (object_key, type), revision)
     return True
 
 
@@ -42,15 +48,17 @@ async def park(
         kept = replace(fact, destinations=())
         now = datetime.fromtimestamp(tx.db.now(), UTC)
         parked = Parked(tx.db.next("inbox_parked"), kept, source, waiting_for, reason, now)
-    await tx.put(PARKED, (source, fact.id), parked)
+    tx.write(PARKED, (source, fact.id), parked)
 
 
 async def unpark(tx: MemoryTx, waiting_for: str) -> list[FactRecord]:
     """Take the facts that waited for this, oldest first."""
     await tx.lock(_WAITS, waiting_for)
+    await tx.db.step()
     taken = [parked for parked in _in_order(tx) if parked.waiting_for == waiting_for]
     for parked in taken:
-        await tx.delete(PARKED, (parked.source, parked.fact.id))
+        await tx.hold(PARKED, (parked.source, parked.fact.id))
+        tx.write(PARKED, (parked.source, parked.fact.id), None)
     return [parked.fact for parked in taken]
 
 
@@ -62,6 +70,34 @@ async def list_parked(tx: MemoryTx, *, after: int = 0, limit: int = 100) -> Sequ
 async def keep_unknown(tx: MemoryTx, fact: FactRecord, source: str) -> None:
     """Keep a fact whose type this version does not know."""
     await park(tx, fact, unknown_type(fact.type), "its type is not known yet", source=source)
+
+
+async def kept_unknown(tx: MemoryTx, type: str) -> Sequence[tuple[FactRecord, str]]:  # noqa: A002
+    """Return at most 100 facts of a type that were kept unknown, oldest first, with sources."""
+    await tx.db.step()
+    waiting_for = unknown_type(type)
+    rows = [parked for parked in _in_order(tx) if parked.waiting_for == waiting_for]
+    return [(row.fact, row.source) for row in rows[:100]]
+
+
+async def forget_kept(tx: MemoryTx, fact_id: str, type: str) -> None:  # noqa: A002
+    """Forget that a fact was kept unknown, unless it waits for something else by now."""
+    for key, parked in tx.rows(PARKED):
+        if parked.fact.id == fact_id and parked.waiting_for == unknown_type(type):
+            await tx.delete(PARKED, key)
+
+
+class MemoryKeptFacts:
+    """Facts that were kept unknown, in the inbox of a service in memory."""
+
+    def __init__(self, tx: MemoryTx) -> None:
+        self._tx = tx
+
+    async def kept_unknown(self, type_name: str) -> Sequence[tuple[FactRecord, str]]:
+        return await kept_unknown(self._tx, type_name)
+
+    async def forget_kept(self, fact_id: str, type_name: str) -> None:
+        await forget_kept(self._tx, fact_id, type_name)
 
 
 def _in_order(tx: MemoryTx) -> list[Parked]:

@@ -38,15 +38,17 @@ DEAD: Table[int, DeadRow] = Table("dead_letters")
 
 async def append(tx: MemoryTx, facts: Sequence[FactRecord]) -> None:
     """Write facts, a row for each destination; see the real one."""
+    await tx.db.step()
     for fact in facts:
         if not fact.destinations:
             raise ValueError(f"fact {fact.id} ({fact.type}) goes nowhere")
         for destination in fact.destinations:
             seq = tx.db.next("outbox")
-            if await tx.insert(OUTBOX_IDS, (destination, fact.id), seq):
+            if await tx.hold(OUTBOX_IDS, (destination, fact.id)) is None:
+                tx.write(OUTBOX_IDS, (destination, fact.id), seq)
                 alone = replace(fact, destinations=(destination,))
-                row = OutboxRow(seq, destination, alone, tx.db.now())
-                await tx.put(OUTBOX, seq, row)
+                await tx.hold(OUTBOX, seq)
+                tx.write(OUTBOX, seq, OutboxRow(seq, destination, alone, tx.db.now()))
             after_commit(topic(destination))
 
 
@@ -63,6 +65,7 @@ class MemoryOutbox:
         """Lease due heads of keys."""
 
         async def claim(tx: MemoryTx) -> list[ClaimedFact]:
+            await tx.db.step()
             chains: dict[str, list[OutboxRow]] = {}
             for _, row in sorted(tx.rows(OUTBOX), key=lambda pair: pair[0]):
                 if row.destination == destination:
@@ -70,53 +73,56 @@ class MemoryOutbox:
             claimed: list[ClaimedFact] = []
             heads = 0
             for key in sorted(chains):
-                seq = chains[key][0].seq
-                free = key > after_key and heads < limit and tx.try_lock(OUTBOX, seq)
-                # It may have been claimed, and even taken, since it was looked at.
-                head = tx.get(OUTBOX, seq) if free else None
-                if head is not None and head.due_at <= tx.db.now():
+                due = _due(tx, chains[key][: 1 + FOLLOWERS])
+                free = key > after_key and heads < limit and bool(due)
+                if free and tx.try_lock(OUTBOX, due[0].seq):
                     heads += 1
-                    for row in _due(tx, [head, *chains[key][1 : 1 + FOLLOWERS]]):
+                    for row in due:
                         leased = replace(row, epoch=row.epoch + 1, due_at=tx.db.now() + lease)
-                        await tx.put(OUTBOX, row.seq, leased)
+                        await tx.hold(OUTBOX, row.seq)
+                        tx.write(OUTBOX, row.seq, leased)
                         claimed.append(ClaimedFact(row.seq, leased.epoch, row.failures, row.fact))
             return claimed
 
-        return await self._transactions.run(claim)
+        return await self._transactions.single(claim)
 
     async def accepted(self, claimed: Sequence[ClaimedFact]) -> None:
         """Remove what was taken."""
 
         async def remove(tx: MemoryTx) -> None:
+            await tx.db.step()
             for mine in claimed:
                 await _remove(tx, mine.seq)
 
-        await self._transactions.run(remove)
+        await self._transactions.single(remove)
 
     async def postpone(self, postponed: Sequence[Postponed]) -> None:
         """Set when to try again."""
 
         async def postpone(tx: MemoryTx) -> None:
+            await tx.db.step()
             for one in postponed:
-                row = await tx.lock(OUTBOX, one.claimed.seq)
+                row = await tx.hold(OUTBOX, one.claimed.seq)
                 if row is not None and row.epoch == one.claimed.epoch:
                     due_at = tx.db.now() + one.after
                     again = replace(row, failures=row.failures + 1, due_at=due_at)
-                    await tx.put(OUTBOX, row.seq, again)
+                    tx.write(OUTBOX, row.seq, again)
 
-        await self._transactions.run(postpone)
+        await self._transactions.single(postpone)
 
     async def reject(self, rejected: Sequence[Rejected]) -> None:
         """Move to the dead letters."""
 
         async def bury(tx: MemoryTx) -> None:
+            await tx.db.step()
             for one in rejected:
-                row = await tx.lock(OUTBOX, one.claimed.seq)
+                row = await tx.hold(OUTBOX, one.claimed.seq)
                 if row is not None and row.epoch == one.claimed.epoch:
                     await _remove(tx, row.seq)
-                    await tx.put(DEAD, row.seq, DeadRow(row.destination, row.fact, one.reason))
+                    await tx.hold(DEAD, row.seq)
+                    tx.write(DEAD, row.seq, DeadRow(row.destination, row.fact, one.reason))
 
-        await self._transactions.run(bury)
+        await self._transactions.single(bury)
 
     def waiting(self, destination: str) -> list[FactRecord]:
         """Return what is committed and not taken yet, oldest first."""
@@ -134,7 +140,8 @@ def _due(tx: MemoryTx, chain: Sequence[OutboxRow]) -> Sequence[OutboxRow]:
 
 
 async def _remove(tx: MemoryTx, seq: int) -> None:
-    row = await tx.lock(OUTBOX, seq)
+    row = await tx.hold(OUTBOX, seq)
     if row is not None:
-        await tx.delete(OUTBOX, seq)
-        await tx.delete(OUTBOX_IDS, (row.destination, row.fact.id))
+        await tx.hold(OUTBOX_IDS, (row.destination, row.fact.id))
+        tx.write(OUTBOX, seq, None)
+        tx.write(OUTBOX_IDS, (row.destination, row.fact.id), None)

@@ -1,6 +1,6 @@
 """The in-memory twin of ``services.chassis.queue``."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -36,9 +36,10 @@ async def enqueue(
     if not 0 <= priority <= HIGHEST_PRIORITY:
         raise ValueError(f"a priority is 0 to {HIGHEST_PRIORITY}, not {priority}")
     due_at = tx.db.now() + max(0.0, due_in)
+    await tx.db.step()
     for key in sorted(set(keys)):
-        known = await tx.lock(QUEUE, (queue, key))
-        await tx.put(QUEUE, (queue, key), _asked(known, due_at, priority))
+        known = await tx.hold(QUEUE, (queue, key))
+        tx.write(QUEUE, (queue, key), _asked(known, due_at, priority))
     if due_in <= 0 and keys:
         after_commit(topic(queue))
 
@@ -60,10 +61,12 @@ def asked(tx: MemoryTx, queue: str, keys: Sequence[str]) -> dict[str, int]:
 
 async def withdraw(tx: MemoryTx, queue: str, asked_for: Mapping[str, int]) -> None:
     """Remove keys that were handled elsewhere, unless more was asked for or somebody is at them."""
+    if asked_for:
+        await tx.db.step()
     for key in sorted(asked_for):
         row = tx.get(QUEUE, (queue, key)) if tx.try_lock(QUEUE, (queue, key)) else None
         if row is not None and row.generation == asked_for[key] and not row.running:
-            await tx.delete(QUEUE, (queue, key))
+            tx.write(QUEUE, (queue, key), None)
 
 
 async def holds(tx: MemoryTx, queue: str, key: str, epoch: int) -> bool:
@@ -84,6 +87,7 @@ class MemoryQueue:
         """Lease due keys."""
 
         async def claim(tx: MemoryTx) -> list[ClaimedKey]:
+            await tx.db.step()
             now = tx.db.now()
             due = [
                 (-row.priority, row.due_at, name)
@@ -92,16 +96,16 @@ class MemoryQueue:
             ]
             claimed: list[ClaimedKey] = []
             for _, _, name in sorted(due):
-                free = tx.try_lock(QUEUE, name) and tx.try_lock(_FENCES, name)
-                # It may have been claimed, and even finished, since it was looked at.
-                row = tx.get(QUEUE, name) if free else None
-                if row is not None and row.due_at <= now and len(claimed) < limit:
-                    claimed.append(await self._lease(tx, name, row, now + lease))
+                if len(claimed) == limit:
+                    break
+                row = tx.get(QUEUE, name)
+                if row and tx.try_lock(QUEUE, name) and tx.try_lock(_FENCES, name):
+                    claimed.append(self._lease(tx, name, row, now + lease))
             return claimed
 
-        return await self._transactions.run(claim)
+        return await self._transactions.single(claim)
 
-    async def _lease(self, tx: MemoryTx, name: _Name, row: QueueRow, ends: float) -> ClaimedKey:
+    def _lease(self, tx: MemoryTx, name: _Name, row: QueueRow, ends: float) -> ClaimedKey:
         leased = replace(
             row,
             running=True,
@@ -109,7 +113,7 @@ class MemoryQueue:
             due_at=ends,
             next_at=row.next_at if row.next_at > tx.db.now() else inf,
         )
-        await tx.put(QUEUE, name, leased)
+        tx.write(QUEUE, name, leased)
         return ClaimedKey(name[1], leased.generation, leased.epoch, leased.failures)
 
     async def renew(
@@ -119,29 +123,30 @@ class MemoryQueue:
 
         async def renew(tx: MemoryTx) -> set[tuple[str, int]]:
             kept: set[tuple[str, int]] = set()
+            await tx.db.step()
             for key, epoch in sorted(held):
                 row = await _mine(tx, queue, key, epoch)
                 if row is not None:
-                    await tx.put(QUEUE, (queue, key), replace(row, due_at=tx.db.now() + lease))
+                    tx.write(QUEUE, (queue, key), replace(row, due_at=tx.db.now() + lease))
                     kept.add((key, epoch))
             return kept
 
-        return await self._transactions.run(renew)
+        return await self._transactions.single(renew)
 
     async def finish(self, queue: str, claimed: ClaimedKey) -> bool:
         """Remove the key, or release it if it was enqueued since."""
         gone = False
 
-        async def finish(tx: MemoryTx, row: QueueRow) -> None:
+        def finish(tx: MemoryTx, row: QueueRow) -> None:
             nonlocal gone
             name = (queue, claimed.key)
             gone = row.generation == claimed.generation and row.next_at == inf
             if gone:
-                await tx.delete(QUEUE, name)
+                tx.write(QUEUE, name, None)
             else:
                 due_at = tx.db.now() if row.next_at == inf else row.next_at
                 idle = replace(row, running=False, failures=0, next_at=inf, due_at=due_at)
-                await tx.put(QUEUE, name, idle)
+                tx.write(QUEUE, name, idle)
 
         await self._settle(queue, claimed, finish)
         return gone
@@ -149,7 +154,7 @@ class MemoryQueue:
     async def again(self, queue: str, claimed: ClaimedKey, after: float, error: str | None) -> None:
         """Release the key, due later."""
 
-        async def again(tx: MemoryTx, row: QueueRow) -> None:
+        def again(tx: MemoryTx, row: QueueRow) -> None:
             idle = replace(
                 row,
                 running=False,
@@ -157,7 +162,7 @@ class MemoryQueue:
                 next_at=inf,
                 due_at=min(row.next_at, tx.db.now() + max(0.0, after)),
             )
-            await tx.put(QUEUE, (queue, claimed.key), idle)
+            tx.write(QUEUE, (queue, claimed.key), idle)
 
         await self._settle(queue, claimed, again)
 
@@ -173,16 +178,17 @@ class MemoryQueue:
         self,
         queue: str,
         claimed: ClaimedKey,
-        settle: Callable[[MemoryTx, QueueRow], Awaitable[None]],
+        settle: Callable[[MemoryTx, QueueRow], None],
     ) -> None:
         async def run(tx: MemoryTx) -> None:
+            await tx.db.step()
             row = await _mine(tx, queue, claimed.key, claimed.epoch)
             if row is not None:
-                await settle(tx, row)
+                settle(tx, row)
 
-        await self._transactions.run(run)
+        await self._transactions.single(run)
 
 
 async def _mine(tx: MemoryTx, queue: str, key: str, epoch: int) -> QueueRow | None:
-    row = await tx.lock(QUEUE, (queue, key))
+    row = await tx.hold(QUEUE, (queue, key))
     return row if row is not None and row.running and row.epoch == epoch else None

@@ -34,11 +34,13 @@ from services.payments.ports import (
 from services.payments.store import QUEUE, Codec
 from services.payments.views import Projection, Proof
 from tests.fakes.chassis import MemoryTx, Table, memory_outbox, memory_queue
+from tests.fakes.memory_db import Index
 from tests.fakes.payments_rows import FACTS, OPERATIONS, MemoryCommerceRows
 
 __all__ = ["FACTS", "OPERATIONS"]
 
 EVENTS: Table[tuple[str, str], StoredEvent] = Table("events")
+_OPEN = Index(EVENTS, lambda key, event: _open_root(key[0], event))
 BODIES: Table[tuple[str, str], tuple[datetime, Sealed]] = Table("event_bodies")
 OBJECTS: Table[tuple[str, str, ObjectRef], ObjectRow] = Table("provider_objects")
 TOKENS: Table[str, tuple[float, float]] = Table("request_tokens")
@@ -119,14 +121,14 @@ class MemoryStore(MemoryCommerceRows):
         kept = {key: generation for key, generation in queued.items() if key in listed}
         return FoldStart((*own, *theirs), 0.0, self._tx.db.next("fetch_tickets"), kept)
 
+    async def begin_fetch(self, pace: Turn) -> FoldStart:
+        wait = await self.take_token(pace.endpoint, pace.per_second, pace.leave)
+        if wait > 0:
+            return FoldStart(wait=wait)
+        return FoldStart(ticket=self._tx.db.next("fetch_tickets"))
+
     def _open(self, provider: str, roots: Sequence[ObjectRef]) -> list[StoredEvent]:
-        found = [
-            event
-            for (owner, _), event in self._tx.rows(EVENTS)
-            if owner == provider
-            and event.event.root in roots
-            and event.judgement.state in (EventState.PENDING, EventState.FAILED)
-        ]
+        found = [event for root in roots for _, event in self._tx.found(_OPEN, (provider, root))]
         return sorted(found, key=_place)
 
     async def body(self, provider: str, event_id: str) -> Sealed | None:
@@ -290,3 +292,9 @@ class MemoryProvider:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+def _open_root(provider: str, event: StoredEvent) -> tuple[str, ObjectRef] | None:
+    root = event.event.root
+    is_open = event.judgement.state in (EventState.PENDING, EventState.FAILED)
+    return (provider, root) if is_open and root is not None else None

@@ -67,7 +67,12 @@ class MemoryCommerce:
     sessions: dict[str, _Session] = field(default_factory=dict)
     subscriptions: dict[str, Standing] = field(default_factory=dict)
     charges: dict[str, Charge] = field(default_factory=dict)
+    """By what was paid: a page, or an invoice of a renewal."""
+    payments: dict[str, list[tuple[str, datetime]]] = field(default_factory=dict)
+    """What was paid for a subscription, by keys of ``charges``, and when."""
     refunds: dict[str, tuple[Refund, str, Marker | None]] = field(default_factory=dict)
+    further: set[str] = field(default_factory=set)
+    """Refunds that their operation's marker finds, and does not bind."""
     calls: list[str] = field(default_factory=list)
     _answers: dict[str, tuple[bytes, object]] = field(default_factory=dict)
     _made: int = 0
@@ -96,11 +101,14 @@ class MemoryCommerce:
     def end_parameters(self, mode: EndMode) -> Parameters:
         return {"cancel_at_period_end": mode is EndMode.AT_PERIOD_END}
 
-    def refund_parameters(self, charge: Charge, marker: Marker | None, reason: str) -> Parameters:
+    def refund_parameters(
+        self, charge: Charge, marker: Marker, reason: str, *, further: bool = False
+    ) -> Parameters:
         return {
             "payment": charge.payment_id,
             "amount": (charge.paid - charge.refunded).minor_units,
-            "marker": None if marker is None else _plain(marker),
+            "marker": _plain(marker),
+            "further": further,
         }
 
     async def create_customer(self, key: str, parameters: Parameters) -> str:
@@ -212,6 +220,11 @@ class MemoryCommerce:
             standing is not None and standing.view.status is not SubscriptionStatus.CANCELED,
         )
 
+    async def collected(self, subscription_id: str, since: datetime) -> Sequence[Charge]:
+        await self._called("collected")
+        paid = [name for name, at in self.payments.get(subscription_id, ()) if at >= since]
+        return [self.charges[name] for name in paid if name in self.charges]
+
     async def refund(self, key: str, parameters: Parameters) -> Refund:
         def give() -> str:
             told = cast("Mapping[str, Any]", parameters)
@@ -223,6 +236,8 @@ class MemoryCommerce:
                 raise ProviderRefused("too much", metadata={"code": "charge_already_refunded"})
             name = self._name("re")
             self.refunds[name] = (Refund(name, amount), charge.payment_id, _marker(parameters))
+            if told["further"]:
+                self.further.add(name)
             self.charges[checkout_id] = replace(
                 charge, refunded=charge.refunded + amount, refund_id=name
             )
@@ -253,8 +268,7 @@ class MemoryCommerce:
         )
         paid = session.page.subtotal
         assert paid is not None
-        charge = Charge(self._name("pi"), paid, Money.zero(paid.currency))
-        self.charges[checkout_id] = charge
+        self._took(checkout_id, subscription_id, paid)
         if subscription_id:
             view = SubscriptionView(
                 subscription_id,
@@ -265,6 +279,18 @@ class MemoryCommerce:
             )
             items = session.parameters["items"]
             self.subscriptions[subscription_id] = _billed(view, items, self.currency, self.prices)
+
+    def renew(self, subscription_id: str) -> Charge:
+        """A period begins and is paid for."""
+        items = self.subscriptions[subscription_id].items
+        cost = sum(self.prices[item.price_id] * item.quantity for item in items)
+        return self._took(self._name("in"), subscription_id, Money(self.currency, cost))
+
+    def _took(self, name: str, subscription_id: str, paid: Money) -> Charge:
+        self.charges[name] = Charge(self._name("pi"), paid, Money.zero(paid.currency))
+        at = self.now().replace(microsecond=0)
+        self.payments.setdefault(subscription_id, []).append((name, at))
+        return self.charges[name]
 
     def forget_keys(self) -> None:
         """More than a day passes at the provider."""

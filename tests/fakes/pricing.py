@@ -10,7 +10,8 @@ from services.chassis.errors import Aborted, InvalidArgument
 from services.chassis.money import Money
 from services.pricing.changes import Change
 from services.pricing.domain import ActiveCatalog, Catalog
-from services.pricing.quotes import DeploymentQuote, Quote, StoredQuote
+from services.pricing.observed import CatalogSource
+from services.pricing.quotes import DeploymentQuote, PlanQuote, Quote, StoredQuote
 from services.pricing.rates import RateCard
 from services.pricing.tiers import HeldTier, Standing
 
@@ -27,6 +28,7 @@ class _State:
     answers: dict[tuple[str, str, str], tuple[bytes, str]] = field(default_factory=dict)
     tiers: dict[str, HeldTier] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
+    sources: dict[str, CatalogSource] = field(default_factory=dict)
 
 
 class MemoryPricingStore:
@@ -96,6 +98,23 @@ class MemoryPricingStore:
             if (priced.provider, priced.price_id) in mine
         )
 
+    async def governor(self, catalog: str) -> str:
+        """Return the source that a catalog has to come from."""
+        found = [one for one in self._state.sources.values() if one.governs]
+        return next((one.seen.source for one in found if one.catalog == catalog), "")
+
+    async def catalog_source(self, source: str) -> CatalogSource | None:
+        """Return a source as it was taken last."""
+        return self._state.sources.get(source)
+
+    async def catalog_sources(self) -> list[CatalogSource]:
+        """Return all sources, by name."""
+        return [known for _, known in sorted(self._state.sources.items())]
+
+    async def keep_source(self, source: CatalogSource) -> None:
+        """Store a source in place of what was known of it."""
+        self._state.sources[source.seen.source] = source
+
     async def rate_card(self) -> RateCard | None:
         """Return the rate card in force."""
         return self._state.cards.get(self._state.card)
@@ -123,6 +142,17 @@ class MemoryPricingStore:
     async def quote(self, name: str) -> StoredQuote | None:
         """Return a quote and what became of it."""
         return self._state.quotes.get(name)
+
+    async def open_quotes(self, kind: str, limit: int) -> list[Quote]:
+        """Return quotes of a kind that may still be taken, by name."""
+        subject = DeploymentQuote if kind == "deployment" else PlanQuote
+        found = [
+            stored.quote
+            for _, stored in sorted(self._state.quotes.items())
+            if not stored.taker and stored.quote.expire_time > self._now
+            if isinstance(stored.quote.subject, subject)
+        ]
+        return found[:limit]
 
     async def take_quote(self, name: str, taker: str, *, paid: bool) -> bool:
         """Give an open quote to a taker."""

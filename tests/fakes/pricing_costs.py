@@ -1,7 +1,7 @@
 """The store of costs in memory: small, real, and held to the same suite as PostgreSQL's."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,9 +19,12 @@ from services.pricing.costs.ports import RecordQuery
 from services.pricing.costs.rating import CardHistory
 from services.pricing.costs.report import Sum
 from services.pricing.costs.sight import Asker
+from services.pricing.costs.telling import Delivery, DeliveryState
 from services.pricing.costs.timeline import sorted_once
+from services.pricing.costs.use import UsedHour, UseSummary
 from services.pricing.rates import RateCard
 from services.pricing.sizes import EXACT
+from tests.fakes.pricing_use import summary_of
 
 T = TypeVar("T")
 _FOREVER = 1 << 62
@@ -37,8 +40,12 @@ class CostState:
     unknown: list[tuple[FactRecord, str]] = field(default_factory=list)
     budgets: dict[str, Budget] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+    queued: list[str] = field(default_factory=list)
     answers: dict[tuple[str, str, str], tuple[bytes, str]] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
+    used: dict[tuple[str, int], UsedHour] = field(default_factory=dict)
+    tiers: dict[str, str] = field(default_factory=dict)
 
     def copied(self) -> "CostState":
         """Return rows that may be changed without changing these."""
@@ -142,6 +149,10 @@ class MemoryRecords:
                     found.append(DayChange(*key, day, signed, left))
         return found
 
+    async def fold_days(self) -> bool:
+        """Nothing is kept by day in memory."""
+        return False
+
     def _taken(self, filter_: CostFilter) -> list[CostRecord]:
         return [record for record in self._state.records.values() if filter_.takes(record)]
 
@@ -192,6 +203,26 @@ class MemoryBudgets:
         ]
         return sorted(found, key=lambda alert: -alert.number)[:limit]
 
+    async def add_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        """Store deliveries, and note that they are due."""
+        for one in deliveries:
+            self._state.deliveries.setdefault(one.name, one)
+        self._state.queued += [one.name for one in deliveries]
+
+    async def delivery(self, name: str) -> Delivery | None:
+        """Return a delivery."""
+        return self._state.deliveries.get(name)
+
+    async def save_delivery(self, delivery: Delivery) -> None:
+        """Store how far a delivery is, unless it is over."""
+        if self._state.deliveries[delivery.name].state is DeliveryState.PENDING:
+            self._state.deliveries[delivery.name] = delivery
+
+    async def deliveries(self, alerts: Sequence[str]) -> Sequence[Delivery]:
+        """Return who is told of these alerts."""
+        found = [one for one in self._state.deliveries.values() if one.alert in alerts]
+        return sorted(found, key=lambda one: (one.alert, one.channel, one.target))
+
     async def only_one_evaluates(self) -> bool:
         """Say whether another one evaluates, as the test has set it."""
         return not self.busy
@@ -220,7 +251,54 @@ class MemoryBudgets:
         self._state.changes.append(change)
 
 
-class MemoryCostStore(MemoryRecords, MemoryBudgets):
+class MemoryUse:
+    """What tenants use, in memory, within one transaction."""
+
+    _state: CostState
+
+    async def add_use(self, used: UsedHour) -> bool:
+        """Store an hour; False if it was there already."""
+        return self._state.used.setdefault((used.tenant, used.hour), used) is used
+
+    async def use_of(self, tenants: Sequence[str], since: int) -> Mapping[str, UseSummary]:
+        """Return what tenants used from an hour on."""
+        found = {
+            tenant: [
+                one
+                for one in self._state.used.values()
+                if one.tenant == tenant and one.hour >= since
+            ]
+            for tenant in tenants
+        }
+        return {tenant: summary_of(hours) for tenant, hours in found.items() if hours}
+
+    async def forget_use(self, before: int, limit: int) -> int:
+        """Forget hours before this one, at most so many."""
+        old = [key for key in self._state.used if key[1] < before][:limit]
+        for key in old:
+            del self._state.used[key]
+        return len(old)
+
+    async def standing_records(
+        self,
+        filter: CostFilter,  # noqa: A002 - the contract's word
+        after: str,
+        limit: int,
+    ) -> Sequence[CostRecord]:
+        """Return the records of what stands, by tenant."""
+        found = [
+            one
+            for one in self._state.records.values()
+            if one.end is None and filter.takes(one) and one.tenant > after
+        ]
+        return sorted(found, key=lambda one: one.tenant)[:limit]
+
+    async def tiers_of(self, names: Sequence[str]) -> Mapping[str, str]:
+        """Return the tiers of those of these accounts that have one."""
+        return {name: self._state.tiers[name] for name in names if name in self._state.tiers}
+
+
+class MemoryCostStore(MemoryRecords, MemoryBudgets, MemoryUse):
     """The store of costs in memory, within one transaction."""
 
     def __init__(self, state: CostState, now: datetime, *, busy: bool) -> None:

@@ -71,13 +71,18 @@ class MemoryStore:
         await self._tx.db.step()
         return self._tx.get(TENANT_ROWS, tenant_id)
 
-    async def add_tenant(self, tenant: Tenant) -> Tenant | None:
+    async def add_tenant(self, tenant: Tenant, entry: Audited) -> Tenant | None:
+        for _, known in self._tx.rows(TENANT_ROWS):
+            if known.id == tenant.id or known.namespace == tenant.namespace != "":
+                return None
         number = (await self._tx.lock(NUMBERS, "last") or 0) + 1
         await self._tx.put(NUMBERS, "last", number)
         added = replace(tenant, number=number, change=0)
         if not await self._tx.insert(TENANT_ROWS, tenant.id, added):
             return None
         await self._touch(tenant.id)
+        await self.audit(entry)
+        await self.enqueue([tenant.id])
         return added
 
     async def save_tenant(self, tenant: Tenant) -> Tenant:

@@ -39,17 +39,26 @@ from tests.fakes.subscription_facts import (
     EPOCH,
     FAILURES,
     INVOICES,
+    INVOICES_BY,
+    INVOICES_OF,
     OBSERVATIONS,
     ORDERS,
+    ORDERS_OF,
     OUTSIDE_NAMES,
     PAGES,
     PURCHASES,
+    PURCHASES_BY,
+    PURCHASES_OF,
     SNAPSHOTS,
+    SNAPSHOTS_BY,
+    SNAPSHOTS_OF,
     SUBSCRIPTIONS,
+    SUBSCRIPTIONS_OF,
     CustomerRow,
     InvoiceRow,
     MemoryFacts,
 )
+from tests.fakes.subscription_giving_way import MemoryGivingWay
 from tests.fakes.subscription_ledger import POOLS, MemoryLedger
 from tests.fakes.subscription_refunds import MemoryRefunds
 
@@ -70,14 +79,14 @@ class MemoryAccounts:
 
     async def bind_customer(self, customer: Customer, account: str) -> None:
         await self._tx.put(CUSTOMERS, customer, CustomerRow(account))
-        for name, purchase in self._tx.rows(PURCHASES):
-            if purchase.checkout.payer.customer == customer and not purchase.account:
+        for name, purchase in self._tx.found(PURCHASES_BY, customer):
+            if not purchase.account:
                 await self._tx.put(PURCHASES, name, replace(purchase, account=account))
-        for key, invoice in self._tx.rows(INVOICES):
-            if invoice.fact.payer.customer == customer and not invoice.account:
+        for key, invoice in self._tx.found(INVOICES_BY, customer):
+            if not invoice.account:
                 await self._tx.put(INVOICES, key, replace(invoice, account=account))
-        for unit, snapshot in self._tx.rows(SNAPSHOTS):
-            if snapshot.seen.payer.customer == customer and not snapshot.account:
+        for unit, snapshot in self._tx.found(SNAPSHOTS_BY, customer):
+            if not snapshot.account:
                 await self._tx.put(SNAPSHOTS, unit, replace(snapshot, account=account))
 
     async def add_account(self, account: Account) -> bool:
@@ -115,7 +124,7 @@ class MemoryAccounts:
         await self._tx.put(PAGES, account, page)
 
 
-class MemoryBooks(MemoryAssignments):
+class MemoryBooks(MemoryAssignments, MemoryGivingWay):
     """What accounts hold and what is ordered for them, in memory."""
 
     _encode: Encode
@@ -126,15 +135,16 @@ class MemoryBooks(MemoryAssignments):
         orders = await self.orders(name)
         return Holdings(
             account,
-            purchases=[row for _, row in self._tx.rows(PURCHASES) if row.account == name],
-            evidence=_evidence([row for _, row in self._tx.rows(INVOICES) if row.account == name]),
-            snapshots=[row for _, row in self._tx.rows(SNAPSHOTS) if row.account == name],
+            purchases=[row for _, row in self._tx.found(PURCHASES_OF, name)],
+            evidence=_evidence([row for _, row in self._tx.found(INVOICES_OF, name)]),
+            snapshots=[row for _, row in self._tx.found(SNAPSHOTS_OF, name)],
             subscriptions=sorted(
-                (self._with_giver(row) for row in self._subscriptions() if row.account == name),
+                (self._with_giver(row) for _, row in self._tx.found(SUBSCRIPTIONS_OF, name)),
                 key=lambda sub: (sub.create_time, sub.name),
             ),
             order=orders[-1] if orders else None,
             assignments=self._assigned_to(name),
+            giving_way=self._giving_way_of(name),
         )
 
     async def sold(self, subscription: str) -> Offer | None:
@@ -163,7 +173,7 @@ class MemoryBooks(MemoryAssignments):
 
     async def orders(self, account: str) -> Sequence[Order]:
         await self._tx.db.step()
-        found = (order for (name, _), order in self._tx.rows(ORDERS) if name == account)
+        found = (order for _, order in self._tx.found(ORDERS_OF, account))
         return sorted(found, key=lambda order: order.incarnation)
 
     async def append(self, fact: CapacityOrdered, traceparent: str) -> None:
@@ -211,7 +221,7 @@ class MemoryBooks(MemoryAssignments):
         return [*graces, *self._ends_to_come_to_pass()]
 
 
-class MemoryReadings(MemoryAssignments):
+class MemoryReadings(MemoryAssignments, MemoryGivingWay):
     """Pages for people, from memory."""
 
     async def list_accounts(
@@ -288,7 +298,7 @@ class MemoryReadings(MemoryAssignments):
         held = [
             Held(sub.offer, sub.state, sub.begin_time, sub.period_end)
             for sub in mine
-            if sub.begin_time is not None
+            if sub.begin_time is not None and not self._has_to_give_way(sub.name)
         ]
         pools = [row for _, (row, _) in self._tx.rows(POOLS) if row.pool.account == account.name]
         return Holder(account, held, {row.pool.name: row.available for row in pools})

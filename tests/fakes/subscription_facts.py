@@ -1,10 +1,9 @@
 """The facts of subscription's store in memory, and the tables of all of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from services.chassis.facts import FactRecord
-from services.chassis.inbox import unknown_type
 from services.subscription.auditing import Change
 from services.subscription.domain import (
     Account,
@@ -19,7 +18,7 @@ from services.subscription.domain import (
 )
 from services.subscription.incoming import Customer, InvoicePaid, InvoicePaymentFailed
 from tests.fakes import memory_inbox
-from tests.fakes.memory_db import MemoryTx, Table
+from tests.fakes.memory_db import Index, MemoryTx, Table
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,15 @@ EPOCH: Table[str, int] = Table("epoch")
 AUDIT: Table[int, Change] = Table("audit")
 ANSWERS: Table[tuple[str, str, str, str], tuple[bytes, str]] = Table("idempotency")
 
+PURCHASES_OF = Index(PURCHASES, lambda _, row: row.account or None)
+INVOICES_OF = Index(INVOICES, lambda _, row: row.account or None)
+SNAPSHOTS_OF = Index(SNAPSHOTS, lambda _, row: row.account or None)
+SUBSCRIPTIONS_OF = Index(SUBSCRIPTIONS, lambda _, row: row.account)
+ORDERS_OF = Index(ORDERS, lambda key, _: key[0])
+PURCHASES_BY = Index(PURCHASES, lambda _, row: row.checkout.payer.customer)
+INVOICES_BY = Index(INVOICES, lambda _, row: row.fact.payer.customer)
+SNAPSHOTS_BY = Index(SNAPSHOTS, lambda _, row: row.seen.payer.customer)
+
 
 class MemoryFacts:
     """Facts that came, in memory."""
@@ -61,26 +69,17 @@ class MemoryFacts:
     async def remember(self, fact: FactRecord, source: str) -> bool:
         return await memory_inbox.remember(self._tx, fact, source)
 
+    async def remember_all(self, facts: Sequence[FactRecord], source: str) -> Collection[str]:
+        return await memory_inbox.remember_all(self._tx, facts, source)
+
     async def keep_unknown(self, fact: FactRecord, source: str) -> None:
         await memory_inbox.keep_unknown(self._tx, fact, source)
 
     async def kept_unknown(self, type_name: str) -> Sequence[tuple[FactRecord, str]]:
-        await self._tx.db.step()
-        waiting_for = unknown_type(type_name)
-        rows = sorted(
-            (
-                row
-                for _, row in self._tx.rows(memory_inbox.PARKED)
-                if row.waiting_for == waiting_for
-            ),
-            key=lambda row: row.seq,
-        )
-        return [(row.fact, row.source) for row in rows[:100]]
+        return await memory_inbox.kept_unknown(self._tx, type_name)
 
     async def forget_kept(self, fact_id: str, type_name: str) -> None:
-        for key, parked in self._tx.rows(memory_inbox.PARKED):
-            if parked.fact.id == fact_id and parked.waiting_for == unknown_type(type_name):
-                await self._tx.delete(memory_inbox.PARKED, key)
+        await memory_inbox.forget_kept(self._tx, fact_id, type_name)
 
     async def park(self, fact: FactRecord, waiting_for: str, reason: str, source: str) -> None:
         await memory_inbox.park(self._tx, fact, waiting_for, str(reason), source=source)
@@ -133,11 +132,12 @@ class MemoryFacts:
         if known is None or known.revision <= snapshot.revision:
             await self._tx.put(SNAPSHOTS, snapshot.key, snapshot)
 
-    async def put_observation(self, observation: Observation) -> bool:
+    async def put_observation(self, observation: Observation, change: Change) -> bool:
         known = await self._tx.lock(OBSERVATIONS, observation.tenant)
         if known is not None and known.revision >= observation.revision:
             return False
         await self._tx.put(OBSERVATIONS, observation.tenant, observation)
+        await self._tx.put(AUDIT, self._tx.db.next("audit"), change)
         return True
 
     async def unknown_prices(self) -> Sequence[tuple[str, str]]:

@@ -17,12 +17,14 @@ from services.subscription.ledger import (
     Pool,
     Posting,
 )
-from tests.fakes.memory_db import MemoryTx, Table
-from tests.fakes.subscription_facts import CUSTOMERS, INVOICES, InvoiceRow
+from tests.fakes.memory_db import Index, MemoryTx, Table
+from tests.fakes.subscription_facts import CUSTOMERS, INVOICES_OF, InvoiceRow
 
 POOLS: Table[Pool, tuple[Balance, int]] = Table("credit_pools")
 ENTRIES: Table[str, Entry] = Table("credit_entries")
 GRANTS: Table[str, Grant] = Table("credit_grants")
+_GRANTS_OF = Index(GRANTS, lambda _, row: row.subscription or None)
+_GRANTS_IN = Index(GRANTS, lambda _, row: row.pool)
 HOLDS: Table[str, Hold] = Table("credit_holds")
 REVERSALS: Table[tuple[str, ReversalKind], tuple[Customer, Reversal]] = Table("credit_reversals")
 
@@ -92,11 +94,11 @@ class MemoryLedger:
 
     async def grants(self, pool: Pool) -> Sequence[Grant]:
         await self._tx.db.step()
-        return [grant for _, grant in self._tx.rows(GRANTS) if grant.pool == pool]
+        return [grant for _, grant in self._tx.found(_GRANTS_IN, pool)]
 
     async def newest_grant(self, subscription: str) -> Grant | None:
         await self._tx.db.step()
-        found = [grant for _, grant in self._tx.rows(GRANTS) if grant.subscription == subscription]
+        found = [grant for _, grant in self._tx.found(_GRANTS_OF, subscription)]
         starts = [grant for grant in found if grant.period_start is not None]
         newest = max(starts, key=lambda grant: grant.period_start or 0, default=None)
         return newest or next(iter(found), None)
@@ -169,15 +171,15 @@ class MemoryLedger:
         await self._tx.db.step()
         return [
             _invoice(row)
-            for _, row in self._tx.rows(INVOICES)
-            if row.account == account and row.fact.provider_subscription_id
+            for _, row in self._tx.found(INVOICES_OF, account)
+            if row.fact.provider_subscription_id
             if row.fact.paid.minor_units > 0
         ]
 
     async def invoice_paid(self, account: str, invoice_id: str) -> PaidInvoice | None:
         await self._tx.db.step()
-        for _, row in self._tx.rows(INVOICES):
-            if row.account == account and row.fact.invoice_id == invoice_id:
+        for _, row in self._tx.found(INVOICES_OF, account):
+            if row.fact.invoice_id == invoice_id:
                 return _invoice(row)
         return None
 

@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from services.chassis.errors import FailedPrecondition, InvalidArgument, NotFound
+from services.chassis.facts import FactRecord
 from services.chassis.ids import derived
+from services.subscription.incoming import ProviderSubscription
 from services.subscription.ports import (
     BilledItem,
     EndMode,
@@ -36,6 +39,11 @@ class Shop:
     refunds: dict[str, str] = field(default_factory=dict)
     unpaid: set[str] = field(default_factory=set)
     """Checkouts for which nothing was charged."""
+    states: dict[str, tuple[ProviderSubscription, int]] = field(default_factory=dict)
+    """Subscriptions as the provider has them, with their revisions."""
+    refreshed: list[str] = field(default_factory=list)
+    gave_way: dict[str, tuple[str, str, datetime, str]] = field(default_factory=dict)
+    """Account, subscription, time and reason by request."""
 
     async def get_provider(self) -> Provider:
         """Return the provider that is on."""
@@ -137,6 +145,44 @@ class Shop:
         self.refunds.setdefault(request_id, checkout_id)
         self.fault("refund made")
         return derived("re", request_id)
+
+    async def give_way(
+        self,
+        account: str,
+        provider_subscription_id: str,
+        paid_since: datetime,
+        reason: str,
+        request_id: str,
+    ) -> str:
+        """End a subscription and give money back, once for a key."""
+        await self._begin("give way")
+        asked = (account, provider_subscription_id, paid_since, reason)
+        if self.gave_way.setdefault(request_id, asked) != asked:
+            raise InvalidArgument("another one", reason="IDEMPOTENCY_KEY_REUSED")
+        self.fault("way given")
+        return derived("re", request_id)
+
+    def show(self, seen: ProviderSubscription, revision: int) -> None:
+        """Have a subscription be so from now on, unless what is shown is newer."""
+        known = self.states.get(seen.provider_subscription_id)
+        if known is None or known[1] < revision:
+            self.states[seen.provider_subscription_id] = (seen, revision)
+
+    async def refresh(self, provider_subscription_id: str) -> FactRecord:
+        """Return the state of a subscription; its payload is its id, ``states`` has the rest."""
+        await self._begin("refresh")
+        self.refreshed.append(provider_subscription_id)
+        if provider_subscription_id not in self.states:
+            raise NotFound("the provider shows none", reason="UNKNOWN_SUBSCRIPTION")
+        _, revision = self.states[provider_subscription_id]
+        name = ProviderSubscription.__name__
+        return FactRecord(
+            derived("fct", name, provider_subscription_id, str(revision)),
+            f"key:{provider_subscription_id}",
+            revision,
+            f"tollgate.payments.v1.{name}",
+            provider_subscription_id.encode(),
+        )
 
     async def _begin(self, step: str) -> None:
         await asyncio.sleep(0)

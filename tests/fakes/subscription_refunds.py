@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from services.subscription.domain import Purchase, PurchaseStatus
-from tests.fakes.memory_db import MemoryTx, Table
+from tests.fakes.memory_db import Table
 from tests.fakes.subscription_facts import PURCHASES
-
-_FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
+from tests.fakes.subscription_giving_way import MemoryGivingWay, wait_after
 
 
 @dataclass(frozen=True)
@@ -24,41 +23,42 @@ class RefundRow:
 REFUNDS: Table[str, RefundRow] = Table("refunds")
 
 
-class MemoryRefunds:
+class MemoryRefunds(MemoryGivingWay):
     """Purchases that are given back, in memory."""
 
-    _tx: MemoryTx
-
     async def count_refundable(self, delay: timedelta) -> int:
-        return len(await self.refundable(delay, 1_000_000))
+        purchases = await self.refundable(delay, 1_000_000)
+        return len(purchases) + len(self._due_giving_way(delay))
 
     async def refundable(self, delay: timedelta, limit: int) -> Sequence[Purchase]:
         await self._tx.db.step()
-        before = self._time() - delay
+        before = self._moment() - delay
         found = [
             row
             for _, row in self._tx.rows(PURCHASES)
             if row.status is PurchaseStatus.REFUND_DUE
             and not row.refunding
             and row.create_time <= before
+            and not self._postponed(row.name)
         ]
         return sorted(found, key=lambda row: (row.create_time, row.name))[:limit]
 
     async def count_decided(self, within: timedelta) -> int:
         await self._tx.db.step()
-        since = self._time() - within
-        return len([row for _, row in self._tx.rows(REFUNDS) if row.decided > since])
+        since = self._moment() - within
+        refunds = [row for _, row in self._tx.rows(REFUNDS) if row.decided > since]
+        return len(refunds) + self._gave_way_since(since)
 
     async def count_purchases(self, within: timedelta) -> int:
         await self._tx.db.step()
-        since = self._time() - within
+        since = self._moment() - within
         return len([row for _, row in self._tx.rows(PURCHASES) if row.create_time > since])
 
     async def decide_refund(self, purchase: str) -> None:
         row = await self._tx.lock(PURCHASES, purchase)
         if row is not None:
             await self._tx.put(PURCHASES, purchase, replace(row, refunding=True))
-            await self._tx.insert(REFUNDS, purchase, RefundRow(self._time(), self._time()))
+            await self._tx.insert(REFUNDS, purchase, RefundRow(self._moment(), self._moment()))
 
     async def claim_refunds(self, provider: str, limit: int) -> Sequence[Purchase]:
         await self._tx.db.step()
@@ -72,8 +72,8 @@ class MemoryRefunds:
             ):
                 continue
             if self._tx.try_lock(REFUNDS, name):
-                wait = min(_FIRST_WAIT * 2 ** min(row.tries, 12), _LONGEST_WAIT)
-                later = replace(row, tries=row.tries + 1, next_try=self._time() + wait)
+                wait = wait_after(row.tries)
+                later = replace(row, tries=row.tries + 1, next_try=self._moment() + wait)
                 await self._tx.put(REFUNDS, name, later)
                 claimed.append(purchase)
         return claimed
@@ -81,7 +81,7 @@ class MemoryRefunds:
     def _may_try(self, row: RefundRow, purchase: Purchase, provider: str) -> bool:
         ours = purchase.checkout.payer.customer.provider == provider
         due = purchase.status is PurchaseStatus.REFUND_DUE
-        return ours and due and row.next_try <= self._time()
+        return ours and due and row.next_try <= self._moment()
 
     async def note_refund(self, purchase: str, refund_id: str) -> bool:
         row = await self._tx.lock(PURCHASES, purchase)
@@ -96,6 +96,3 @@ class MemoryRefunds:
         await self._tx.db.step()
         found = [row for _, row in self._tx.rows(PURCHASES) if row.barred == "UNKNOWN_QUOTE"]
         return sorted(found, key=lambda row: row.name)[:limit]
-
-    def _time(self) -> datetime:
-        return datetime.fromtimestamp(self._tx.db.now(), UTC)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -24,7 +24,7 @@ from services.subscription.incoming import (
     ProviderSubscription,
 )
 from services.subscription.ports import Store, SubscriptionTransactions
-from services.subscription.usecases import Desk, Entitlements, Envelope
+from services.subscription.usecases import Desk, Entitlements, Envelope, News, PurchaseFact
 from tests.fakes.memory_db import MemoryDatabase
 from tests.fakes.subscription import memory_transactions
 from tests.fakes.subscription_payments import Cluster, Shop
@@ -140,6 +140,17 @@ def envelope(fact: object, name: str, revision: int = 0) -> Envelope:
     return Envelope(record, "payments")
 
 
+def mailed(fact: PurchaseFact, revision: int = 0) -> Envelope:
+    """A fact as payments delivers it; a state fact has a revision."""
+    match fact:
+        case CheckoutPaid():
+            return envelope(fact, fact.checkout_id)
+        case InvoicePaid():
+            return envelope(fact, fact.invoice_id)
+        case ProviderSubscription():
+            return envelope(fact, fact.provider_subscription_id, revision)
+
+
 @dataclass
 class World:
     """One service on one store; ``tx`` may be memory's or PostgreSQL's."""
@@ -161,8 +172,28 @@ class World:
         """What says what people may do: one for all the time of the service."""
         return Entitlements(self.desk)
 
+    @property
+    def news(self) -> News:
+        """Where fresh news can be asked for: the shop, as it stands now."""
+        return News(self.shop, self._take_refreshed)
+
+    async def _take_refreshed(self, record: FactRecord, source: str) -> None:
+        told, _ = self.shop.states[record.payload.decode()]
+        mail = [(Envelope(record, source), told)]
+        self.alerts += await usecases.take_purchase(self.tx, self.pricing, self.ids, mail)
+
+    def _show(self, fact: object, revision: int) -> None:
+        """Have the shop stand as a fact says that it does, or did."""
+        match fact:
+            case CheckoutPaid(provider_subscription_id=sub) if sub:
+                bought = replace(seen(sub), payer=fact.payer, items=fact.items)
+                self.shop.show(bought, 0)
+            case ProviderSubscription():
+                self.shop.show(fact, revision)
+
     async def give(self, fact: object, revision: int = 0) -> tuple[Alert, ...]:
         """Deliver a fact, as often as one likes."""
+        self._show(fact, revision)
         alerts = await self._take(fact, revision)
         self.alerts += alerts
         return alerts
@@ -170,16 +201,21 @@ class World:
     async def _take(self, fact: object, revision: int) -> tuple[Alert, ...]:
         tx, ids = self.tx, self.ids
         match fact:
-            case CheckoutPaid():
-                mail = envelope(fact, fact.checkout_id)
-                return await usecases.take_checkout(tx, self.pricing, ids, mail, fact)
-            case InvoicePaid():
-                return await usecases.take_invoice(tx, ids, envelope(fact, fact.invoice_id), fact)
-            case ProviderSubscription():
-                mail = envelope(fact, fact.provider_subscription_id, revision)
-                return await usecases.take_provider_subscription(tx, self.pricing, ids, mail, fact)
+            case CheckoutPaid() | InvoicePaid() | ProviderSubscription():
+                mail = mailed(fact, revision)
+                return await usecases.take_purchase(tx, self.pricing, ids, [(mail, fact)])
             case _:
                 raise TypeError(f"{fact!r} is no fact")
+
+    async def give_together(
+        self, *facts: PurchaseFact, revisions: Sequence[int] = ()
+    ) -> tuple[Alert, ...]:
+        """Deliver facts that came together, as revision 1 of what they speak of or as said."""
+        of_each = revisions or [1] * len(facts)
+        mails = [(mailed(fact, at), fact) for at, fact in zip(of_each, facts, strict=True)]
+        alerts = await usecases.take_purchase(self.tx, self.pricing, self.ids, mails)
+        self.alerts += alerts
+        return alerts
 
     async def create(
         self,

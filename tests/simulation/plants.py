@@ -17,12 +17,12 @@ from services.chassis.ids import derived
 from services.payments import ingest
 from services.payments.binding import Operation
 from services.payments.events import Ingested, Outcome
-from services.provisioner import manifests, reconcile
+from services.provisioner import drawing, manifests
 from services.provisioner.domain import Tenant, Version
 from services.provisioner.manifests import Blueprint
 from services.subscription import granting, ledger, reckoning, usecases
 from services.subscription.domain import Snapshot
-from services.subscription.usecases import renewing
+from services.subscription.usecases import freshness, renewing
 from tests.fakes import memory_queue
 from tests.fakes import provisioner as of_provisioner
 from tests.fakes import subscription_facts as of_facts
@@ -32,6 +32,7 @@ from tests.fakes import subscription_facts as of_facts
 class Plant:
     """A bug. ``invariants`` names those that can find it, ``faults`` what has to go wrong for it.
 
+    ``payments`` is how large a world has to be for it to show in one of a few.
     Calling it gives the context in which it is there.
     """
 
@@ -39,6 +40,7 @@ class Plant:
     invariants: frozenset[str]
     faults: tuple[str, ...]
     bug: Callable[[], AbstractContextManager[None]]
+    payments: int = 25
 
     def __call__(self) -> AbstractContextManager[None]:
         """Plant it."""
@@ -82,7 +84,7 @@ def _lets_in_first() -> Iterator[None]:
             return drawn
         return replace(drawn, fences=(drawn.owner, *drawn.fences), owner=None)
 
-    with patch.object(reconcile, "blueprint", draw):
+    with patch.object(drawing, "blueprint", draw):
         yield
 
 
@@ -179,6 +181,20 @@ def _drops_what_it_does_not_know() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _refunds_on_stale_news() -> Iterator[None]:
+    """A refusal is decided on by what was delivered; nothing in its way is looked at again."""
+    with patch.object(freshness.Look, "stale", lambda *_: []):
+        yield
+
+
+@contextmanager
+def _lets_rivals_bill() -> Iterator[None]:
+    """What rested while another was bought goes on beside it, and both are paid for."""
+    with patch.object(reckoning, "giving_way", lambda _: ()):
+        yield
+
+
 _ALL = (
     Plant(
         "acknowledges first",
@@ -229,6 +245,19 @@ _ALL = (
         frozenset({"everything paid is known", "consumers hold the newest"}),
         ("older version",),
         _drops_what_it_does_not_know,
+    ),
+    Plant(
+        "refunds on stale news",
+        frozenset({"refunded once and for cause"}),
+        ("late webhooks",),
+        _refunds_on_stale_news,
+        payments=60,
+    ),
+    Plant(
+        "lets rivals bill",
+        frozenset({"capacity stands iff it is paid"}),
+        (),
+        _lets_rivals_bill,
     ),
 )
 PLANTS = {plant.name: plant for plant in _ALL}

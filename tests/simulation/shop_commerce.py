@@ -70,12 +70,15 @@ class ShopCommerce:
         """Say how to end later, or go on."""
         return {"cancel_at_period_end": mode is EndMode.AT_PERIOD_END}
 
-    def refund_parameters(self, charge: Charge, marker: Marker | None, reason: str) -> Parameters:
+    def refund_parameters(
+        self, charge: Charge, marker: Marker, reason: str, *, further: bool = False
+    ) -> Parameters:
         """Say how to give back what is left."""
         return {
             "payment": charge.payment_id,
             "amount": (charge.paid - charge.refunded).minor_units,
-            "marker": None if marker is None else _plain(marker),
+            "marker": _plain(marker),
+            "further": further,
             "reason": reason,
         }
 
@@ -191,6 +194,13 @@ class ShopCommerce:
         """Show what a page was paid with and what it began."""
         return await self._line.read("settlement", lambda: self._settlement(checkout_id))
 
+    async def collected(self, subscription_id: str, since: datetime) -> Sequence[Charge]:
+        """Show what was paid for a subscription's invoices."""
+        await self._pace("invoice.list")
+        return await self._line.read(
+            "invoice.list", lambda: self._collected(subscription_id, since)
+        )
+
     async def refund(self, key: str, parameters: Parameters) -> Refund:
         """Give money back."""
         told = _told(parameters)
@@ -201,8 +211,10 @@ class ShopCommerce:
             charge = self._books.charge(payment)
             if amount > charge.paid - charge.refunded:
                 raise ProviderRefused("too much", metadata={"code": "charge_already_refunded"})
-            marker = None if told["marker"] is None else _marker(told["marker"])
-            return self._counter.refund(payment.id, amount, marker).id
+            marker = _marker(told["marker"])
+            row = self._counter.refund(payment.id, amount, None if told["further"] else marker)
+            row.part_of = marker
+            return row.id
 
         await self._pace("refund.create")
         return views.refund_of(
@@ -223,7 +235,16 @@ class ShopCommerce:
     def _refund_of(self, payment_id: str, marker: Marker) -> RefundRow | None:
         payment = self._books.payments.get(payment_id)
         given = [] if payment is None else [self._books.refunds[one] for one in payment.refunds]
-        return next((refund for refund in given if refund.marker == marker), None)
+        return next((refund for refund in given if refund.part_of == marker), None)
+
+    def _collected(self, subscription_id: str, since: datetime) -> list[Charge]:
+        invoices = self._books.invoices.values()
+        mine = {one.id for one in invoices if one.subscription == subscription_id}
+        return [
+            self._books.charge(payment)
+            for payment in self._books.payments.values()
+            if payment.invoice in mine and payment.at.replace(microsecond=0) >= since
+        ]
 
     def _settlement(self, checkout_id: str) -> Settlement:
         session = self._counter.session(checkout_id)

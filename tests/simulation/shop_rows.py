@@ -116,13 +116,14 @@ class PaymentRow:
 
 @dataclass(slots=True)
 class RefundRow:
-    """Money on its way back."""
+    """Money on its way back. ``part_of`` finds it by the operation that made it; binds nothing."""
 
     id: str
     payment: str
     amount: Money
     made: datetime
     marker: Marker | None = None
+    part_of: Marker | None = None
     state: RefundState = RefundState.SUCCEEDED
 
 

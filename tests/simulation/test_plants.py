@@ -6,12 +6,11 @@ from tests.simulation.plants import PLANTS, Plant
 from tests.simulation.world import Outcome, Settings, World
 
 SEEDS = range(1, 9)
-PAYMENTS = 25
 
 
 @pytest.mark.parametrize("plant", PLANTS.values(), ids=lambda plant: plant.name)
 def test_a_known_bug_is_found_by_its_invariant(plant: Plant) -> None:
-    settings = Settings(payments=PAYMENTS, faults=plant.faults)
+    settings = Settings(payments=plant.payments, faults=plant.faults)
     told: list[str] = []
     with plant():
         for seed in SEEDS:

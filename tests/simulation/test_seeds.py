@@ -11,7 +11,7 @@ import pytest
 
 from tests.simulation.world import Settings, World
 
-PAYMENTS = int(os.environ.get("SIMULATION_PAYMENTS", "1000"))
+PAYMENTS = int(os.environ.get("SIMULATION_PAYMENTS", "6000"))
 FIRST = int(os.environ.get("SIMULATION_FIRST", "1"))
 EACH = 200
 """Payments of one world."""

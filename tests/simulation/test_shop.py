@@ -7,12 +7,12 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from services.chassis.clock import SystemClock
+from services.chassis.clock import Clock, SystemClock
 from services.chassis.money import Money
 from services.payments.commerce import Page, PageState
 from services.payments.domain import ObjectRef, RootKind
@@ -23,6 +23,7 @@ from tests.contract.providers.sellers import Seller
 from tests.contract.providers.subjects import Subject
 from tests.contract.providers.test_commerce import (
     test_a_customer_is_made_once_for_a_key_and_found_by_its_marker,
+    test_a_further_refund_of_an_operation_is_found_by_its_marker_too,
     test_a_key_that_was_used_for_something_else_is_never_answered,
     test_a_page_is_made_once_shown_found_and_shut,
     test_a_page_that_is_not_there_is_out_of_reach,
@@ -33,6 +34,7 @@ from tests.contract.providers.test_commerce import (
     test_a_subscription_carries_our_marker_and_is_changed_in_place,
     test_a_subscription_ends_later_goes_on_and_ends_now,
     test_the_portal_leads_somewhere,
+    test_what_was_collected_for_a_subscription_is_shown_since_a_time,
 )
 from tests.contract.providers.test_provider import (
     test_a_paid_checkout_is_shown_with_what_was_bought,
@@ -55,6 +57,7 @@ from tests.simulation.shop_rows import RefundState
 
 __all__ = [
     "test_a_customer_is_made_once_for_a_key_and_found_by_its_marker",
+    "test_a_further_refund_of_an_operation_is_found_by_its_marker_too",
     "test_a_key_that_was_used_for_something_else_is_never_answered",
     "test_a_page_is_made_once_shown_found_and_shut",
     "test_a_page_that_is_not_there_is_out_of_reach",
@@ -75,6 +78,7 @@ __all__ = [
     "test_it_knows_its_account_or_has_none",
     "test_nothing_unsigned_is_believed_and_nothing_breaks_on_it",
     "test_the_portal_leads_somewhere",
+    "test_what_was_collected_for_a_subscription_is_shown_since_a_time",
 ]
 
 MONTH = timedelta(days=30)
@@ -134,26 +138,60 @@ async def street() -> AsyncIterator[Street]:
     await asyncio.gather(*made.tasks, return_exceptions=True)
 
 
-def _calm(street: Street) -> Shop:
+class JumpingClock(SystemClock):
+    """The machine's clock, ahead by as much as it was made to jump; who sleeps wakes by it."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+        self._jumped = asyncio.Event()
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+        until = self.now() + timedelta(seconds=seconds)
+        while (left := (until - self.now()).total_seconds()) > 0:
+            waiting = asyncio.ensure_future(self._jumped.wait())
+            await asyncio.wait({waiting}, timeout=left)
+            waiting.cancel()
+
+    async def jump(self, span: timedelta) -> None:
+        """Go on by so much at once, and let those who waited for it do their work."""
+        self._ahead += span
+        self._jumped.set()
+        self._jumped = asyncio.Event()
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+def _calm(street: Street, clock: Clock) -> Shop:
     """Return the shop with a clock that goes, for suites that wait for nothing."""
-    shop = Shop(SystemClock(), random.Random(1), street._deliver, street._spawn, PRICES)
+    shop = Shop(clock, random.Random(1), street._deliver, street._spawn, PRICES)
     shop.line.faults.quickest = shop.line.faults.slowest = 0.0
     return shop
 
 
 @pytest.fixture
 async def seller(street: Street) -> Seller:
-    shop = _calm(street)
+    clock = JumpingClock()
+    shop = _calm(street, clock)
 
     async def pay(page: Page) -> None:
         assert shop.counter.pay(page.id, "ada@example.com")
+        await clock.jump(timedelta())
 
-    return Seller(shop.commerce, "price_1", "price_2", pay)
+    async def pass_month() -> None:
+        # What renews is a draft for an hour.
+        for days in (31, 1):
+            await clock.jump(timedelta(days=days))
+
+    return Seller(shop.commerce, "price_1", "price_2", pay, pass_month)
 
 
 @pytest.fixture
 async def subject(street: Street) -> Subject:
-    shop = _calm(street)
+    shop = _calm(street, SystemClock())
     paid, unpaid = (shop.counter.page(Wanted((("price_1", 1),))) for _ in range(2))
     assert shop.counter.pay(paid.id, "ada@example.com")
     event = next(
@@ -246,7 +284,7 @@ async def test_a_webhook_is_sent_until_it_is_taken(street: Street) -> None:
 
 
 async def test_a_failure_is_replayed_for_a_day_and_its_effect_is_found(street: Street) -> None:
-    shop = _calm(street)
+    shop = _calm(street, SystemClock())
     shop.line.faults.failed = 1.0
     failures = 0
     for number in range(8):
@@ -264,7 +302,7 @@ async def test_a_failure_is_replayed_for_a_day_and_its_effect_is_found(street: S
 
 
 async def test_an_answer_that_is_lost_leaves_what_was_done(street: Street) -> None:
-    shop = _calm(street)
+    shop = _calm(street, SystemClock())
     shop.line.faults.unreachable = 1.0
     parameters = {"email": "", "identity": {}, "marker": ["op_1", "tollgate", "acc_1"]}
     lost = 0

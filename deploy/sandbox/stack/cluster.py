@@ -1,6 +1,6 @@
 """The cluster's side of the stack: kubeconfigs, and the roles that Tollgate ships."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from deploy.sandbox.stack.settings import ROOT
 from deploy.sandbox.supervisor.files import write_atomic
 
 RBAC = ROOT / "deploy" / "rbac"
+PLANS_ROLE = ROOT / "deploy" / "kube-dc" / "billing-plans.yaml"
 PROVISIONER_USER = "system:serviceaccount:tollgate:tollgate-provisioner"
 _SERVICE_ACCOUNT_GROUPS = ["system:serviceaccounts", "system:serviceaccounts:tollgate"]
 _COLLECTIONS = {
@@ -65,6 +66,27 @@ async def apply_roles(api: KubeApi) -> None:
     ]
     # Namespaces first: what lives in one comes after it.
     objects.sort(key=lambda item: item["kind"] != "Namespace")
+    await _apply(api, objects)
+
+
+async def apply_plans_role(api: KubeApi, plans: str) -> None:
+    """Let the provisioner read the ConfigMap `namespace/name`; nothing for an empty name.
+
+    The namespace is made, the ConfigMap is its operator's.
+    """
+    if not plans:
+        return
+    namespace, _, name = plans.partition("/")
+    objects = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}]
+    for item in yaml.safe_load_all(PLANS_ROLE.read_text()):
+        item["metadata"]["namespace"] = namespace
+        for rule in item.get("rules", ()):
+            rule["resourceNames"] = [name]
+        objects.append(item)
+    await _apply(api, objects)
+
+
+async def _apply(api: KubeApi, objects: Sequence[Mapping[str, Any]]) -> None:
     query = {"fieldManager": "tollgate-install", "force": "true"}
     for item in objects:
         await api.call("PATCH", _path(item), item, content_type=APPLY, query=query)

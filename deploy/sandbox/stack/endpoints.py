@@ -32,6 +32,7 @@ async def describe(layout: Layout, database: str, provisioner: str) -> dict[str,
         },
         "postgres": {"dsn": database},
         "identity": {"base": layout.idp_url},
+        "mail": {"smtp": f"127.0.0.1:{layout.port('mail')}", "folder": str(layout.mails)},
         "tokens": await _tokens(layout),
         "organization": ORGANIZATION,
     }

@@ -87,6 +87,11 @@ class Layout:
         return self.settings.stripe_webhook_secret or self.secrets.stripe_webhook
 
     @property
+    def mails(self) -> Path:
+        """Where every mail is kept that the stack sends."""
+        return self.home / "mail"
+
+    @property
     def admin_kubeconfig(self) -> Path:
         """The kubeconfig for people."""
         if self.settings.kubeconfig:
@@ -107,7 +112,7 @@ class Layout:
 
     def claim_ports(self) -> None:
         """Choose every port now, so that a taken one is told before anything is started."""
-        embedded = ["idp", "gateway", "gateway-metrics"]
+        embedded = ["idp", "mail", "gateway", "gateway-metrics"]
         embedded += [] if self.settings.database_url else ["postgres"]
         embedded += [] if self.settings.kubeconfig else ["kubernetes"]
         embedded += ["stripe"] if self.stripe_is_embedded else []

@@ -2,15 +2,17 @@
 
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from deploy.sandbox.postgres.binaries import find_binaries
 from deploy.sandbox.postgres.server import process_spec
 from deploy.sandbox.stack.cluster import write_kubeconfig, write_tokens
 from deploy.sandbox.stack.layout import Layout
+from deploy.sandbox.stack.passing import PRICES
 from deploy.sandbox.stack.settings import ROOT
 from deploy.sandbox.supervisor.readiness import answers, listens
 from deploy.sandbox.supervisor.spec import ProcessSpec
+from services.payments.providers.stripe.events import HANDLED
 
 
 def base_environment() -> dict[str, str]:
@@ -25,7 +27,7 @@ def base_environment() -> dict[str, str]:
 
 def part_specs(layout: Layout) -> list[ProcessSpec]:
     """Return the parts that this stack runs itself."""
-    specs = [_idp(layout)]
+    specs = [_idp(layout), _mail(layout)]
     if not layout.settings.database_url:
         binaries = find_binaries(layout.settings.pgbin or None)
         specs.append(process_spec(layout.home / "postgres", layout.port("postgres"), binaries))
@@ -42,6 +44,12 @@ def _idp(layout: Layout) -> ProcessSpec:
     return _python("idp", "deploy.sandbox.idp", arguments, answers(port, "/healthz"))
 
 
+def _mail(layout: Layout) -> ProcessSpec:
+    port = layout.port("mail")
+    arguments = ["--folder", str(layout.mails), "--port", str(port)]
+    return _python("mail", "deploy.sandbox.mail", arguments, listens(port))
+
+
 def _stripe(layout: Layout) -> ProcessSpec:
     port = layout.port("stripe")
     webhook = f"{layout.gateway_url}/api/webhooks/stripe={layout.webhook_secret}"
@@ -50,9 +58,19 @@ def _stripe(layout: Layout) -> ProcessSpec:
         *("--data", str(layout.home / "stripe")),
         *("--secret-key", layout.stripe_key),
         *("--catalog", str(layout.settings.catalog)),
+        *_imports(layout.settings.passed.get("pricing", {})),
         *("--webhook", webhook),
+        # As an endpoint is registered: what nobody handles is not sent.
+        *("--webhook-events", ",".join(sorted(HANDLED))),
     ]
     return _python("stripe", "deploy.sandbox.stripe", arguments, listens(port))
+
+
+def _imports(told: Mapping[str, str]) -> list[str]:
+    """Return what the sandbox Stripe reads catalogs with, which is what pricing does."""
+    file = told.get("TOLLGATE_CATALOG_IMPORTS")
+    prices = [f"{name}={value}" for name, value in told.items() if name.startswith(PRICES)]
+    return [*(["--imports", file] if file else []), *(f"--price={price}" for price in prices)]
 
 
 def _kubernetes(layout: Layout) -> ProcessSpec:

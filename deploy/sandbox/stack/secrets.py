@@ -1,6 +1,8 @@
 """Secrets that the stack makes once and keeps: readable by their owner only."""
 
 import base64
+import hashlib
+import hmac
 import json
 import secrets
 from dataclasses import asdict, dataclass
@@ -18,6 +20,12 @@ class StackSecrets:
     stripe_key: str
     stripe_webhook: str
     sealing_key: str
+
+    @property
+    def alert_key(self) -> str:
+        """The key that secrets of alerts' webhooks follow from; also of homes made before it."""
+        made = hmac.digest(self.sealing_key.encode(), b"webhooks of alerts", hashlib.sha256)
+        return base64.b64encode(made).decode()
 
 
 def load_or_make(file: Path) -> StackSecrets:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from deploy.sandbox.postgres.roles import ServiceDsns
 from deploy.sandbox.stack.layout import Layout
 from deploy.sandbox.stack.parts import base_environment
+from deploy.sandbox.stack.quotekeys import quote_keys
 from deploy.sandbox.stack.settings import ROOT, SERVICES
 from deploy.sandbox.supervisor.readiness import answers
 from deploy.sandbox.supervisor.spec import ProcessSpec
@@ -32,6 +33,7 @@ def _service(layout: Layout, name: str, database: ServiceDsns) -> ProcessSpec:
         "TOLLGATE_MIGRATE_URL": database.owner,
     }
     env |= _own(layout, name)
+    env |= layout.settings.passed.get(name, {})
     env |= layout.settings.service_settings.get(name, {})
     return _spec(name, f"services.{name}", env, ports.metrics)
 
@@ -66,9 +68,19 @@ def _common(layout: Layout, name: str, metrics: int) -> dict[str, str]:
 
 def _own(layout: Layout, name: str) -> dict[str, str]:
     if name == "pricing":
-        return {"TOLLGATE_CATALOG": str(layout.settings.catalog)}
+        return {
+            "TOLLGATE_CATALOG": str(layout.settings.catalog),
+            "TOLLGATE_QUOTE_KEYS": str(quote_keys(layout.home / "quote-keys.json")),
+            "TOLLGATE_SMTP_ADDRESS": f"127.0.0.1:{layout.port('mail')}",
+            "TOLLGATE_SMTP_TLS": "none",
+            "TOLLGATE_SMTP_FROM": "Tollgate <tollgate@sandbox.example>",
+            "TOLLGATE_ALERT_WEBHOOK_KEYS": layout.secrets.alert_key,
+            # Who tries webhooks out listens on this machine.
+            "TOLLGATE_ALERT_WEBHOOK_NETWORKS": "127.0.0.0/8,::1/128",
+        }
     if name == "provisioner":
-        return {"KUBECONFIG": str(layout.provisioner_kubeconfig)}
+        told = {"TOLLGATE_PLANS_CONFIGMAP": layout.settings.plans} if layout.settings.plans else {}
+        return {"KUBECONFIG": str(layout.provisioner_kubeconfig), **told}
     if name == "payments":
         return _payments(layout)
     return {}

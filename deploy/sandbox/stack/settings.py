@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deploy.sandbox.stack.passing import of_the_shipped_catalogs, passed
+
 ROOT = Path(__file__).resolve().parents[3]
 
 SERVICES = ("pricing", "subscription", "payments", "provisioner")
 DEFAULT_GATEWAY_PORT = 8080
 PROVIDERS = ("none", "stripe")
-_PORTS = ("postgres", "idp", "stripe", "kubernetes", "gateway", *SERVICES)
+KUBE_DC_PLANS = "kube-dc/billing-plans"
+_PORTS = ("postgres", "idp", "stripe", "kubernetes", "mail", "gateway", *SERVICES)
 
 
 class BadSetting(Exception):  # noqa: N818 - reads as the sentence it carries
@@ -22,9 +25,11 @@ class StackSettings:
 
     ``kubeconfig`` is what the provisioner gets its cluster and its account from; with an
     ``admin_kubeconfig`` it is used as it is, and people read with the latter. ``defines_kube_dc``
-    says that a cluster which is not embedded is given the kinds of Kube-DC that it lacks.
-    ``cluster_faults`` opens the embedded cluster's fault hook, and ``service_settings`` are
-    variables of single services that replace the stack's own: both for those who test the stack.
+    says that a cluster which is not embedded is given the kinds of Kube-DC that it lacks. ``plans``
+    is the ConfigMap that the provisioner tells pricing of, empty for none. ``passed`` are the
+    person's own variables of single services. ``cluster_faults`` opens the embedded cluster's fault
+    hook, and ``service_settings`` are variables of single services that replace the stack's own:
+    both for those who test the stack.
     """
 
     home: Path
@@ -38,6 +43,8 @@ class StackSettings:
     stripe_webhook_secret: str = ""
     pgbin: str = ""
     defines_kube_dc: bool = False
+    plans: str = ""
+    passed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     cluster_faults: bool = False
     service_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -55,9 +62,24 @@ def read_settings(env: Mapping[str, str]) -> StackSettings:
         stripe_key=env.get("STRIPE_SECRET_KEY", ""),
         stripe_webhook_secret=env.get("STRIPE_WEBHOOK_SECRET", ""),
         pgbin=env.get("PGBIN", ""),
+        plans=_plans(env),
+        passed=_passed(env),
     )
     _check(settings)
     return settings
+
+
+def _plans(env: Mapping[str, str]) -> str:
+    """The embedded cluster plays a Kube-DC; of another one nobody knows before it is said."""
+    return env.get("TOLLGATE_PLANS_CONFIGMAP", "" if env.get("KUBECONFIG") else KUBE_DC_PLANS)
+
+
+def _passed(env: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+    given = passed(env)
+    if env.get("TOLLGATE_CATALOG") or env.get("STRIPE_SECRET_KEY"):
+        return given
+    shipped = of_the_shipped_catalogs(ROOT / "deploy" / "catalogs" / "examples")
+    return given | {"pricing": shipped | given["pricing"]}
 
 
 def _ports(env: Mapping[str, str]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from deploy.sandbox.postgres.roles import ensure_services
 from deploy.sandbox.postgres.server import superuser_dsn
 from deploy.sandbox.stack import endpoints
 from deploy.sandbox.stack.account import take_cluster
-from deploy.sandbox.stack.cluster import PROVISIONER_USER, apply_roles
+from deploy.sandbox.stack.cluster import PROVISIONER_USER, apply_plans_role, apply_roles
 from deploy.sandbox.stack.definitions import apply_definitions
 from deploy.sandbox.stack.kubeapi import KubeApi, KubeApiError
 from deploy.sandbox.stack.layout import Layout
@@ -68,6 +68,7 @@ async def _prepare_cluster(layout: Layout, on_event: Callable[[Event], None]) ->
         async with KubeApi(layout.admin_kubeconfig) as api:
             await apply_roles(api)
             await apply_definitions(api)
+            await apply_plans_role(api, settings.plans)
         return PROVISIONER_USER
     try:
         if settings.defines_kube_dc:

@@ -5,11 +5,12 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import uvloop
 
-from deploy.sandbox.stripe.catalog import CatalogError
+from deploy.sandbox.stripe.catalog import CatalogError, import_settings
 from deploy.sandbox.stripe.context import API_VERSION, WebhookTarget
 from deploy.sandbox.stripe.delivery import RETRY_SCHEDULE
 from deploy.sandbox.stripe.journal import JournalBusyError
@@ -36,6 +37,14 @@ def schedule(text: str) -> tuple[float, ...]:
     return seconds
 
 
+def named_price(text: str) -> tuple[str, str]:
+    """`STRIPE_PRICE_DEV_POOL=price_1` as a pair."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not STRIPE_PRICE_<ID>=PRICE")
+    return name, value
+
+
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m deploy.sandbox.stripe", description=__doc__)
@@ -47,7 +56,20 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--secret-key", default=DEFAULT_KEY)
     parser.add_argument("--catalog", type=Path, action="append", default=[], help="file or folder")
     parser.add_argument(
+        "--imports", type=Path, help="what catalogs of other forms are read with, as pricing's"
+    )
+    parser.add_argument(
+        "--price", type=named_price, action="append", default=[], metavar="STRIPE_PRICE_<ID>=PRICE"
+    )
+    parser.add_argument(
         "--webhook", type=webhook, action="append", default=[], metavar="URL=SECRET[,SECRET]"
+    )
+    parser.add_argument(
+        "--webhook-events",
+        type=lambda text: tuple(text.split(",")),
+        default=(),
+        metavar="TYPE[,TYPE]",
+        help="the event types that those endpoints ask for; all by default",
     )
     parser.add_argument("--api-version", default=API_VERSION)
     parser.add_argument(
@@ -73,7 +95,8 @@ async def serve(options: argparse.Namespace) -> None:
         account=options.account,
         secret_key=options.secret_key,
         catalogs=options.catalog,
-        webhooks=options.webhook,
+        imports=import_settings(options.imports, dict(options.price)),
+        webhooks=[replace(target, events=options.webhook_events) for target in options.webhook],
         api_version=options.api_version,
         retry_schedule=options.retry_schedule,
     )

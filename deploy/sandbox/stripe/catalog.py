@@ -1,10 +1,10 @@
-"""Products and prices from the product's own catalog files.
+"""Products and prices from the product's catalog files, in whatever form pricing takes them.
 
-Scalars are read as text, so that no amount ever becomes a float. Keys that are not needed here are
-ignored.
+Of its own form only what is sold is read, and scalars are text, so that no amount ever becomes a
+float. The other forms are read as pricing reads them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import yaml
@@ -13,6 +13,16 @@ from deploy.sandbox.stripe.context import Context
 from deploy.sandbox.stripe.money import minor_units
 from deploy.sandbox.stripe.resources import prices, products
 from deploy.sandbox.stripe.shapes import JsonObject
+from services.pricing.errors import CatalogRejected
+from services.pricing.sources import (
+    ImportOptions,
+    ImportSettings,
+    SourceForm,
+    exported,
+    guessed,
+    opened,
+    read_imports,
+)
 
 SECTIONS = {"plans": "plan", "addons": "addon"}  # section of a file → name in metadata
 
@@ -27,11 +37,22 @@ class CatalogError(Exception):
     """A catalog file that cannot be used; the text names the file, the plan and why."""
 
 
-def seed(context: Context, paths: Iterable[Path]) -> None:
+def import_settings(file: Path | None, prices: Mapping[str, str]) -> ImportSettings:
+    """Return what other forms are read with: pricing's file of imports, and its price ids."""
+    common = ImportOptions(price_ids=prices)
+    if file is None:
+        return ImportSettings(others=common)
+    try:
+        return read_imports(file.read_text(), str(file), common)
+    except (OSError, UnicodeDecodeError, CatalogRejected) as wrong:
+        raise CatalogError(f"{file}: {wrong}") from wrong
+
+
+def seed(context: Context, paths: Iterable[Path], imports: ImportSettings | None = None) -> None:
     """Make the products and prices of these files or folders; both are set again at each start."""
     sold: dict[str, str] = {}
     for path in _files(paths):
-        for made in _read(path):
+        for made in _read(path, imports or ImportSettings()):
             _check_once(sold, made, path)
             _keep(context, made)
 
@@ -47,11 +68,8 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             raise CatalogError(f"{path}: no such file or folder")
 
 
-def _read(path: Path) -> Iterator[JsonObject]:
-    try:
-        document = yaml.load(path.read_text(), Loader=TextLoader)  # noqa: S506 (a SafeLoader)
-    except yaml.YAMLError as broken:
-        raise CatalogError(f"{path}: not valid YAML: {broken}") from broken
+def _read(path: Path, imports: ImportSettings) -> Iterator[JsonObject]:
+    document = _document(path, path.read_text(), imports)
     if not isinstance(document, dict) or not isinstance(document.get("catalog"), str):
         raise CatalogError(f"{path}: the key `catalog` with the catalog's id is missing")
     for section, label in SECTIONS.items():
@@ -59,6 +77,20 @@ def _read(path: Path) -> Iterator[JsonObject]:
             if not isinstance(entry, dict):
                 raise CatalogError(f"{path}: {section}.{short} is not a map")
             yield from _offer(path, document["catalog"], short, label, entry)
+
+
+def _document(path: Path, text: str, imports: ImportSettings) -> object:
+    try:
+        document: object = yaml.load(text, Loader=TextLoader)  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError as broken:
+        raise CatalogError(f"{path}: not valid YAML: {broken}") from broken
+    if not isinstance(document, dict) or guessed(document) is SourceForm.OWN:
+        return document
+    # What is wrong with a part of it is pricing's to say: that part is not sold there either.
+    reading = opened(text, str(path), imports.options(path.name))
+    if reading.catalog is None:
+        raise CatalogError("\n".join(str(problem) for problem in reading.problems))
+    return _document(path, exported(reading.catalog, SourceForm.OWN).text, imports)
 
 
 def _offer(

@@ -15,10 +15,14 @@ MOVED = "moved_clock"  # kind and id of how far the sandbox's time is from the m
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """A webhook endpoint from the command line: its URL and its signing secrets, all in use."""
+    """A webhook endpoint from the command line: its URL and its signing secrets, all in use.
+
+    ``events`` are the types that it asks for; none said are all, or those that it asked for before.
+    """
 
     url: str
     secrets: tuple[str, ...]
+    events: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

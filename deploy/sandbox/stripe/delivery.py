@@ -6,10 +6,10 @@ was answered but not yet written down when the process died is made again, as wi
 
 import asyncio
 import heapq
-import json
 from collections.abc import Sequence
 
 import aiohttp
+import orjson
 
 from deploy.sandbox.stripe.context import World
 from deploy.sandbox.stripe.events import shown
@@ -30,7 +30,7 @@ HEADERS = {
 
 def body_of(event: JsonObject, api_version: str) -> bytes:
     """The bytes that are sent, the same at each attempt."""
-    return json.dumps({**shown(event), "api_version": api_version}, indent=2).encode()
+    return orjson.dumps({**shown(event), "api_version": api_version}, option=orjson.OPT_INDENT_2)
 
 
 class Deliverer:
@@ -140,7 +140,7 @@ class Deliverer:
         tx = self._world.begin().tx
         group = copy_of(self._world.store.shelf("delivery").objects[event_id])
         group["plans"][at] |= outcome
-        tx.save("delivery", group)
+        tx.give("delivery", group)
         tx.commit()
         if not self._queued:
             self._idle.set()

@@ -13,11 +13,11 @@ SHUFFLE_WINDOW = 0.05  # seconds over which shuffled events are spread, so that 
 
 def emit(
     context: Context, kind: str, subject: JsonObject, previous: JsonObject | None = None
-) -> JsonObject:
+) -> None:
     """Write an event about `subject` as it is now and plan its deliveries."""
     data: JsonObject = {"object": copy_of(subject)}
     if previous is not None:
-        data["previous_attributes"] = previous
+        data["previous_attributes"] = copy_of(previous)
     plans = _plans(context, kind)
     event: JsonObject = {
         "id": new_id("event"),
@@ -31,10 +31,9 @@ def emit(
         "request": {"id": context.request_id, "idempotency_key": context.idempotency_key},
         "type": kind,
     }
-    context.tx.save("event", event)
+    context.tx.give("event", event)
     if plans:
-        context.tx.save("delivery", {"id": event["id"], "type": kind, "plans": plans})
-    return event
+        context.tx.give("delivery", {"id": event["id"], "type": kind, "plans": plans})
 
 
 def replan(context: Context, event: JsonObject) -> JsonObject:

@@ -42,7 +42,11 @@ DEFAULT_LENGTH = 24
 
 def token(length: int) -> str:
     """Random letters and digits; 14 of them already hold 83 bits."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+    number, letters = secrets.randbelow(len(ALPHABET) ** length), list[str]()
+    for _ in range(length):
+        number, digit = divmod(number, len(ALPHABET))
+        letters.append(ALPHABET[digit])
+    return "".join(letters)
 
 
 def new_id(kind: str) -> str:

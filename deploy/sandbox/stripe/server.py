@@ -24,6 +24,7 @@ from deploy.sandbox.stripe.resources import (
 from deploy.sandbox.stripe.scheduler import Scheduler
 from deploy.sandbox.stripe.shapes import JsonObject
 from deploy.sandbox.stripe.state import Store
+from services.pricing.sources import ImportSettings
 
 SHUTDOWN_SECONDS = 1.0
 DEFAULT_ACCOUNT = "acct_1TollgateSandbox"
@@ -46,6 +47,7 @@ class SandboxStripe:
         account: str = DEFAULT_ACCOUNT,
         secret_key: str = DEFAULT_KEY,
         catalogs: Iterable[Path] = (),
+        imports: ImportSettings | None = None,
         webhooks: Iterable[WebhookTarget] = (),
         api_version: str = API_VERSION,
         retry_schedule: Sequence[float] = RETRY_SCHEDULE,
@@ -54,6 +56,7 @@ class SandboxStripe:
         self._address = (host, port)
         self._data = data
         self._catalogs = tuple(catalogs)
+        self._imports = imports or ImportSettings()
         self._webhooks = tuple(webhooks)
         self._retry_schedule = tuple(retry_schedule)
         self._clock = clock or SystemClock()
@@ -146,7 +149,7 @@ class SandboxStripe:
     def _prepare(self, world: World) -> None:
         """Seed the catalogs, set the configured endpoints, forget what is too old."""
         context = world.begin()
-        catalog.seed(context, self._catalogs)
+        catalog.seed(context, self._catalogs, self._imports)
         webhook_endpoints.configure(context, self._webhooks)
         _forget(context)
         _upgrade(context)

@@ -146,6 +146,10 @@ class Transaction:
         self._write(kind, value["id"], copy_of(value))
         return value
 
+    def give(self, kind: str, value: JsonObject) -> None:
+        """Write an object that the caller has made and keeps nothing of: it is not copied."""
+        self._write(kind, value["id"], value)
+
     def discard(self, kind: str, object_id: str) -> None:
         """Remove an object."""
         self._write(kind, object_id, None)

@@ -87,14 +87,18 @@ class BillingDesk:
         return await self.subscription.find_account(AccountKind.ORGANIZATION, organization)
 
     async def current(self, organization: str) -> Held | None:
-        """Return what the organization holds of this catalog: what is in force, what it pays for
-        before what it was given, the newest first.
+        """Return what the organization holds of this catalog, else what was in force last; None if
+        nothing ever was.
+        """
+        return next(iter(await self.all_held(organization)), None)
 
-        Else what was in force last; None if nothing ever was.
+    async def all_held(self, organization: str) -> Sequence[Held]:
+        """Return all that the organization ever held of this catalog: first what is in force, what
+        it pays for before what it was given, the newest first.
         """
         account = await self.account(organization)
         if not account:
-            return None
+            return []
         own = [
             held
             for held in await self.subscription.subscriptions(account)
@@ -102,7 +106,7 @@ class BillingDesk:
             and held.begin_time is not None
             and WORDS[held.state].billing is not None
         ]
-        return max(own, key=_worth, default=None)
+        return sorted(own, key=_worth, reverse=True)
 
     async def held(self, organization: str) -> Held:
         """Return what can be changed; NoSubscription if there is nothing."""

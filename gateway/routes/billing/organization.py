@@ -1,5 +1,6 @@
 """An organization's subscription: looked at, bought, changed, ended."""
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -8,7 +9,7 @@ from starlette.responses import Response
 from gateway import figures
 from gateway.auth import OrgAdmin, SignedIn
 from gateway.bodies import documented, read_body, request_key
-from gateway.ports import AccountKind, Change, Interval, PaymentPage, Purchase
+from gateway.ports import AccountKind, Change, Held, Interval, PaymentPage, Purchase
 from gateway.problems import speaking_of
 from gateway.routes.billing.desk import DECLINED, BillingDesk, success
 from gateway.routes.billing.models import (
@@ -19,9 +20,12 @@ from gateway.routes.billing.models import (
     Success,
 )
 from gateway.routes.billing.views import subscription_view
+from gateway.states import IN_FORCE
+from services.chassis.errors import InvalidArgument, Refusal
 from services.chassis.identity import Principal, acting
 
 PATH = "/organization-subscription"
+_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
 RequestKey = Annotated[str, Depends(request_key)]
 
 
@@ -80,9 +84,28 @@ def add_organization_routes(router: APIRouter, desk: BillingDesk) -> None:
     ) -> Response:
         with acting(caller):
             await desk.admit_admin(caller)
-            held = await desk.held(caller.organization)
-            ended = await desk.subscription.cancel(held.name, now=now, request_id=key)
+            ended = await _end(desk, caller, key, now=now)
             return success(await subscription_view(desk, caller.organization, ended))
+
+
+async def _end(desk: BillingDesk, caller: Principal, key: str, *, now: bool) -> Held:
+    """End what is held, or find what was ended under this key.
+
+    Who asks again may have bought something else since the first answer: a key that was used for
+    another subscription is no order to end this one.
+    """
+    held = await desk.held(caller.organization)
+    try:
+        return await desk.subscription.cancel(held.name, now=now, request_id=key)
+    except Refusal as refusal:
+        if refusal.reason != _KEY_REUSED:
+            raise
+        for former in await desk.all_held(caller.organization):
+            if former.state in IN_FORCE:
+                continue
+            with suppress(InvalidArgument):
+                return await desk.subscription.cancel(former.name, now=now, request_id=key)
+        raise
 
 
 async def _buy(desk: BillingDesk, caller: Principal, wish: SubscribeBody, key: str) -> PaymentPage:

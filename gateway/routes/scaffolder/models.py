@@ -88,11 +88,15 @@ class _Answer(BaseModel):
 
 
 class Refused(_Answer):
-    """A refusal; ``fields`` says of each bad field what would be right."""
+    """A refusal; ``fields`` says of each bad field what would be right.
+
+    ``details`` says what differs where something is not what was quoted: field, quoted, asked.
+    """
 
     error: str
     code: str
     fields: dict[str, str] | None = None
+    details: dict[str, str] | None = None
 
 
 class UpgradeAnswer(_Answer):
@@ -174,12 +178,14 @@ class PriceAnswer(CostAnswer):
     """A price that is kept under ``quoteId`` until ``expiresAt``.
 
     These and ``requiresPayment`` are null for what is priced and not sold: another cloud's prices,
-    and a commitment in instalments.
+    and a commitment in instalments. ``signature`` is a compact JWS over the quote, null where none
+    is made.
     """
 
     quoteId: str | None  # noqa: N815
     expiresAt: str | None  # noqa: N815
     requiresPayment: bool | None  # noqa: N815
+    signature: str | None
 
 
 class OfferAnswer(_Answer):

@@ -52,7 +52,7 @@ _REFUSALS = refusals(
     },
 )
 
-_PRICED_ONLY = frozenset({"INSTALMENTS_NOT_SOLD", "CLOUD_NOT_SOLD"})
+PRICED_ONLY = frozenset({"INSTALMENTS_NOT_SOLD", "CLOUD_NOT_SOLD"})
 """Why pricing gives no quote for what it does price."""
 
 
@@ -147,7 +147,7 @@ async def _price(pricing: Pricing, deployment: Deployment, key: str) -> Mapping[
     try:
         return quote_view(await pricing.quote(deployment, key))
     except FailedPrecondition as refusal:
-        if refusal.reason not in _PRICED_ONLY:
+        if refusal.reason not in PRICED_ONLY:
             raise
         return unsold_view(await pricing.price(deployment))
 

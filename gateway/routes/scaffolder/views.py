@@ -51,18 +51,20 @@ def _upgrade(upgrade: Upgrade) -> Mapping[str, object]:
     }
 
 
-def quote_view(quote: Quote) -> Mapping[str, object]:
+def quote_view(quote: Quote) -> dict[str, object]:
     """Return a price that is kept, with its parts."""
     return price_view(quote) | {
         "quoteId": quote.name,
         "expiresAt": figures.instant(quote.expire_time),
         "requiresPayment": quote.payment_required,
+        "signature": quote.signature or None,
     }
 
 
-def unsold_view(cost: DeploymentCost) -> Mapping[str, object]:
+def unsold_view(cost: DeploymentCost) -> dict[str, object]:
     """Return a price that cannot be kept, since it is not sold."""
-    return price_view(cost) | {"quoteId": None, "expiresAt": None, "requiresPayment": None}
+    unkept = dict.fromkeys(("quoteId", "expiresAt", "requiresPayment", "signature"))
+    return price_view(cost) | unkept
 
 
 def comparison_view(offers: Sequence[PlaceOffer]) -> Mapping[str, object]:

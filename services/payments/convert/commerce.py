@@ -30,6 +30,8 @@ MAX_QUANTITY = 1_000_000
 MAX_TRIAL_DAYS = 730
 MAX_TEXT = 500
 MAX_URL = 5000
+_EXPIRY = "30 minutes to 24 hours from now"
+_SINCE = "the time since when money is given back"
 
 _STATES: Mapping[PageState, "payments_pb2.Checkout.State.ValueType"] = {
     PageState.OPEN: payments_pb2.Checkout.STATE_OPEN,
@@ -66,14 +68,14 @@ def from_proto_checkout(request: pb.CreateCheckoutRequest) -> NewCheckout:
     if not 0 <= request.trial_days <= most:
         bad.add("trial_days", f"0 to {most}")
     if not request.HasField("expire_time"):
-        bad.add("expire_time", "30 minutes to 24 hours from now")
+        bad.add("expire_time", _EXPIRY)
     bad.raise_if_any()
     return NewCheckout(
         items=_items(request.items),
         recurring=request.recurring,
         quote=request.quote,
         subtotal=Money(request.subtotal.currency, request.subtotal.minor_units),
-        expire_time=_time(request.expire_time.seconds),
+        expire_time=_time("expire_time", _EXPIRY, request.expire_time.seconds),
         success_url=request.success_url,
         cancel_url=request.cancel_url,
         trial_days=request.trial_days,
@@ -83,13 +85,13 @@ def from_proto_checkout(request: pb.CreateCheckoutRequest) -> NewCheckout:
     )
 
 
-def _time(seconds: int) -> datetime:
-    """Read a time; whole seconds are all that a page's end is told in."""
+def _time(field: str, expected: str, seconds: int) -> datetime:
+    """Read a time; whole seconds are all that providers tell times in."""
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, OSError, ValueError):
         bad = Violations()
-        bad.add("expire_time", "30 minutes to 24 hours from now")
+        bad.add(field, expected)
         bad.raise_if_any()
         raise
 
@@ -141,11 +143,31 @@ def from_proto_refund(request: pb.RefundCheckoutRequest) -> tuple[str, str]:
     """Read what shall be given back, and why."""
     bad = Violations()
     _need(bad, "checkout_id", request.checkout_id)
-    _need(bad, "request_id", request.request_id)
-    if not request.reason or len(request.reason) > MAX_TEXT or "\0" in request.reason:
-        bad.add("reason", f"a stable word, 1 to {MAX_TEXT} characters")
+    _check_refund(bad, request)
     bad.raise_if_any()
     return request.checkout_id, request.reason
+
+
+def from_proto_subscription_refund(
+    request: pb.RefundSubscriptionRequest,
+) -> tuple[str, datetime, str]:
+    """Read which subscription shall end, since when its money shall be given back, and why."""
+    bad = Violations()
+    _check_subscription(bad, request)
+    _check_refund(bad, request)
+    if not request.HasField("paid_since"):
+        bad.add("paid_since", _SINCE)
+    bad.raise_if_any()
+    since = _time("paid_since", _SINCE, request.paid_since.seconds)
+    return request.provider_subscription_id, since, request.reason
+
+
+def from_proto_refresh(request: pb.RefreshSubscriptionRequest) -> str:
+    """Read which subscription shall be looked at."""
+    bad = Violations()
+    _need(bad, "provider_subscription_id", request.provider_subscription_id)
+    bad.raise_if_any()
+    return request.provider_subscription_id
 
 
 def to_proto_checkout(found: AccountPage) -> payments_pb2.Checkout:
@@ -172,8 +194,25 @@ def to_proto_refund(refund: Refund) -> pb.RefundCheckoutResponse:
     return pb.RefundCheckoutResponse(refund_id=refund.id, amount=amount)
 
 
+def to_proto_subscription_refund(refund: Refund) -> pb.RefundSubscriptionResponse:
+    """Show what was given back of a subscription's money."""
+    amount = money(refund.amount) if refund.id else None
+    return pb.RefundSubscriptionResponse(refund_id=refund.id, amount=amount)
+
+
+def _check_refund(
+    bad: Violations, request: pb.RefundCheckoutRequest | pb.RefundSubscriptionRequest
+) -> None:
+    _need(bad, "request_id", request.request_id)
+    if not request.reason or len(request.reason) > MAX_TEXT or "\0" in request.reason:
+        bad.add("reason", f"a stable word, 1 to {MAX_TEXT} characters")
+
+
 def _check_subscription(
-    bad: Violations, request: pb.ChangeSubscriptionRequest | pb.EndSubscriptionRequest
+    bad: Violations,
+    request: pb.ChangeSubscriptionRequest
+    | pb.EndSubscriptionRequest
+    | pb.RefundSubscriptionRequest,
 ) -> None:
     _need(bad, "account", request.account)
     _need(bad, "provider_subscription_id", request.provider_subscription_id)

@@ -16,7 +16,9 @@ from services.payments.facts import (
     SubscriptionState,
 )
 from services.payments.views import Item, ReversalKind, SubscriptionStatus
+from tollgate.common.v1 import facts_pb2
 from tollgate.payments.v1 import events_pb2
+from tollgate.payments.v1 import payments_service_pb2 as pb
 
 DESTINATIONS = ("subscription",)
 """Who is told every fact of payments."""
@@ -53,6 +55,22 @@ def to_fact_record(fact: Fact, traceparent: str) -> FactRecord:
         destinations=DESTINATIONS,
         traceparent=traceparent,
     )
+
+
+def to_proto_refreshed(
+    state: SubscriptionState, traceparent: str
+) -> pb.RefreshSubscriptionResponse:
+    """Show a subscription as the outbox tells of it."""
+    record = to_fact_record(state, traceparent)
+    fact = facts_pb2.Fact(
+        id=record.id,
+        key=record.key,
+        revision=record.revision,
+        type=record.type,
+        payload=record.payload,
+        traceparent=record.traceparent,
+    )
+    return pb.RefreshSubscriptionResponse(fact=fact)
 
 
 def _payload(fact: Fact) -> Message:

@@ -107,6 +107,14 @@ class PgStore(CommerceSql):
             queued={row["root_key"]: row["generation"] for row in rows if row["generation"]},
         )
 
+    async def begin_fetch(self, pace: Turn) -> FoldStart:
+        """Take a token and a ticket; only who got none asks how long to wait."""
+        turn = (pace.endpoint, pace.per_second, pace.leave)
+        ticket = await self._connection.fetchval(sql.BEGIN_FETCH, *turn)
+        if ticket is None:
+            return FoldStart(wait=float(await self._connection.fetchval(sql.TOKEN_WAIT, *turn)))
+        return FoldStart(ticket=ticket)
+
     async def body(self, provider: str, event_id: str) -> Sealed | None:
         """Return a sealed body."""
         row = await self._connection.fetchrow(sql.BODY, provider, event_id)

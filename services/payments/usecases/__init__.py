@@ -7,6 +7,7 @@ from services.payments.usecases.commerce import (
     end_subscription,
     get_checkout,
     refund_checkout,
+    refund_subscription,
 )
 from services.payments.usecases.events import (
     BODIES_KEPT,
@@ -16,6 +17,7 @@ from services.payments.usecases.events import (
     list_events,
     replay_event,
 )
+from services.payments.usecases.refreshing import refresh_subscription
 
 __all__ = [
     "BODIES_KEPT",
@@ -28,6 +30,8 @@ __all__ = [
     "get_checkout",
     "get_provider",
     "list_events",
+    "refresh_subscription",
     "refund_checkout",
+    "refund_subscription",
     "replay_event",
 ]

@@ -154,7 +154,29 @@ async def refund_checkout(selling: Selling, asked: Asked, checkout_id: str, reas
         priority=_IN_THE_BACKGROUND,
         object=checkout_id,
     )
-    asked = replace(asked, account_id=account_id, reason=reason)
+    return await _refunded(selling, replace(asked, account_id=account_id, reason=reason), task)
+
+
+async def refund_subscription(
+    selling: Selling, asked: Asked, subscription_id: str, paid_since: datetime, reason: str
+) -> Refund:
+    """End a subscription now and give back what was collected for it since a whole second.
+
+    Returns the first refund with the amount of all; without an id if there was nothing to give
+    back. Raises UnknownSubscription.
+    """
+    same = {"subscription": subscription_id, "paid_since": int(paid_since.timestamp())}
+    task = Task(
+        OperationKind.REFUND_SUBSCRIPTION,
+        {**same, "reason": reason},
+        same,
+        priority=_IN_THE_BACKGROUND,
+        object=subscription_id,
+    )
+    return await _refunded(selling, replace(asked, reason=reason), task)
+
+
+async def _refunded(selling: Selling, asked: Asked, task: Task) -> Refund:
     operation, answer = await outcome(selling, await begin(selling, asked, task))
     if isinstance(answer, Refund):
         return answer

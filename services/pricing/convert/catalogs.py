@@ -9,6 +9,7 @@ from services.pricing import capacity
 from services.pricing.domain import (
     ActiveCatalog,
     Addon,
+    Billing,
     Catalog,
     EndPolicy,
     Expansion,
@@ -49,18 +50,32 @@ def to_proto_price(price: Price) -> pricing_pb2.Price:
 
 def to_proto_catalog(active: ActiveCatalog) -> pricing_pb2.Catalog:
     """Convert a catalog in force."""
-    time = Timestamp()
+    catalog, time = active.catalog, Timestamp()
     time.FromDatetime(active.activate_time)
     return pricing_pb2.Catalog(
-        name=active.catalog.name,
-        version=active.catalog.version,
+        name=catalog.name,
+        version=catalog.version,
         activate_time=time,
-        description=active.catalog.description,
-        foreign_checkout_creates_account=active.catalog.foreign_checkout_creates_account,
+        description=catalog.description,
+        foreign_checkout_creates_account=catalog.foreign_checkout_creates_account,
         error=active.error,
-        free_plan=qualified(active.catalog.name, active.catalog.free_plan)
-        if active.catalog.free_plan
-        else "",
+        free_plan=_qualified(catalog, catalog.free_plan),
+        new_member_plan=_qualified(catalog, catalog.new_member_plan),
+        grandfathered_plan=_qualified(catalog, catalog.grandfathered_plan),
+        billing=None if catalog.billing is None else _to_billing(catalog.billing),
+    )
+
+
+def _qualified(catalog: Catalog, plan: str) -> str:
+    return qualified(catalog.name, plan) if plan else ""
+
+
+def _to_billing(billing: Billing) -> pricing_pb2.HoldBilling:
+    return pricing_pb2.HoldBilling(
+        enabled=billing.enabled,
+        currency=billing.currency,
+        success_url=billing.success_url,
+        cancel_url=billing.cancel_url,
     )
 
 

@@ -139,14 +139,21 @@ def kept_deployment(message: pricing_pb2.Deployment) -> Deployment:
 
 def to_proto_cost(cost: Cost) -> pricing_pb2.Cost:
     """Convert what a deployment costs."""
-    message = pricing_pb2.Cost(
-        total=to_proto_money(cost.total),
-        monthly=to_proto_money(cost.monthly),
-        region=cost.region,
-        rate_card_version=cost.rate_card_version,
-        cloud=cost.cloud,
-        tax=_TAXES[cost.tax],
-    )
+    message = pricing_pb2.Cost()
+    write_cost(message, cost)
+    return message
+
+
+def write_cost(message: pricing_pb2.Cost, cost: Cost) -> None:
+    """Write what a deployment costs into a message that is empty."""
+    # In place throughout: messages that are given to a message are copied, which takes twice as
+    # long.
+    _write_money(message.total, cost.total)
+    _write_money(message.monthly, cost.monthly)
+    message.region = cost.region
+    message.rate_card_version = cost.rate_card_version
+    message.cloud = cost.cloud
+    message.tax = _TAXES[cost.tax]
     for place, one in enumerate(cost.resources):
         resource = message.resources.add(index=place, type=one.type)
         _write(resource, one)
@@ -160,9 +167,8 @@ def to_proto_cost(cost: Cost) -> pricing_pb2.Cost:
             monthly=to_proto_money(discount.monthly),
         )
     if cost.schedule is not None:
-        message.schedule.upfront.CopyFrom(to_proto_money(cost.schedule.upfront))
+        _write_money(message.schedule.upfront, cost.schedule.upfront)
         message.schedule.instalments.extend(map(to_proto_money, cost.schedule.instalments))
-    return message
 
 
 def kept_cost(message: pricing_pb2.Cost) -> Cost:
@@ -208,6 +214,11 @@ def from_proto_money(message: money_pb2.Money) -> Money:
     return Money(message.currency, message.minor_units)
 
 
+def _write_money(message: money_pb2.Money, amount: Money) -> None:
+    message.currency = amount.currency
+    message.minor_units = amount.minor_units
+
+
 def _write_parts(
     messages: RepeatedCompositeFieldContainer[pricing_pb2.CostPart], parts: Iterable[Part]
 ) -> None:
@@ -218,7 +229,6 @@ def _write_parts(
 def _write(
     message: pricing_pb2.CostPart | pricing_pb2.ResourceCost, costs: Part | ResourceCost
 ) -> None:
-    # In place: messages that are given to a message are copied, which takes twice as long.
     amount, monthly = message.amount, message.monthly
     amount.currency = monthly.currency = costs.currency
     amount.minor_units = costs.minor_units

@@ -14,6 +14,7 @@ from services.pricing.convert.costs import (
     to_proto_cost,
     to_proto_deployment,
 )
+from services.pricing.convert.objects import from_proto_object, kept_bound, to_proto_bound
 from services.pricing.costing import DeploymentRequest
 from services.pricing.domain import Interval
 from services.pricing.quotes import (
@@ -53,6 +54,8 @@ def from_proto_quote_request(request: pb.CreateQuoteRequest) -> QuoteRequest:
         lifetime=request.lifetime_seconds,
         request_id=request.request_id,
         request_hash=hashlib.sha256(content.SerializeToString(deterministic=True)).digest(),
+        object=from_proto_object(request.object) if request.HasField("object") else None,
+        catalog=request.catalog,
     )
 
 
@@ -66,9 +69,15 @@ def _selection(message: pb.PlanSelection) -> PlanSelection:
     )
 
 
-def to_proto_quote(shown: Shown) -> pricing_pb2.Quote:
+def to_proto_state(shown: Shown) -> pricing_pb2.Quote.State.ValueType:
+    """Convert where a quote stands."""
+    return _STATES[shown.state]
+
+
+def to_proto_quote(shown: Shown, signature: str = "") -> pricing_pb2.Quote:
     """Convert a quote as it stands."""
     message = _content(shown.stored.quote)
+    message.signature = signature
     message.state = _STATES[shown.state]
     message.taker = shown.stored.taker
     if message.deployment.deployment.HasField("commitment"):
@@ -91,7 +100,12 @@ def decode_quote(content: bytes) -> Quote:
         weight = from_proto_money(message.amount)
     else:
         cost = kept_cost(message.deployment.cost)
-        subject = DeploymentQuote(kept_deployment(message.deployment.deployment), cost)
+        bound = message.deployment.object if message.deployment.HasField("object") else None
+        subject = DeploymentQuote(
+            kept_deployment(message.deployment.deployment),
+            cost,
+            kept_bound(bound) if bound else None,
+        )
         weight = max(cost.total, cost.monthly)
     return Quote(
         name=message.name,
@@ -119,6 +133,8 @@ def _content(quote: Quote) -> pricing_pb2.Quote:
     else:
         message.deployment.deployment.CopyFrom(to_proto_deployment(quote.subject.deployment))
         message.deployment.cost.CopyFrom(to_proto_cost(quote.subject.cost))
+        if quote.subject.object is not None:
+            message.deployment.object.CopyFrom(to_proto_bound(quote.subject.object))
     return message
 
 

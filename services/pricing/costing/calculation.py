@@ -32,7 +32,8 @@ def calculate(card: RateCard, deployment: Deployment, tier: str = "") -> Cost:
     hours, in_an_hour = deployment.hours.as_integer_ratio()
     unit, leaves = listing.in_one, listing.leaves
     unit_of_all = unit * in_an_hour * card.hours_per_month
-    exact = [leaf * hours * minor for leaf in leaves]
+    times = hours * minor
+    exact = [leaf * times for leaf in leaves]
     exact_monthly = [leaf * minor for leaf in leaves]
     if taken:
         exact, unit_of_all = less(exact, unit_of_all, [one.amount for one in taken])

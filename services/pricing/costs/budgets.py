@@ -44,6 +44,8 @@ class BudgetWish:
     currency: str
     minor_units: int
     thresholds: tuple[Threshold, ...]
+    emails: tuple[str, ...] = ()
+    webhook_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Budget:
     create_time: datetime
     update_time: datetime
     revision: int = 1
+    emails: tuple[str, ...] = ()
+    webhook_url: str = ""
 
     @property
     def etag(self) -> str:
@@ -85,19 +89,18 @@ class Alert:
     number: int = 0
 
 
-def checked(wish: BudgetWish) -> Money:
-    """Return the amount of a budget that is asked for; InvalidArgument names every bad field."""
-    bad = Violations()
+def check_budget(wish: BudgetWish, bad: Violations) -> None:
+    """Note every bad field of a budget that is asked for, but for who is told."""
     if not 1 <= len(wish.display_name.strip()) <= _LONGEST_NAME:
         bad.add("budget.display_name", f"expected 1 to {_LONGEST_NAME} characters")
+    elif not wish.display_name.isprintable():
+        bad.add("budget.display_name", "expected no control characters")
     _check_filter(wish.filter, bad)
     if wish.currency not in EXPONENTS:
         bad.add("budget.amount.currency", "expected an ISO 4217 code in lower case, such as usd")
     if not 1 <= wish.minor_units <= _MOST_MINOR_UNITS:
         bad.add("budget.amount.minor_units", f"expected 1 to {_MOST_MINOR_UNITS}")
     _check_thresholds(wish.thresholds, bad)
-    bad.raise_if_any()
-    return Money(wish.currency, wish.minor_units)
 
 
 def check_filter(filter: CostFilter, where: str, bad: Violations) -> None:  # noqa: A002

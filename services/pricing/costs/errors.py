@@ -1,6 +1,12 @@
 """Refusals about costs and budgets."""
 
-from services.chassis.errors import Aborted, InvalidArgument, NotFound, PermissionDenied
+from services.chassis.errors import (
+    Aborted,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+)
 
 
 class NotYourCosts(PermissionDenied):
@@ -19,6 +25,12 @@ class UnknownBudget(NotFound):
     """There is no such budget, or it is somebody else's."""
 
     reason = "UNKNOWN_BUDGET"
+
+
+class NoWebhook(FailedPrecondition):
+    """The budget names no webhook, or webhooks are off here."""
+
+    reason = "NO_WEBHOOK"
 
 
 class EtagMismatch(Aborted):

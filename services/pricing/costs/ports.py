@@ -1,6 +1,6 @@
 """What the use cases of costs need of the outside."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -15,6 +15,9 @@ from services.pricing.costs.months import Window
 from services.pricing.costs.rating import CardHistory
 from services.pricing.costs.report import Sum
 from services.pricing.costs.sight import Asker
+from services.pricing.costs.telling import Channel, Delivery
+from services.pricing.costs.use import UsedHour, UseSummary
+from services.pricing.domain import Catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,16 @@ class RecordQuery:
     end: int | None
     after: tuple[int, str] | None
     limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationQuery:
+    """Which recommendations; ``page_size`` and ``page_token`` as they were asked for."""
+
+    filter: CostFilter
+    only_savings: bool = False
+    page_size: int = 0
+    page_token: str = ""
 
 
 class RecordStore(Protocol):
@@ -87,6 +100,13 @@ class RecordStore(Protocol):
         """Return what stood at a window's begin, and what changed on each day of it."""
         ...
 
+    async def fold_days(self) -> bool:
+        """Make what is kept of each day smaller; tell whether there may be more of it to do.
+
+        It changes no answer.
+        """
+        ...
+
 
 class BudgetStore(Protocol):
     """Budgets and their alerts, within one transaction."""
@@ -126,6 +146,22 @@ class BudgetStore(Protocol):
         """
         ...
 
+    async def add_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        """Store deliveries of an alert, and have them made after the commit."""
+        ...
+
+    async def delivery(self, name: str) -> Delivery | None:
+        """Return a delivery."""
+        ...
+
+    async def save_delivery(self, delivery: Delivery) -> None:
+        """Store how far a delivery is; one that is over stays as it is."""
+        ...
+
+    async def deliveries(self, alerts: Sequence[str]) -> Sequence[Delivery]:
+        """Return who is told of these alerts, by alert, channel and target."""
+        ...
+
     async def only_one_evaluates(self) -> bool:
         """Become the only one who evaluates budgets until the transaction ends, or say no."""
         ...
@@ -146,7 +182,61 @@ class BudgetStore(Protocol):
         ...
 
 
-class Store(RecordStore, BudgetStore, Protocol):
+class UseStore(Protocol):
+    """What tenants use, and what stands beside it, within one transaction."""
+
+    async def now(self) -> datetime:
+        """Return the database's time."""
+        ...
+
+    async def add_use(self, used: UsedHour) -> bool:
+        """Store an hour; False if it was there already."""
+        ...
+
+    async def use_of(self, tenants: Sequence[str], since: int) -> Mapping[str, UseSummary]:
+        """Return what tenants used from an hour on; one that was never measured is missing."""
+        ...
+
+    async def forget_use(self, before: int, limit: int) -> int:
+        """Forget hours before this one, at most so many; return how many."""
+        ...
+
+    async def standing_records(
+        self,
+        filter: CostFilter,  # noqa: A002
+        after: str,
+        limit: int,
+    ) -> Sequence[CostRecord]:
+        """Return the records of what stands, by tenant, from behind this one on."""
+        ...
+
+    async def tiers_of(self, names: Sequence[str]) -> Mapping[str, str]:
+        """Return the tiers of those of these accounts that have one."""
+        ...
+
+
+class Offers(Protocol):
+    """What is sold now."""
+
+    async def catalogs(self) -> Mapping[str, Catalog]:
+        """Return the catalogs in force, by name."""
+        ...
+
+
+class Sender(Protocol):
+    """One way to tell somebody."""
+
+    @property
+    def channel(self) -> Channel:
+        """Which way it is."""
+        ...
+
+    async def send(self, delivery: Delivery) -> None:
+        """Send a message; NotDelivered if nobody took it. Sent twice, it has the same id."""
+        ...
+
+
+class Store(RecordStore, BudgetStore, UseStore, Protocol):
     """Everything that is kept of costs, within one transaction."""
 
 

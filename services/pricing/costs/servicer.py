@@ -11,8 +11,10 @@ from services.chassis.identity import Principal, current
 from services.chassis.ids import Ids
 from services.chassis.telemetry import current_trace_id
 from services.pricing.costs import convert, usecases
+from services.pricing.costs.advising import Adviser
 from services.pricing.costs.ports import CostTransactions
 from services.pricing.costs.sight import Asker
+from services.pricing.costs.telling import Telling
 from services.pricing.costs.usecases import BudgetChange
 from tollgate.pricing.v1 import cost_service_pb2 as pb
 from tollgate.pricing.v1.cost_service_pb2_grpc import CostServiceServicer
@@ -36,6 +38,9 @@ class ObservationIntake:
         """Take one fact; InvalidArgument if it can never be taken."""
         if source != PROVISIONER:
             raise InvalidArgument(f"{source} does not own {fact.type}.", reason="WRONG_SOURCE")
+        if fact.type == convert.USED:
+            await usecases.take_use(self.tx, convert.from_use_fact(fact))
+            return
         observation = convert.from_fact(fact) if fact.type == convert.OBSERVED else None
         if observation is None:
             await usecases.keep_unknown(self.tx, fact, source)
@@ -51,7 +56,16 @@ class ObservationIntake:
 class CostServicer(CostServiceServicer):
     """Serves tollgate.pricing.v1.CostService."""
 
-    def __init__(self, tx: CostTransactions, ids: Ids, user_claim: str) -> None:
+    def __init__(
+        self,
+        tx: CostTransactions,
+        ids: Ids,
+        user_claim: str,
+        adviser: Adviser,
+        telling: Telling | None = None,
+    ) -> None:
+        self._telling = telling or Telling()
+        self._adviser = adviser
         self._tx = tx
         self._ids = ids
         self._user_claim = user_claim
@@ -88,7 +102,9 @@ class CostServicer(CostServiceServicer):
         """Make a budget."""
         change = BudgetChange(*convert.from_proto_change(request))
         wish = convert.from_proto_wish(request.budget)
-        budget = await usecases.create_budget(self._tx, self._ids, self._asker(), change, wish)
+        budget = await usecases.create_budget(
+            self._tx, self._ids, self._asker(), change, wish, self._telling
+        )
         return pb.CreateBudgetResponse(budget=convert.to_proto_budget(budget))
 
     async def GetBudget(  # noqa: N802
@@ -115,7 +131,7 @@ class CostServicer(CostServiceServicer):
         wanted = request.budget
         change = BudgetChange(*convert.from_proto_change(request), wanted.name, wanted.etag)
         wish = convert.from_proto_wish(wanted)
-        budget = await usecases.update_budget(self._tx, self._asker(), change, wish)
+        budget = await usecases.update_budget(self._tx, self._asker(), change, wish, self._telling)
         return pb.UpdateBudgetResponse(budget=convert.to_proto_budget(budget))
 
     async def DeleteBudget(  # noqa: N802
@@ -126,6 +142,13 @@ class CostServicer(CostServiceServicer):
         await usecases.delete_budget(self._tx, self._asker(), change)
         return pb.DeleteBudgetResponse()
 
+    async def GetBudgetWebhookSecret(  # noqa: N802
+        self, request: pb.GetBudgetWebhookSecretRequest, context: Context
+    ) -> pb.GetBudgetWebhookSecretResponse:
+        """Say what a budget's webhook is signed with."""
+        secret = await usecases.webhook_secret(self._tx, self._asker(), self._telling, request.name)
+        return pb.GetBudgetWebhookSecretResponse(secret=secret)
+
     async def ListBudgetAlerts(  # noqa: N802
         self, request: pb.ListBudgetAlertsRequest, context: Context
     ) -> pb.ListBudgetAlertsResponse:
@@ -133,8 +156,19 @@ class CostServicer(CostServiceServicer):
         page = await usecases.list_alerts(
             self._tx, self._asker(), request.budget, request.page_size, request.page_token
         )
-        alerts = [convert.to_proto_alert(alert) for alert in page.items]
+        alerts = [convert.to_proto_alert(one.alert, one.deliveries) for one in page.items]
         return pb.ListBudgetAlertsResponse(alerts=alerts, next_page_token=page.next_token)
+
+    async def ListRecommendations(  # noqa: N802
+        self, request: pb.ListRecommendationsRequest, context: Context
+    ) -> pb.ListRecommendationsResponse:
+        """List a page of recommendations."""
+        query = convert.from_proto_recommendations(request)
+        page = await usecases.list_recommendations(self._tx, self._adviser, self._asker(), query)
+        found = [convert.to_proto_recommendation(one) for one in page.items]
+        return pb.ListRecommendationsResponse(
+            recommendations=found, next_page_token=page.next_token
+        )
 
     def _asker(self) -> Asker:
         return asker_of(current(), self._user_claim, current_trace_id())
@@ -150,4 +184,5 @@ def asker_of(principal: Principal, user_claim: str, trace_id: str = "") -> Asker
         organization=principal.organization if principal.is_org_admin else "",
         everything=not person or principal.is_platform_admin,
         trace_id=trace_id,
+        email=principal.email if person else "",
     )

@@ -11,7 +11,8 @@ class Asker:
     """Who asks. ``actor`` is for the record.
 
     ``name`` is what the person's own account is called, ``organization`` the one that the person
-    administers; both may be empty. ``everything``: services and platform admins.
+    administers, ``email`` the own address; all may be empty. ``everything``: services and platform
+    admins.
     """
 
     actor: str
@@ -19,6 +20,7 @@ class Asker:
     organization: str = ""
     everything: bool = False
     trace_id: str = ""
+    email: str = ""
 
     def may_see(self, filter: CostFilter) -> bool:  # noqa: A002 - the contract's word
         """Tell whether the filter leaves only what this person may see."""

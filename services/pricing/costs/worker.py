@@ -1,12 +1,19 @@
-"""Looks again and again whether budgets are passed."""
+"""Looks again and again whether budgets are passed, and keeps small what is kept."""
 
 import structlog
 
 from services.chassis.clock import Clock
-from services.chassis.errors import Unavailable
+from services.chassis.errors import Refusal, Unavailable
 from services.chassis.metrics import Counter
+from services.chassis.outage import Outage
 from services.pricing.costs import usecases
+from services.pricing.costs.advising import Adviser
 from services.pricing.costs.ports import CostTransactions
+
+FOLD_EVERY = 10.0
+"""Seconds between two folds of the sums by day."""
+FORGET_EVERY = 3600.0
+"""Seconds between two looks for use that is too old to count."""
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("pricing.budgets")
 
@@ -44,3 +51,46 @@ class BudgetWatch:
                 amount=str(alert.amount),
                 found=str(alert.found),
             )
+
+
+class DaySums:
+    """Folds what has changed into the sums by day; no answer depends on when."""
+
+    def __init__(self, tx: CostTransactions, clock: Clock) -> None:
+        self._tx = tx
+        self._clock = clock
+
+    async def run(self, every: float) -> None:
+        """Fold every so many seconds, for ever."""
+        outage = Outage("Folding the sums by day", self._clock)
+        while True:
+            try:
+                while await self._tx.run(lambda store: store.fold_days()):
+                    continue
+            except Refusal as refusal:
+                await outage.pause(refusal)
+            else:
+                outage.over()
+                await self._clock.sleep(every)
+
+
+class OldUse:
+    """Forgets what was used before the days that recommendations look at."""
+
+    def __init__(self, tx: CostTransactions, adviser: Adviser, clock: Clock) -> None:
+        self._tx = tx
+        self._adviser = adviser
+        self._clock = clock
+
+    async def run(self, every: float) -> None:
+        """Forget every so many seconds, for ever."""
+        outage = Outage("Forgetting old use", self._clock)
+        while True:
+            try:
+                while await usecases.forget_use(self._tx, self._adviser):
+                    continue
+            except Refusal as refusal:
+                await outage.pause(refusal)
+            else:
+                outage.over()
+                await self._clock.sleep(every)

@@ -4,6 +4,7 @@ from services.pricing.sources.differences import Difference as Difference
 from services.pricing.sources.differences import Kind as Kind
 from services.pricing.sources.differences import differences as differences
 from services.pricing.sources.exporting import exported as exported
+from services.pricing.sources.opening import guessed as guessed
 from services.pricing.sources.opening import imported as imported
 from services.pricing.sources.opening import opened as opened
 from services.pricing.sources.options import PRICE_VARIABLE as PRICE_VARIABLE

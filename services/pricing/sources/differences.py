@@ -12,8 +12,10 @@ from itertools import count
 from typing import TypeAlias
 
 from services.chassis import quantities
+from services.pricing.canonical import canonical_json
 from services.pricing.capacity import Capacity
 from services.pricing.domain import Addon, Catalog, Plan, Price
+from services.pricing.sources.own_kinds import kinds_form, sessions_form
 
 Value: TypeAlias = "str | int | bool | tuple[str, ...] | Decimal | None"
 _Flat: TypeAlias = dict[str, "_Shown"]
@@ -93,6 +95,10 @@ def _changed(prefix: str, old: _Flat, new: _Flat) -> list[Difference]:
 
 def _head(catalog: Catalog) -> _Flat:
     billing = asdict(catalog.billing) if catalog.billing else {}
+    kinds = {
+        f"kinds.{key}": canonical_json(form) for key, form in kinds_form(catalog.kinds).items()
+    }
+    sessions = sessions_form(catalog.sessions) if catalog.sessions else {}
     return _texts(
         {
             "catalog": catalog.name,
@@ -106,6 +112,8 @@ def _head(catalog: Catalog) -> _Flat:
             "defaults.grandfathered": catalog.grandfathered_plan,
         }
         | {f"billing.{key}": value for key, value in billing.items()}
+        | kinds
+        | {f"sessions.{key}": canonical_json(value) for key, value in sessions.items()}
     )
 
 

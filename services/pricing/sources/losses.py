@@ -53,6 +53,10 @@ class Losses:
             self.note("description", _NO_KEY)
         if catalog.foreign_checkout_creates_account:
             self.note("foreign_checkout", f"{_NO_KEY}: an import parks foreign checkouts")
+        for kind in catalog.kinds:
+            self.note(f"kinds.{kind}", _NO_KEY)
+        if catalog.sessions is not None:
+            self.note("sessions", _NO_KEY)
         if catalog.retention_seconds != retention:
             self.note("retention", f"{_NO_KEY}: an import has {retention // 86_400}d")
 

@@ -68,6 +68,11 @@ class ImportSettings:
         """Return the options of a file, by its name without folders."""
         return self.sections.get(file_name, self.others)
 
+    def observed_options(self, source: str) -> ImportOptions:
+        """Return the options of a ConfigMap, by ``namespace/name`` or as of a file of its name."""
+        alike = self.options(f"{source.rpartition('/')[2]}.yaml")
+        return self.sections.get(source, alike)
+
 
 def read_imports(text: str, source: str, common: ImportOptions) -> ImportSettings:
     """Read the file; CatalogRejected names file, line and key of every problem."""

@@ -11,6 +11,7 @@ from services.pricing import capacity
 from services.pricing.catalog_file import catalog_of
 from services.pricing.catalog_yaml import Plain
 from services.pricing.domain import Addon, Billing, Catalog, Plan, Price
+from services.pricing.sources.own_kinds import kinds_form, sessions_form
 from services.pricing.sources.writing import dumped
 
 _Tree: TypeAlias = dict[str, Plain]
@@ -44,6 +45,8 @@ def own_form(catalog: Catalog) -> dict[str, Plain]:
         billing=_billing(catalog.billing) if catalog.billing else None,
         plans={key: _plan(plan) for key, plan in catalog.plans.items()},
         addons={key: _addon(addon) for key, addon in catalog.addons.items()},
+        kinds=kinds_form(catalog.kinds),
+        sessions=sessions_form(catalog.sessions) if catalog.sessions else None,
     )
 
 

@@ -4,12 +4,13 @@ from services.chassis.db import Connection
 from services.pricing.store.catalogs import CatalogSql, VersionCache
 from services.pricing.store.quotes import QuoteCodec, QuoteSql
 from services.pricing.store.rates import CardCache, RateSql
+from services.pricing.store.sources import SourceSql
 from services.pricing.store.tiers import TierSql
 
 __all__ = ["CardCache", "PgStore", "QuoteCodec", "VersionCache"]
 
 
-class PgStore(CatalogSql, RateSql, QuoteSql, TierSql):
+class PgStore(CatalogSql, SourceSql, RateSql, QuoteSql, TierSql):
     """Pricing's store on PostgreSQL, within one transaction."""
 
     def __init__(

@@ -15,6 +15,9 @@ _ADD = """
 INSERT INTO quotes (name, owner, kind, currency, weight, content, create_time, expire_time)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"""
 _READ = "SELECT content, taker, paid FROM quotes WHERE name = $1"
+_OPEN = """
+SELECT content FROM quotes WHERE kind = $1 AND taker = '' AND expire_time > now()
+ORDER BY name LIMIT $2"""
 _TAKE = """
 UPDATE quotes SET taker = $2, paid = $3, take_time = now()
 WHERE name = $1 AND taker = '' RETURNING true"""
@@ -66,6 +69,11 @@ class QuoteSql:
         if row is None:
             return None
         return StoredQuote(self._codec.decode(row["content"]), row["taker"], row["paid"])
+
+    async def open_quotes(self, kind: str, limit: int) -> list[Quote]:
+        """Return quotes of a kind that may still be taken, by name, which is by age."""
+        rows = await self._connection.fetch(_OPEN, kind, limit)
+        return [self._codec.decode(row["content"]) for row in rows]
 
     async def take_quote(self, name: str, taker: str, *, paid: bool) -> bool:
         """Give an open quote to a taker; False if it has one."""

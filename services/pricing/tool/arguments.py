@@ -17,12 +17,18 @@ examples:
   tollgate-catalog diff old.yaml new.yaml
   kubectl -n kube-dc get configmap billing-plans -o yaml |
     tollgate-catalog import - --to own --tiers dev-pool=basic,pro-pool=premium
+  tollgate-catalog plan deploy/catalogs/kube-dc.yaml --target 127.0.0.1:9001
   tollgate-catalog import quotas.yaml --to own --amounts bosun/month=5.00 --output hold.yaml
 
 STRIPE_PRICE_*, HOLD_PUBLIC_URL and TOLLGATE_CATALOG_IMPORTS are read from the environment.
 """
 _VALIDATE = "exit 0: nothing is wrong; 1: a file has a problem; 2: the command line is wrong"
 _DIFF = "exit 0: both mean the same; 1: they differ; 2: a file has a problem"
+_PLAN = (
+    "exit 0: nothing is touched; 1: something is, or not all could be looked at; 2: pricing"
+    " refuses, or cannot be asked. TOLLGATE_TOKEN (or TOLLGATE_TOKEN_FILE) is an operator's token."
+    " Nothing is changed."
+)
 _IMPORT = (
     "exit 0: all that stands is written; 1: written, but something bad was left out; "
     "2: nothing is written. What the form cannot carry is told on the standard error."
@@ -52,7 +58,25 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     for command in (judge, compare, change):
         _common(command)
+    _plan(commands.add_parser("plan", help="say what a new version would touch", epilog=_PLAN))
     return parser.parse_args(arguments)
+
+
+def _plan(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", metavar="FILE")
+    command.add_argument("--rate-card", action="store_true", help="FILE is a rate card")
+    command.add_argument(
+        "--target", default="127.0.0.1:9001", metavar="HOST:PORT", help="pricing's public listener"
+    )
+    command.add_argument("--ca", default="", metavar="FILE", help="its authority, PEM; else no TLS")
+    command.add_argument("--most", type=_count, default=100, metavar="N", help="effects shown")
+    command.add_argument("--json", action="store_true", help="answer for machines")
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 100_000):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 100000")
+    return int(text)
 
 
 def _common(command: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from services.chassis.config import ConfigError, Env
+from services.chassis.errors import Refusal
 from services.pricing.catalog_yaml import Finding
 from services.pricing.config import read_import_settings
 from services.pricing.errors import CatalogRejected
@@ -21,6 +22,7 @@ from services.pricing.sources import (
     opened,
     read_imports,
 )
+from services.pricing.tool import planning
 from services.pricing.tool.arguments import PROGRAM, parse
 
 FINE, PARTLY, BAD = 0, 1, 2
@@ -78,6 +80,8 @@ class _Desk:
 def run(arguments: Sequence[str], env: Env, streams: Streams) -> int:
     """Run a command and return its exit code; a wrong command line raises SystemExit(2)."""
     said = parse(arguments)
+    if said.command == "plan":
+        return _plan(said, env, streams)
     try:
         settings = _settings(said.options, env)
     except (CatalogRejected, ConfigError, OSError, UnicodeDecodeError) as wrong:
@@ -89,6 +93,27 @@ def run(arguments: Sequence[str], env: Env, streams: Streams) -> int:
         "import": _import,
     }
     return commands[said.command](_Desk(said, settings, streams))
+
+
+def _plan(said: argparse.Namespace, env: Env, streams: Streams) -> int:
+    try:
+        token = planning.read_token(env)
+        env.finish()
+        text = streams.stdin.read() if said.file == "-" else _text(Path(said.file))
+        plan = planning.planned(said, token, text)
+    except Refusal as refusal:
+        print("\n".join(planning.refused(refusal)), file=streams.stderr)
+        return BAD
+    except (ConfigError, OSError, UnicodeDecodeError) as wrong:
+        print(f"{PROGRAM}: {wrong}", file=streams.stderr)
+        return BAD
+    if said.json:
+        print(_json(planning.answer(plan)), file=streams.stdout)
+    else:
+        for line in planning.asides(plan):
+            print(line, file=streams.stderr)
+        print("\n".join(planning.lines(plan)), file=streams.stdout)
+    return planning.code(plan)
 
 
 def _settings(options_file: str, env: Env) -> ImportSettings:

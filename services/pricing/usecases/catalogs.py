@@ -22,6 +22,7 @@ from services.pricing.domain import (
 )
 from services.pricing.errors import (
     AddonDoesNotFit,
+    CatalogGoverned,
     CatalogRejected,
     UnknownAddon,
     UnknownCatalog,
@@ -73,8 +74,8 @@ async def plan_with_addons(
 ) -> tuple[Catalog, Plan, list[tuple[Addon, int]]]:
     """Return a plan of the version in force, with add-ons of it."""
     catalog_name, plan_id = _name("plan", name)
-    catalog = await _catalog_at(store, catalog_name, "")
-    return catalog, _plan(catalog, plan_id), _addons(catalog, addons)
+    catalog = await catalog_at(store, catalog_name, "")
+    return catalog, plan_of(catalog, plan_id), _addons(catalog, addons)
 
 
 async def get_plan(tx: CatalogTransactions, name: str, version: str) -> tuple[Catalog, Plan]:
@@ -82,10 +83,10 @@ async def get_plan(tx: CatalogTransactions, name: str, version: str) -> tuple[Ca
     catalog_name, plan_id = _name("name", name)
 
     async def read(store: CatalogStore) -> Catalog:
-        return await _catalog_at(store, catalog_name, version)
+        return await catalog_at(store, catalog_name, version)
 
     catalog = await tx.single(read)
-    return catalog, _plan(catalog, plan_id)
+    return catalog, plan_of(catalog, plan_id)
 
 
 async def resolve_prices(
@@ -116,7 +117,7 @@ async def expand_capacity(
         return await _governing(store, catalog_name, plan_id, version)
 
     catalog, active_version = await tx.single(read)
-    plan = _plan(catalog, plan_id)
+    plan = plan_of(catalog, plan_id)
     additions = [(addon.adds, times) for addon, times in _addons(catalog, addons)]
     try:
         capacity = enlarged(plan.provisions, additions)
@@ -133,32 +134,54 @@ async def activate(
     A version that was in force before is put back only by an edit that this process saw
     (``edited``): else the replica that still reads the old file would undo the new one's work.
     ``left_out`` is what of its source is not in force, and why. CatalogRejected if another catalog
-    sells one of its provider prices.
+    sells one of its provider prices; CatalogGoverned if it comes from a source that is told of.
     """
 
     async def write(store: CatalogStore) -> bool:
         await store.lock_activation()
-        current = await store.active_catalog(catalog.name)
-        taken = await store.sold_elsewhere(catalog)
-        if taken:
-            problems = [f"{price} is sold by catalog {other} already" for price, other in taken]
-            raise CatalogRejected(catalog.name, problems)
-        new = await store.add_version(catalog)
-        same = current is not None and current.version == catalog.version
-        if not (new or edited or same or current is None):
-            return False
-        # The same again clears what was wrong with its source, which is right now.
-        await store.activate(catalog)
-        if left_out:
-            await store.note_error(catalog.name, left_out)
-        return not same
+        return await put_in_force(store, catalog, edited=edited, left_out=left_out)
 
     return await tx.run(write)
 
 
+async def put_in_force(
+    store: CatalogStore, catalog: Catalog, *, edited: bool, left_out: str, source: str = ""
+) -> bool:
+    """Do what ``activate`` says within a transaction that may activate; nothing if it raises.
+
+    ``source`` is what it was told of by, empty for a file.
+    """
+    governor = await store.governor(catalog.name)
+    if governor not in ("", source):
+        raise CatalogGoverned(catalog.name, governor)
+    current = await store.active_catalog(catalog.name)
+    taken = await store.sold_elsewhere(catalog)
+    if taken:
+        problems = [f"{price} is sold by catalog {other} already" for price, other in taken]
+        raise CatalogRejected(catalog.name, problems)
+    new = await store.add_version(catalog)
+    same = current is not None and current.version == catalog.version
+    if not (new or edited or same or current is None):
+        return False
+    # The same again clears what was wrong with its source, which is right now.
+    await store.activate(catalog)
+    if left_out:
+        await store.note_error(catalog.name, left_out)
+    return not same
+
+
 async def note_bad_source(tx: CatalogTransactions, name: str, error: str) -> bool:
-    """Keep the last good version in force and say why; False if there is none."""
-    return await tx.run(lambda store: store.note_error(name, error))
+    """Keep the last good version in force and say why; False if there is none.
+
+    Of a catalog that comes from a source that is told of, nothing is said: no file is to blame.
+    """
+
+    async def note(store: CatalogStore) -> bool:
+        if await store.governor(name):
+            return True
+        return await store.note_error(name, error)
+
+    return await tx.run(note)
 
 
 async def _catalogs(tx: CatalogTransactions, name: str) -> list[Catalog]:
@@ -171,7 +194,8 @@ async def _catalogs(tx: CatalogTransactions, name: str) -> list[Catalog]:
     return chosen
 
 
-async def _catalog_at(store: CatalogStore, name: str, version: str) -> Catalog:
+async def catalog_at(store: CatalogStore, name: str, version: str) -> Catalog:
+    """Return a catalog at a version, or the one in force; UnknownCatalog, UnknownCatalogVersion."""
     if version:
         catalog = await store.version(name, version)
         if catalog is None:
@@ -189,9 +213,9 @@ async def _governing(
     store: CatalogStore, name: str, plan_id: str, version: str
 ) -> tuple[Catalog, str]:
     if not version:
-        newest = await _catalog_at(store, name, "")
+        newest = await catalog_at(store, name, "")
         return newest, newest.version
-    sold_at = await _catalog_at(store, name, version)
+    sold_at = await catalog_at(store, name, version)
     current = await store.active_catalog(name)
     sold = sold_at.plans.get(plan_id)
     if current is None:
@@ -212,7 +236,8 @@ def _sold(
     return None
 
 
-def _plan(catalog: Catalog, plan_id: str) -> Plan:
+def plan_of(catalog: Catalog, plan_id: str) -> Plan:
+    """Return a plan of a catalog; UnknownPlan."""
     plan = catalog.plans.get(plan_id)
     if plan is None:
         raise UnknownPlan(

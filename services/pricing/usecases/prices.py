@@ -52,7 +52,7 @@ async def calculate_price(
     """
     account = asker.account(account)
     card = await desk.card_in_force()
-    tier, today = await _standing(desk.tx, card, account, asked)
+    tier, today = await standing_of(desk.tx, card, account, asked)
     return calculate(card, checked(card, asked, today), tier)
 
 
@@ -71,7 +71,7 @@ async def compare_prices(
     """
     account = asker.account(account)
     card = await desk.card_in_force()
-    tier, today = await _standing(desk.tx, card, account, asked.deployment)
+    tier, today = await standing_of(desk.tx, card, account, asked.deployment)
     compared = comparison(card, asked, today)
     charge(len(compared.places))
     offers: list[Offer] = []
@@ -82,7 +82,7 @@ async def compare_prices(
     return ranked(offers)
 
 
-async def _standing(
+async def standing_of(
     tx: PricingTransactions, card: RateCard, account: str, asked: DeploymentRequest
 ) -> tuple[str, date | None]:
     """Return the account's tier and today's date; nothing is asked where neither can matter."""

@@ -6,6 +6,7 @@ from services.chassis.errors import Violations
 from services.chassis.ids import Ids
 from services.chassis.money import Money
 from services.pricing.changes import Change
+from services.pricing.claims import Verified, claims_of
 from services.pricing.costing import DeploymentRequest, calculate, checked
 from services.pricing.errors import (
     CloudNotSold,
@@ -13,10 +14,11 @@ from services.pricing.errors import (
     NotYourQuote,
     PaymentRequired,
     QuoteExpired,
+    QuoteSignatureRefused,
     QuoteTaken,
-    UnknownQuote,
 )
-from services.pricing.ports import PricingTransactions, Store
+from services.pricing.objects import checked_object
+from services.pricing.ports import PricingTransactions, QuoteSigner, Store
 from services.pricing.quotes import (
     LONGEST_LIFETIME,
     SHORTEST_LIFETIME,
@@ -36,7 +38,9 @@ from services.pricing.rates import RateCard, Upfront
 from services.pricing.tiers import LONGEST_NAME
 from services.pricing.usecases.asking import Asker
 from services.pricing.usecases.catalogs import plan_with_addons
+from services.pricing.usecases.objects import Read, read_object
 from services.pricing.usecases.prices import card_of
+from services.pricing.usecases.quotes_found import find_quote
 
 _RPC = "CreateQuote"
 
@@ -47,7 +51,7 @@ async def create_quote(
     """Price what is asked for and keep the price; the same key gives the same quote back.
 
     InvalidArgument, UnknownPlan, UnknownAddon, PlanNotSold, NotSoldInCurrency, NotYourQuote,
-    InstalmentsNotSold, CloudNotSold.
+    InstalmentsNotSold, CloudNotSold; with an object UnknownKind.
     """
     owner = _owner(asker, asked)
 
@@ -60,7 +64,7 @@ async def create_quote(
             return quote.name
 
         name = await store.once(asker.subject, _RPC, asked.request_id, asked.request_hash, produce)
-        return await _find(store, asker, name)
+        return await find_quote(store, asker, name)
 
     return await tx.run(act)
 
@@ -69,9 +73,31 @@ async def get_quote(tx: PricingTransactions, asker: Asker, name: str) -> Shown:
     """Return a quote; UnknownQuote also for somebody else's."""
 
     async def read(store: Store) -> Shown:
-        return await _find(store, asker, name)
+        return await find_quote(store, asker, name)
 
     return await tx.run(read)
+
+
+async def verify_quote(
+    tx: PricingTransactions, signer: QuoteSigner, asker: Asker, signature: str
+) -> tuple[Verified, Shown]:
+    """Return what a signature says, and the quote as it stands.
+
+    QuoteSignatureRefused also where what is stored says something else: whoever has a key can sign
+    anything, and what is stored is what was promised. UnknownQuote also for somebody else's.
+    """
+    verified = signer.verify(signature)
+
+    async def read(store: Store) -> Shown:
+        return await find_quote(store, asker, verified.claims.quote)
+
+    shown = await tx.run(read)
+    if claims_of(shown.stored.quote) != verified.claims:
+        raise QuoteSignatureRefused(
+            "The signature is not of what was promised.",
+            metadata={"quote": verified.claims.quote},
+        )
+    return verified, shown
 
 
 async def take_quote(
@@ -88,16 +114,16 @@ async def take_quote(
     bad.raise_if_any()
 
     async def act(store: Store) -> Shown:
-        shown = await _find(store, asker, name)
+        shown = await find_quote(store, asker, name)
         await store.lock_owner(shown.stored.quote.owner)
-        shown = await _find(store, asker, name)
+        shown = await find_quote(store, asker, name)
         if shown.stored.taker == taker:
             return shown
         await _require_takeable(store, shown, paid=paid)
         if not await store.take_quote(name, taker, paid=paid):
             raise QuoteTaken(f"Quote {name} was taken.", metadata={"quote": name})
         await store.audit(Change(asker.subject, "quote.take", name, taker, asker.trace_id))
-        return await _find(store, asker, name)
+        return await find_quote(store, asker, name)
 
     return await tx.run(act)
 
@@ -144,6 +170,8 @@ def _owner(asker: Asker, asked: QuoteRequest) -> str:
         )
     if len(asked.request_id) > LONGEST_NAME:
         bad.add("request_id", f"expected at most {LONGEST_NAME} characters")
+    if asked.object is not None and isinstance(asked.subject, PlanSelection):
+        bad.add("object", "expected none: a plan has no object")
     bad.raise_if_any()
     owner = asked.owner or asker.subject
     if owner != asker.subject and not asker.trusted:
@@ -159,7 +187,7 @@ async def _priced(store: Store, name: str, owner: str, asker: Asker, asked: Quot
         amount = weight = subtotal_of(subject)
         required = amount > Money.zero(amount.currency)
     else:
-        subject = await _priced_deployment(store, card, owner, asked.subject)
+        subject = await _priced_deployment(store, card, owner, asked)
         amount, weight = subject.cost.total, weight_of(subject.cost)
         required = await _must_be_paid(store, card, owner, subject)
     now = await store.now()
@@ -176,13 +204,14 @@ async def _priced(store: Store, name: str, owner: str, asker: Asker, asked: Quot
 
 
 async def _priced_deployment(
-    store: Store, card: RateCard, owner: str, asked: DeploymentRequest
+    store: Store, card: RateCard, owner: str, request: QuoteRequest
 ) -> DeploymentQuote:
+    asked, read = await _derived(store, request)
     tier, today = "", None
     if card.account_tiers or asked.coupon:
         standing = await store.standing(owner)
         tier, today = standing.tier, standing.now.date()
-    deployment = checked(card, asked, today)
+    deployment = checked(card, asked, today) if read is None else read.checked(card, asked, today)
     if deployment.cloud != card.cloud:
         # What is provisioned is provisioned here, so it is sold at the prices of here.
         raise CloudNotSold(
@@ -195,16 +224,20 @@ async def _priced_deployment(
             "A commitment is sold here when all of it is paid upfront.",
             metadata={"commitment": commitment.name},
         )
-    return DeploymentQuote(deployment, calculate(card, deployment, tier))
+    cost = calculate(card, deployment, tier)
+    return DeploymentQuote(deployment, cost, read.bound if read else None)
+
+
+async def _derived(store: Store, request: QuoteRequest) -> tuple[DeploymentRequest, Read | None]:
+    """Return what is asked for, with the resources of its object if there is one."""
+    if isinstance(request.subject, PlanSelection):
+        raise TypeError("a plan has no resources")
+    if request.object is None:
+        return request.subject, None
+    read = await read_object(store, checked_object(request.object), request.catalog)
+    return read.deployment(request.subject), read
 
 
 async def _priced_plan(store: Store, asker: Asker, wanted: PlanSelection) -> PlanQuote:
     catalog, plan, addons = await plan_with_addons(store, wanted.plan, wanted.addons)
     return plan_quote(catalog, plan, addons, wanted, hidden=asker.operator)
-
-
-async def _find(store: Store, asker: Asker, name: str) -> Shown:
-    stored = await store.quote(name)
-    if stored is None or not asker.may_see(stored.quote):
-        raise UnknownQuote(f"There is no quote {name}.", metadata={"quote": name})
-    return Shown(stored, await store.now())

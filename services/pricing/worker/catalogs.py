@@ -12,7 +12,7 @@ import structlog
 from services.chassis.clock import Clock
 from services.pricing import usecases
 from services.pricing.domain import Catalog
-from services.pricing.errors import CatalogRejected
+from services.pricing.errors import CatalogGoverned, CatalogRejected
 from services.pricing.sources import ImportSettings, Reading, SourceForm, accepted, opened
 from services.pricing.usecases import CatalogTransactions
 from services.pricing.worker.files import keep_looking
@@ -81,6 +81,10 @@ class CatalogFiles:
             catalog = self._sole(path, accepted(reading, str(path)).catalog, there)
             left_out = "\n".join(str(problem) for problem in reading.problems)
             changed = await usecases.activate(self._tx, catalog, edited=edited, left_out=left_out)
+        except CatalogGoverned as governed:
+            self._taken[path] = text
+            _log.warning("A catalog file is set aside.", file=str(path), problem=str(governed))
+            return
         except CatalogRejected as rejected:
             self._taken[path] = text
             await self._keep_last(self._names.get(path) or reading.name or path.stem, rejected)

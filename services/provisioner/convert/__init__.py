@@ -174,8 +174,14 @@ class Codec:
         self._destinations = (SUBSCRIPTION, PRICING) if priced else (SUBSCRIPTION,)
 
     def fact(self, observed: Observed) -> FactRecord:
-        """Return the fact for the outbox."""
-        return to_fact(observed, region=self._region, destinations=self._destinations)
+        """Return the fact for the outbox.
+
+        What is said first of a tenant, before anything of it stands, begins and ends no cost.
+        """
+        tenant = observed.tenant
+        nothing_yet = tenant.revision == 1 and _standing(tenant) is None
+        destinations = (SUBSCRIPTION,) if nothing_yet else self._destinations
+        return to_fact(observed, region=self._region, destinations=destinations)
 
     def capacity_to_bytes(self, capacity: Capacity) -> bytes:
         """Return what is stored of a capacity."""

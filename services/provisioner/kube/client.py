@@ -221,6 +221,10 @@ class KubeCluster:
         self._resources.pop(kind, None)
         return False
 
+    def note_place(self, kind: Kind, place: ApiResource) -> None:
+        """Note where a kind is looked at that is none of those that are discovered."""
+        self._resources[kind] = place
+
     async def list_kind(self, kind: Kind, selected: Mapping[str, str] = OURS) -> Listed:
         """List the objects of a kind that are selected, all pages, without who owns which field.
 
@@ -236,6 +240,29 @@ class KubeCluster:
             token = answer["metadata"].get("continue") or ""
             if not token:
                 return Listed(found, answer["metadata"]["resourceVersion"])
+
+    async def read_within(self, path: str, most_bytes: int, timeout: float) -> bytes | None:
+        """Read a document as it comes; None if nothing is served there.
+
+        ClusterUnavailable if it is longer than that many bytes.
+        """
+        limit = aiohttp.ClientTimeout(total=timeout)
+        read = bytearray()
+        try:
+            response = await self._transport.send("GET", path, limit)
+            try:
+                async for chunk in response.content.iter_any():
+                    read += chunk
+                    if len(read) > most_bytes:
+                        raise ClusterUnavailable(f"{path} answers more than {most_bytes} bytes.")
+            finally:
+                response.close()
+        except RAISED as error:
+            refusal = await self._understood(error)
+            if isinstance(refusal, ObjectGone):
+                return None
+            raise refusal from error
+        return bytes(read)
 
     async def watch_kind(
         self,

@@ -54,5 +54,8 @@ DEPLOYMENT = Kind("apps/v1", "Deployment")
 STATEFUL_SET = Kind("apps/v1", "StatefulSet")
 CRON_JOB = Kind("batch/v1", "CronJob")
 
+CONFIG_MAP = Kind("v1", "ConfigMap")
+"""Looked at in one namespace only, and only where that is asked for."""
+
 OPTIONAL = (ORGANIZATION, EIP, HIERARCHICAL_QUOTA)
 """Kinds of other systems, which a cluster may serve, or come to serve, or cease to."""

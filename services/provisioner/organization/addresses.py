@@ -10,13 +10,11 @@ from collections.abc import Collection, Iterable
 from services.provisioner import naming
 from services.provisioner.domain import Json
 from services.provisioner.ensure import Hand, together
-from services.provisioner.errors import ObjectChanged, ObjectGone
 from services.provisioner.isolation import namespace_ref
 from services.provisioner.objects import Live
 from services.provisioner.organization.seen import project_of
 
 FULL = "full"
-_TRIES = 4
 
 
 async def mark(
@@ -32,19 +30,16 @@ async def mark(
 
 async def _mark(hand: Hand, organization: str, namespace: str, *, shut: bool) -> None:
     wanted: Json = FULL if shut else None
-    for _ in range(_TRIES):
+
+    async def once() -> None:
         live = await hand.cluster.get(namespace_ref(namespace), timeout=hand.time())
         if live is None or live.deleting or not is_within(organization, live):
             return
-        if live.label(naming.LABEL_PUBLIC_ADDRESSES) == (wanted or ""):
-            return
-        patch = {"metadata": {"labels": {naming.LABEL_PUBLIC_ADDRESSES: wanted}}}
-        try:
+        if live.label(naming.LABEL_PUBLIC_ADDRESSES) != (wanted or ""):
+            patch = {"metadata": {"labels": {naming.LABEL_PUBLIC_ADDRESSES: wanted}}}
             await hand.cluster.change(live, patch, timeout=hand.time())
-        except (ObjectChanged, ObjectGone):
-            continue
-        return
-    raise ObjectChanged(f"Namespace {namespace} keeps changing.")
+
+    await hand.settled(f"Namespace {namespace}", once)
 
 
 def is_within(organization: str, namespace: Live) -> bool:

@@ -19,12 +19,7 @@ from services.provisioner.domain import (
     TenantPhase,
 )
 from services.provisioner.ensure import Hand, together
-from services.provisioner.errors import (
-    CapacityKindChanged,
-    ClusterUnavailable,
-    ObjectChanged,
-    ObjectExists,
-)
+from services.provisioner.errors import CapacityKindChanged, ClusterUnavailable
 from services.provisioner.manifests import Part
 from services.provisioner.objects import Live, Ref
 from services.provisioner.organization import findings
@@ -44,7 +39,6 @@ from services.provisioner.timeline import Result, Timeline
 
 MISSING = "ORGANIZATION_NOT_FOUND"
 _LOOK_AGAIN = 0.5
-_TRIES = 4
 
 
 class OrganizationReconciler:
@@ -215,13 +209,10 @@ async def _bound(part: Part, seen: Live | None, hand: Hand) -> None:
     """Make a LimitRange stand, unless a person's own does."""
     if part.holds(seen):
         return
-    for _ in range(_TRIES):
+
+    async def once() -> None:
         live = await hand.get(part.ref)
-        if part.holds(live) or (live is not None and not is_managed(live)):
-            return
-        try:
+        if not (part.holds(live) or (live is not None and not is_managed(live))):
             await put(hand, part.wanted(live), live)
-        except (ObjectChanged, ObjectExists):
-            continue
-        return
-    raise ObjectChanged(f"LimitRange {part.ref.name} keeps changing.")
+
+    await hand.settled(f"LimitRange {part.ref.name}", once)

@@ -11,7 +11,6 @@ from services.provisioner.domain import JsonObject, Tenant
 from services.provisioner.ensure import Hand
 from services.provisioner.errors import (
     DriftNotRepaired,
-    ObjectChanged,
     OrganizationMissing,
     OrganizationTaken,
     Superseded,
@@ -24,8 +23,6 @@ from services.provisioner.organization.desired import (
     stale_annotations,
 )
 from services.provisioner.ownership import handover
-
-_TRIES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +73,12 @@ class Saying:
 
     async def say(self, wanted: JsonObject) -> Live:
         """Make the annotations so; ObjectChanged if others keep writing."""
-        for _ in range(_TRIES):
+
+        async def once() -> Live:
             live = await self.find()
-            if says(wanted, live):
-                return live
-            try:
-                return await self._write(wanted, live)
-            except ObjectChanged:
-                continue
-        raise ObjectChanged(f"Organization {self.tenant.order.organization} keeps changing.")
+            return live if says(wanted, live) else await self._write(wanted, live)
+
+        return await self.hand.settled(f"Organization {self.tenant.order.organization}", once)
 
     async def _write(self, wanted: JsonObject, live: Live) -> Live:
         hand = self.hand

@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from services.chassis.metrics import Counter
 from services.provisioner.domain import JsonObject
 from services.provisioner.ensure import Hand, together
-from services.provisioner.errors import ObjectChanged, ObjectExists
 from services.provisioner.objects import Live, ref_of
 from services.provisioner.organization.amounts import Amounts
 from services.provisioner.organization.board import Board
 from services.provisioner.organization.manifests import quota_ref
 from services.provisioner.ownership import handover
-
-_TRIES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +36,7 @@ class Sharing:
 
     async def bind(self) -> Shared:
         """Make the parts stand; ObjectChanged if others keep writing."""
-        for _ in range(_TRIES):
-            try:
-                return await self._once()
-            except (ObjectChanged, ObjectExists):
-                continue
-        raise ObjectChanged("The quotas of the organization keep changing.")
+        return await self.hand.settled("A quota of the organization", self._once)
 
     async def _once(self) -> Shared:
         board = await self._read()

@@ -7,7 +7,6 @@ from services.chassis.clock import Clock
 from services.provisioner import lifecycle
 from services.provisioner.domain import Tenant, TenantPhase
 from services.provisioner.ensure import Hand, together
-from services.provisioner.errors import ObjectChanged
 from services.provisioner.objects import Live, Ref
 from services.provisioner.organization import findings
 from services.provisioner.organization.desired import cleared, everywhere, is_of
@@ -15,8 +14,6 @@ from services.provisioner.organization.saying import Saying
 from services.provisioner.organization.seen import Seen
 from services.provisioner.ports import Audited
 from services.provisioner.progress import ACTOR, Record
-
-_TRIES = 4
 
 
 class Withdrawal:
@@ -51,17 +48,15 @@ class Withdrawal:
             await self._remove(tenant, known.ref, hand)
 
     async def _remove(self, tenant: Tenant, ref: Ref, hand: Hand) -> None:
-        for _ in range(_TRIES):
+        async def once() -> None:
             live = await hand.cluster.get(ref, timeout=hand.time())
             if live is None or live.deleting or not _is_due(tenant, live):
-                return None
+                return
             # A deletion cannot be called back: one more look at the order.
             await self._record.still_ordered(tenant)
-            try:
-                return await hand.delete(live)
-            except ObjectChanged:
-                continue
-        raise ObjectChanged(f"{ref.kind} {ref.name} keeps changing.")
+            await hand.delete(live)
+
+        await hand.settled(f"{ref.kind} {ref.name}", once)
 
     async def _unsay(self, tenant: Tenant, hand: Hand) -> None:
         say = Saying(hand, tenant)

@@ -27,7 +27,6 @@ from services.provisioner.progress import Record
 
 _CRON_JOB = "CronJob"
 _KINDS = (("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("batch/v1", _CRON_JOB))
-_TRIES = 6
 _AT_ONCE = 8
 _MOST_REPLICAS = 2**31 - 1
 _RAN = "1"
@@ -103,13 +102,13 @@ class Workloads:
             await self._each(namespace, to_wake)
 
     async def _each(self, namespace: str, patch: Patch) -> None:
-        for _ in range(_TRIES):
-            due = [
-                (live, change) for live in await self._list(namespace) if (change := patch(live))
-            ]
-            if not due or await self._write(due):
-                return
-        raise ObjectChanged(f"Workloads in {namespace} keep changing.")
+        async def once() -> None:
+            listed = await self._list(namespace)
+            due = [(live, change) for live in listed if (change := patch(live))]
+            if not await self._write(due):
+                raise ObjectChanged(f"Not every workload in {namespace} was as it was read.")
+
+        await self.hand.settled(f"A workload in {namespace}", once)
 
     async def _list(self, namespace: str) -> list[Live]:
         hand = self.hand

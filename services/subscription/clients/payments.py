@@ -1,10 +1,12 @@
 """Payments over gRPC."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import grpc.aio
 
 from services.chassis.errors import Unavailable
+from services.chassis.facts import FactRecord
 from services.subscription.clients.values import money, time_of, to_money, to_timestamp
 from services.subscription.ports import (
     BilledItem,
@@ -111,6 +113,37 @@ class GrpcPayments:
             checkout_id=checkout_id, reason=reason, request_id=request_id
         )
         return (await self._stub.RefundCheckout(request, timeout=TIMEOUT)).refund_id
+
+    async def give_way(
+        self,
+        account: str,
+        provider_subscription_id: str,
+        paid_since: datetime,
+        reason: str,
+        request_id: str,
+    ) -> str:
+        """End a subscription and give back what was collected since a time; the refund's id."""
+        request = pb.RefundSubscriptionRequest(
+            account=account,
+            provider_subscription_id=provider_subscription_id,
+            paid_since=to_timestamp(paid_since),
+            reason=reason,
+            request_id=request_id,
+        )
+        return (await self._stub.RefundSubscription(request, timeout=TIMEOUT)).refund_id
+
+    async def refresh(self, provider_subscription_id: str) -> FactRecord:
+        """Have a subscription fetched now, and return the state fact of it."""
+        request = pb.RefreshSubscriptionRequest(provider_subscription_id=provider_subscription_id)
+        fact = (await self._stub.RefreshSubscription(request, timeout=TIMEOUT)).fact
+        return FactRecord(
+            id=fact.id,
+            key=fact.key,
+            revision=fact.revision,
+            type=fact.type,
+            payload=fact.payload,
+            traceparent=fact.traceparent,
+        )
 
 
 def _items(items: Sequence[BilledItem]) -> list[payments_pb2.BilledItem]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from services.chassis.facts import FactRecord
 from services.chassis.money import Money
 
 NO_PROVIDER = "none"
@@ -123,5 +124,26 @@ class Payments(Protocol):
         """Give back what a checkout was paid with and end what it began; return the refund's id.
 
         FailedPrecondition NOTHING_TO_REFUND if nothing was charged and nothing stands.
+        """
+        ...
+
+    async def give_way(
+        self,
+        account: str,
+        provider_subscription_id: str,
+        paid_since: datetime,
+        reason: str,
+        request_id: str,
+    ) -> str:
+        """End a subscription now and give back what was collected for it since a time.
+
+        Returns the refund's id, empty if nothing was collected.
+        """
+        ...
+
+    async def refresh(self, provider_subscription_id: str) -> FactRecord:
+        """Return the state fact of a subscription, from a fetch that begins after this was asked.
+
+        NotFound UNKNOWN_SUBSCRIPTION; FailedPrecondition NOT_OURS; Aborted if another was faster.
         """
         ...

@@ -30,6 +30,7 @@ from services.subscription.incoming import (
     InvoicePaymentFailed,
 )
 from services.subscription.offers import Offer
+from services.subscription.ports.giving_way import GivingWayRows, Postponements
 from services.subscription.ports.ledger import Ledger
 from services.subscription.units import Holdings
 
@@ -39,6 +40,10 @@ class FactRows(Protocol):
 
     async def remember(self, fact: FactRecord, source: str) -> bool:
         """Note a fact's id; False if it was known. Waits for another transaction at the same."""
+        ...
+
+    async def remember_all(self, facts: Sequence[FactRecord], source: str) -> Collection[str]:
+        """Note facts' ids; return those that were not known. Waits like ``remember``."""
         ...
 
     async def keep_unknown(self, fact: FactRecord, source: str) -> None:
@@ -97,8 +102,11 @@ class FactRows(Protocol):
         """Write a snapshot over an older one; the caller holds the customer's lock."""
         ...
 
-    async def put_observation(self, observation: Observation) -> bool:
-        """Take what was seen of a tenant; False if it is no newer than what stands."""
+    async def put_observation(self, observation: Observation, change: Change) -> bool:
+        """Take what was seen of a tenant, and record that; False if it is no newer.
+
+        One statement.
+        """
         ...
 
     async def unknown_prices(self) -> Sequence[tuple[str, str]]:
@@ -246,15 +254,18 @@ class Refunds(Protocol):
     """
 
     async def count_refundable(self, delay: timedelta) -> int:
-        """Return how many purchases are to be given back, older than this, and not decided on."""
+        """Return how many purchases, and subscriptions that give way, are to be given back.
+
+        Those that are so for longer than this, and are neither decided on nor postponed.
+        """
         ...
 
     async def refundable(self, delay: timedelta, limit: int) -> Sequence[Purchase]:
-        """Return purchases that are to be given back and not decided on, the oldest first."""
+        """Return purchases to give back, neither decided on nor postponed, the oldest first."""
         ...
 
     async def count_decided(self, within: timedelta) -> int:
-        """Return how many were decided on in this time."""
+        """Return how many of both were decided on in this time."""
         ...
 
     async def count_purchases(self, within: timedelta) -> int:
@@ -318,7 +329,19 @@ class Readings(Protocol):
         ...
 
 
-class Store(FactRows, AccountRows, Books, Assignments, Pages, Refunds, Readings, Ledger, Protocol):
+class Store(
+    FactRows,
+    AccountRows,
+    Books,
+    Assignments,
+    Pages,
+    Refunds,
+    GivingWayRows,
+    Postponements,
+    Readings,
+    Ledger,
+    Protocol,
+):
     """Everything the service keeps, within one transaction."""
 
     async def now(self) -> datetime:

@@ -1,5 +1,6 @@
 """The intake of facts: read one, give it to its use case, tell what needs a person."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -21,7 +22,7 @@ from services.subscription.incoming import (
     ProviderSubscription,
 )
 from services.subscription.ports import Pricing, SubscriptionTransactions
-from services.subscription.usecases import Envelope
+from services.subscription.usecases import Envelope, PurchaseFact
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("subscription.facts")
 
@@ -65,16 +66,32 @@ class FactIntake:
             return
         self.alerting.tell(await self._take(envelope, fact))
 
+    async def take_together(self, records: Sequence[FactRecord], source: str) -> bool:
+        """Take what came together of one customer's purchases, all or none.
+
+        False if there is anything else among it: who takes it one by one says what that is.
+        """
+        if any(convert.source_of(record.type) != source for record in records):
+            return False
+        facts: list[tuple[Envelope, PurchaseFact]] = []
+        for record in records:
+            fact = convert.from_record(record)
+            if not isinstance(fact, PurchaseFact):
+                return False
+            facts.append((Envelope(record, source), fact))
+        # Two customers of one transaction would have to be locked in an order.
+        if len({fact.payer.customer for _, fact in facts}) != 1:
+            return False
+        self.alerting.tell(await self._purchase(facts))
+        return True
+
+    async def _purchase(self, facts: Sequence[tuple[Envelope, PurchaseFact]]) -> tuple[Alert, ...]:
+        return await usecases.take_purchase(self.tx, self.pricing, self.ids, facts)
+
     async def _take(self, envelope: Envelope, fact: Incoming) -> tuple[Alert, ...]:
         match fact:
-            case CheckoutPaid():
-                return await usecases.take_checkout(self.tx, self.pricing, self.ids, envelope, fact)
-            case ProviderSubscription():
-                return await usecases.take_provider_subscription(
-                    self.tx, self.pricing, self.ids, envelope, fact
-                )
-            case InvoicePaid():
-                return await usecases.take_invoice(self.tx, self.ids, envelope, fact)
+            case CheckoutPaid() | ProviderSubscription() | InvoicePaid():
+                return await self._purchase([(envelope, fact)])
             case InvoicePaymentFailed():
                 return await usecases.take_payment_failure(self.tx, self.ids, envelope, fact)
             case PaymentReversed():

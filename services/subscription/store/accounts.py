@@ -8,26 +8,26 @@ from services.subscription.domain import Account, AccountKind, LastPage
 from services.subscription.incoming import Customer
 from services.subscription.store.rows import to_account
 
-_MAKE_CUSTOMER = """
-INSERT INTO customers (provider, provider_account, customer_id) VALUES ($1, $2, $3)
-ON CONFLICT DO NOTHING
-"""
+# A row that is there is written as it is, which locks it.
 _LOCK_CUSTOMER = """
-SELECT account FROM customers
-WHERE provider = $1 AND provider_account = $2 AND customer_id = $3 FOR NO KEY UPDATE
+INSERT INTO customers AS known (provider, provider_account, customer_id) VALUES ($1, $2, $3)
+ON CONFLICT (provider, provider_account, customer_id) DO UPDATE SET account = known.account
+RETURNING account
 """
 _OWNER = """
 SELECT account FROM customers WHERE provider = $1 AND provider_account = $2 AND customer_id = $3
 """
-_BIND = """
-UPDATE customers SET account = $4
-WHERE provider = $1 AND provider_account = $2 AND customer_id = $3
-"""
-_ATTACH = tuple(
-    f"UPDATE {table} SET account = $4 WHERE provider = $1 AND provider_account = $2 "  # noqa: S608 - constants
-    "AND customer_id = $3 AND account IS NULL"
+_ATTACHED = ", ".join(
+    f"{table}_of AS (UPDATE {table} SET account = $4 WHERE provider = $1 "  # noqa: S608 - constants
+    "AND provider_account = $2 AND customer_id = $3 AND account IS NULL)"
     for table in ("purchases", "invoices", "snapshots")
 )
+# What waits for a customer is written under its lock, so the snapshot of this has all of it.
+_BIND = f"""
+WITH {_ATTACHED}
+UPDATE customers SET account = $4
+WHERE provider = $1 AND provider_account = $2 AND customer_id = $3
+"""  # noqa: S608 - constants
 _ADD = """
 INSERT INTO accounts (name, kind, external_id, email, create_time) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT DO NOTHING RETURNING true
@@ -52,16 +52,19 @@ class AccountSql:
     """Accounts and customers on PostgreSQL; see the port."""
 
     _connection: Connection
+    _locked: dict[Customer, str]  # whose the customers are that this transaction holds
 
     async def lock_customer(self, customer: Customer) -> str:
         """Make the customer's row if needed, lock it, and return its account or nothing."""
-        await self._connection.execute(_MAKE_CUSTOMER, *astuple(customer))
-        return await self._connection.fetchval(_LOCK_CUSTOMER, *astuple(customer)) or ""
+        if customer not in self._locked:
+            account = await self._connection.fetchval(_LOCK_CUSTOMER, *astuple(customer))
+            self._locked[customer] = account or ""
+        return self._locked[customer]
 
     async def bind_customer(self, customer: Customer, account: str) -> None:
         """Give a locked customer to an account, with everything that waited for it."""
-        for statement in (_BIND, *_ATTACH):
-            await self._connection.execute(statement, *astuple(customer), account)
+        await self._connection.execute(_BIND, *astuple(customer), account)
+        self._locked[customer] = account
 
     async def add_account(self, account: Account) -> bool:
         """Add an account; False if its outside name is taken."""

@@ -17,6 +17,7 @@ from services.subscription.domain import (
 from services.subscription.offers import Offer
 from services.subscription.store.assignments import assigned_to, read_subscriptions
 from services.subscription.store.forms import from_holding, from_offer, to_offer
+from services.subscription.store.giving_way import to_giving_way
 from services.subscription.store.rows import to_order, to_purchase, to_snapshot
 from services.subscription.units import Holdings
 
@@ -29,7 +30,11 @@ _EVIDENCE = """
 SELECT provider, provider_account, provider_subscription_id, min(pay_time) AS first_paid
 FROM invoices WHERE account = $1 AND provider_subscription_id <> '' GROUP BY 1, 2, 3
 """
-_SUBSCRIPTIONS = "SELECT * FROM subscriptions WHERE account = $1 ORDER BY create_time, name"
+_SUBSCRIPTIONS = """
+SELECT subscriptions.*, subscription, gives_way_to, paid_since, decided FROM subscriptions
+LEFT JOIN giving_way ON giving_way.subscription = subscriptions.name
+WHERE subscriptions.account = $1 ORDER BY create_time, name
+"""
 _SOLD = "SELECT offer FROM subscriptions WHERE name = $1"
 _SUBSCRIPTION = "SELECT * FROM subscriptions WHERE name = $1"
 _ORDERS = "SELECT * FROM orders WHERE account = $1 ORDER BY incarnation"
@@ -47,6 +52,7 @@ ON CONFLICT (name) DO UPDATE SET
     customer_id = excluded.customer_id
 """
 _SAVE_ORDER = """
+WITH counted AS (UPDATE accounts SET generation = $4 WHERE name = $1 AND generation < $4)
 INSERT INTO orders AS known (account, incarnation, epoch, generation, phase, plan, capacity_kind,
     capacity, owner_subject, organization, paid_until, holding)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
@@ -56,7 +62,6 @@ ON CONFLICT (account, incarnation) DO UPDATE SET
     owner_subject = excluded.owner_subject, organization = excluded.organization,
     paid_until = excluded.paid_until, holding = excluded.holding, update_time = now()
 """
-_SAVE_GENERATION = "UPDATE accounts SET generation = $2 WHERE name = $1 AND generation < $2"
 _EPOCH = "SELECT epoch FROM epoch"
 _RAISE = "UPDATE epoch SET epoch = epoch + 1 RETURNING epoch"
 _BEHIND = """
@@ -99,6 +104,7 @@ class BookSql:
         """Return everything known of a locked account."""
         fetch = self._connection.fetch
         newest = await self._connection.fetchrow(_NEWEST_ORDER, account.name)
+        held = await fetch(_SUBSCRIPTIONS, account.name)
         return Holdings(
             account,
             purchases=[to_purchase(row) for row in await fetch(_PURCHASES, account.name)],
@@ -107,11 +113,10 @@ class BookSql:
                 for row in await fetch(_EVIDENCE, account.name)
             ],
             snapshots=[to_snapshot(row) for row in await fetch(_SNAPSHOTS, account.name)],
-            subscriptions=await read_subscriptions(
-                self._connection, await fetch(_SUBSCRIPTIONS, account.name)
-            ),
+            subscriptions=await read_subscriptions(self._connection, held),
             order=to_order(newest) if newest else None,
             assignments=await assigned_to(self._connection, account.name),
+            giving_way=[to_giving_way(row) for row in held if row["subscription"]],
         )
 
     async def sold(self, subscription: str) -> Offer | None:
@@ -167,7 +172,6 @@ class BookSql:
             order.paid_until,
             from_holding(order),
         )
-        await self._connection.execute(_SAVE_GENERATION, order.account, order.generation)
 
     async def orders(self, account: str) -> Sequence[Order]:
         """Return the orders of an account, oldest incarnation first."""

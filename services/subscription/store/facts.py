@@ -1,24 +1,20 @@
 """SQL of the facts that came."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple
 
-from services.chassis import inbox
+from services.chassis import audit, inbox
 from services.chassis.db import Connection
 from services.chassis.facts import FactRecord
+from services.subscription.auditing import Change
 from services.subscription.domain import Observation, Purchase, PurchaseStatus, Snapshot, UnitKey
 from services.subscription.incoming import InvoicePaid, InvoicePaymentFailed
+from services.subscription.store.changes import to_entry
 from services.subscription.store.forms import from_appraisal, from_checkout, from_seen
-from services.subscription.store.rows import to_fact, to_purchase, to_snapshot
+from services.subscription.store.rows import to_purchase, to_snapshot
 
 _REWAIT = "UPDATE inbox_parked SET waiting_for = $2, reason = $3 WHERE fact_id = $1"
 _RELEASE = "DELETE FROM inbox_parked WHERE fact_id = $1"
-
-_KEPT = """
-SELECT source, fact_id, fact_key, revision, type, payload, traceparent FROM inbox_parked
-WHERE waiting_for = $1 ORDER BY seq LIMIT 100
-"""
-_FORGET_KEPT = "DELETE FROM inbox_parked WHERE fact_id = $1 AND waiting_for = $2"
 
 _ADD_PURCHASE = """
 INSERT INTO purchases (name, provider, provider_account, customer_id, checkout_id,
@@ -58,7 +54,7 @@ ON CONFLICT (provider, provider_account, provider_subscription_id) DO UPDATE SET
     unknown_prices = excluded.unknown_prices
 WHERE known.revision <= excluded.revision
 """
-_OBSERVE = """
+_PUT_OBSERVATION = """
 INSERT INTO observations AS known (tenant, account, incarnation, epoch, generation, revision, phase,
     reason, namespace, observe_time)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -69,6 +65,9 @@ ON CONFLICT (tenant) DO UPDATE SET
 WHERE known.revision < excluded.revision
 RETURNING true
 """
+_OBSERVE = f"""
+WITH seen AS ({_PUT_OBSERVATION}), noted AS ({audit.record_from("seen", 11)}) SELECT true FROM seen
+"""  # noqa: S608 - constants
 _UNKNOWN_PRICES = """
 SELECT provider, unnest(unknown_prices) AS price FROM purchases WHERE unknown_prices <> '{}'
 UNION
@@ -94,21 +93,21 @@ class FactSql:
         """Note a fact's id; False if it was known."""
         return await inbox.remember(self._connection, fact, source)
 
+    async def remember_all(self, facts: Sequence[FactRecord], source: str) -> Collection[str]:
+        """Note facts' ids; return those that were not known."""
+        return await inbox.remember_all(self._connection, facts, source)
+
     async def keep_unknown(self, fact: FactRecord, source: str) -> None:
         """Keep a fact whose type is not known yet."""
         await inbox.keep_unknown(self._connection, fact, source)
 
     async def kept_unknown(self, type_name: str) -> Sequence[tuple[FactRecord, str]]:
         """Return facts that were kept unknown, with their sources."""
-        return [
-            (to_fact(row), row["source"])
-            for row in await self._connection.fetch(_KEPT, inbox.unknown_type(type_name))
-        ]
+        return await inbox.kept_unknown(self._connection, type_name)
 
     async def forget_kept(self, fact_id: str, type_name: str) -> None:
         """Forget that a fact was kept unknown."""
-        waiting_for = inbox.unknown_type(type_name)
-        await self._connection.execute(_FORGET_KEPT, fact_id, waiting_for)
+        await inbox.forget_kept(self._connection, fact_id, type_name)
 
     async def park(self, fact: FactRecord, waiting_for: str, reason: str, source: str) -> None:
         """List a fact as waiting."""
@@ -208,9 +207,10 @@ class FactSql:
             list(snapshot.appraisal.unknown_prices),
         )
 
-    async def put_observation(self, observation: Observation) -> bool:
-        """Take what was seen of a tenant; False if it is no newer than what stands."""
-        return bool(await self._connection.fetchval(_OBSERVE, *astuple(observation)))
+    async def put_observation(self, observation: Observation, change: Change) -> bool:
+        """Take what was seen of a tenant, and record that; False if it is no newer."""
+        entry = audit.written(to_entry(change))
+        return bool(await self._connection.fetchval(_OBSERVE, *astuple(observation), *entry))
 
     async def unknown_prices(self) -> Sequence[tuple[str, str]]:
         """Return the prices that are waited for."""

@@ -17,9 +17,10 @@ from services.subscription.ledger import (
     Posting,
 )
 
+# A row that is there is written as it is, which locks it.
 _OPEN = """
-INSERT INTO credit_pools (account, pool) VALUES ($1, $2) ON CONFLICT DO NOTHING"""
-_LOCK = "SELECT 1 FROM credit_pools WHERE account = $1 AND pool = $2 FOR UPDATE"
+INSERT INTO credit_pools AS known (account, pool) VALUES ($1, $2)
+ON CONFLICT (account, pool) DO UPDATE SET posted = known.posted"""
 _BALANCE = """
 SELECT posted, held, debt, (
     SELECT max(g.period_end) FROM credit_grants g
@@ -60,7 +61,6 @@ class LedgerSql:
     async def open_pool(self, pool: Pool) -> None:
         """Make the row of a pool if there is none, and lock it."""
         await self._connection.execute(_OPEN, pool.account, pool.name)
-        await self._connection.execute(_LOCK, pool.account, pool.name)
 
     async def balance(self, pool: Pool) -> Balance:
         """Return what an account may spend."""

@@ -50,6 +50,8 @@ ORDER BY epoch DESC, generation DESC, revision DESC LIMIT 1
 """
 # Accounts by name ($1) or by outside name ($2, $3), a row for each subscription that has begun.
 # All that an entitlement follows from is of the one moment of this statement.
+# What has to give way entitles to nothing beside what it gives way to, also while that waits to be
+# decided; from then on its state says so.
 _HOLDERS = """
 WITH asked AS (
     SELECT * FROM accounts WHERE name = ANY($1::text[])
@@ -62,7 +64,8 @@ SELECT asked.*, (
         SELECT jsonb_object_agg(pool, posted - held) FROM credit_pools WHERE account = asked.name
     ) AS credits, held.offer, held.state, held.begin_time, held.period_end
 FROM asked LEFT JOIN subscriptions AS held
-    ON held.account = asked.name AND held.begin_time IS NOT NULL
+    ON held.account = asked.name AND held.begin_time IS NOT NULL AND NOT EXISTS (
+        SELECT FROM giving_way WHERE subscription = held.name AND decided IS NULL)
 ORDER BY asked.name, held.create_time, held.name
 """
 

@@ -7,13 +7,23 @@ from services.chassis.db import Connection
 from services.subscription.domain import Purchase
 from services.subscription.store.rows import to_purchase
 
-_OPEN = "status = 'REFUND_DUE' AND refund_time IS NULL AND refund_decided IS NULL"
+_OPEN = """status = 'REFUND_DUE' AND refund_time IS NULL AND refund_decided IS NULL
+    AND NOT EXISTS (
+        SELECT FROM postponed WHERE postponed.name = purchases.name AND next_try > now())"""
 _OLD_ENOUGH = "create_time <= now() - $1::interval"
-_COUNT_REFUNDABLE = f"SELECT count(*) FROM purchases WHERE {_OPEN} AND {_OLD_ENOUGH}"  # noqa: S608 - constants
+_COUNT_REFUNDABLE = f"""
+SELECT (SELECT count(*) FROM purchases WHERE {_OPEN} AND {_OLD_ENOUGH}) + (
+    SELECT count(*) FROM giving_way
+    WHERE decided IS NULL AND found_time <= now() - $1::interval AND NOT EXISTS (
+        SELECT FROM postponed WHERE postponed.name = giving_way.subscription AND next_try > now()))
+"""  # noqa: S608 - constants
 _REFUNDABLE = f"""
 SELECT * FROM purchases WHERE {_OPEN} AND {_OLD_ENOUGH} ORDER BY create_time, name LIMIT $2
 """  # noqa: S608 - constants
-_COUNT_DECIDED = "SELECT count(*) FROM purchases WHERE refund_decided > now() - $1::interval"
+_COUNT_DECIDED = """
+SELECT (SELECT count(*) FROM purchases WHERE refund_decided > now() - $1::interval)
+    + (SELECT count(*) FROM giving_way WHERE decided > now() - $1::interval)
+"""
 _COUNT_PURCHASES = "SELECT count(*) FROM purchases WHERE create_time > now() - $1::interval"
 _DECIDE = "UPDATE purchases SET refund_decided = coalesce(refund_decided, now()) WHERE name = $1"
 _CLAIM = """
@@ -40,7 +50,7 @@ class RefundSql:
     _connection: Connection
 
     async def count_refundable(self, delay: timedelta) -> int:
-        """Return how many purchases are to be given back and not decided on."""
+        """Return how many purchases and subscriptions are to be given back and not decided on."""
         return int(await self._connection.fetchval(_COUNT_REFUNDABLE, delay))
 
     async def refundable(self, delay: timedelta, limit: int) -> Sequence[Purchase]:
@@ -48,7 +58,7 @@ class RefundSql:
         return [to_purchase(row) for row in await self._connection.fetch(_REFUNDABLE, delay, limit)]
 
     async def count_decided(self, within: timedelta) -> int:
-        """Return how many were decided on in this time."""
+        """Return how many of both were decided on in this time."""
         return int(await self._connection.fetchval(_COUNT_DECIDED, within))
 
     async def count_purchases(self, within: timedelta) -> int:

@@ -21,14 +21,13 @@ from services.subscription.usecases.desk import Desk
 from services.subscription.usecases.epochs import raise_epoch, resend_behind
 from services.subscription.usecases.facts import (
     Envelope,
+    PurchaseFact,
     keep_unknown,
-    retake_unknown,
-    take_checkout,
-    take_invoice,
     take_observation,
     take_payment_failure,
-    take_provider_subscription,
+    take_purchase,
 )
+from services.subscription.usecases.freshness import News
 from services.subscription.usecases.months import renew_assigned
 from services.subscription.usecases.prices import retry_unknown_prices
 from services.subscription.usecases.quoting import retry_unknown_quotes
@@ -49,6 +48,8 @@ __all__ = [
     "Desk",
     "Entitlements",
     "Envelope",
+    "News",
+    "PurchaseFact",
     "Sweep",
     "assign_plan",
     "cancel_subscription",
@@ -70,16 +71,13 @@ __all__ = [
     "release_expired",
     "renew_assigned",
     "resend_behind",
-    "retake_unknown",
     "retry_unknown_prices",
     "retry_unknown_quotes",
     "sweep_retention",
     "take_back",
-    "take_checkout",
-    "take_invoice",
     "take_observation",
     "take_payment_failure",
-    "take_provider_subscription",
+    "take_purchase",
     "take_reversal",
     "update_subscription",
     "verify_checkout",

@@ -7,13 +7,39 @@ from services.chassis.errors import FailedPrecondition, InvalidArgument, NotFoun
 from services.subscription.domain import Reason
 from services.subscription.incoming import Item
 from services.subscription.offers import AddonQuantity, Appraisal, Offer
-from services.subscription.ports import Pricing, ResolvedPrice
+from services.subscription.ports import Expansion, Pricing, ResolvedPrice
 
 MAX_QUANTITY = 1000
 
 
+class AskedOnce:
+    """Asks pricing once what several facts that came together need to know."""
+
+    def __init__(self, pricing: Pricing) -> None:
+        self.pricing = pricing
+        self._prices: dict[tuple[str, tuple[str, ...]], Sequence[ResolvedPrice]] = {}
+        self._expansions: dict[tuple[str, tuple[AddonQuantity, ...], str], Expansion] = {}
+
+    async def resolve_prices(self, provider: str, prices: Sequence[str]) -> Sequence[ResolvedPrice]:
+        """Say what price ids stand for; see the port."""
+        asked = (provider, tuple(prices))
+        if asked not in self._prices:
+            self._prices[asked] = await self.pricing.resolve_prices(provider, prices)
+        return self._prices[asked]
+
+    async def expand_capacity(
+        self, plan: str, addons: Sequence[AddonQuantity], catalog_version: str
+    ) -> Expansion:
+        """Expand a plan; see the port."""
+        asked = (plan, tuple(addons), catalog_version)
+        if asked not in self._expansions:
+            found = await self.pricing.expand_capacity(plan, addons, catalog_version)
+            self._expansions[asked] = found
+        return self._expansions[asked]
+
+
 async def appraise(
-    pricing: Pricing, provider: str, items: Sequence[Item], sold: Offer | None = None
+    pricing: Pricing | AskedOnce, provider: str, items: Sequence[Item], sold: Offer | None = None
 ) -> Appraisal:
     """Return the offer of these items, or why there is none. Only passing trouble is raised.
 
@@ -41,7 +67,7 @@ def _subject(price: ResolvedPrice | None) -> str:
 
 
 async def _expand(
-    pricing: Pricing,
+    pricing: Pricing | AskedOnce,
     plan: ResolvedPrice,
     items: Sequence[Item],
     resolved: dict[str, ResolvedPrice],

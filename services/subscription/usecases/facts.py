@@ -1,9 +1,13 @@
-"""Takes the facts that payments and the provisioner deliver, each once, in whatever order."""
+"""Takes the facts that payments and the provisioner deliver, each once, in whatever order.
+
+What pricing has to say of a fact is asked first; what it changes is written then, in a transaction
+in which the account is brought into line once, however many facts of it came together.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from typing import assert_never
 
 from services.chassis.facts import FactRecord
 from services.chassis.ids import Ids
@@ -26,7 +30,7 @@ from services.subscription.incoming import (
 )
 from services.subscription.offers import Appraisal
 from services.subscription.ports import Pricing, Store, SubscriptionTransactions
-from services.subscription.usecases.appraising import appraise
+from services.subscription.usecases.appraising import AskedOnce, appraise
 from services.subscription.usecases.owners import find_owner, why_unknown
 from services.subscription.usecases.quoting import bar_of
 from services.subscription.usecases.settling import purchase_change, settle
@@ -48,20 +52,75 @@ class Envelope:
         return Actor(self.source, parts[1] if len(parts) == 4 else "")
 
 
-async def take_checkout(
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was written of a fact: whose account has to be brought into line, if anybody's."""
+
+    envelope: Envelope
+    alerts: Alerts = ()
+    owner: str = ""
+    receive_time: datetime | None = None
+
+
+Write = Callable[[Store], Awaitable[Taken]]
+"""Writes a fact that is new; the account is not brought into line yet."""
+PurchaseFact = CheckoutPaid | ProviderSubscription | InvoicePaid
+"""Facts of what one purchase is made of."""
+
+
+async def take_purchase(
     tx: SubscriptionTransactions,
     pricing: Pricing,
     ids: Ids,
-    envelope: Envelope,
-    fact: CheckoutPaid,
+    facts: Sequence[tuple[Envelope, PurchaseFact]],
 ) -> Alerts:
-    """Take a paid checkout: it begins a subscription, is to be given back, or is parked."""
-    appraisal = await appraise(pricing, fact.payer.customer.provider, fact.items)
-    barred = await bar_of(pricing, fact)
+    """Take facts of one service in their order, all of them or none, each once."""
+    asked = AskedOnce(pricing)
+    writes = {
+        envelope.record.id: await _prepare(tx, asked, ids, envelope, fact)
+        for envelope, fact in facts
+    }
+    records = [envelope.record for envelope, _ in facts]
+    source = facts[0][0].source
 
     async def apply(store: Store) -> Alerts:
-        if not await store.remember(envelope.record, envelope.source):
-            return ()
+        fresh = await store.remember_all(records, source)
+        taken = [await write(store) for name, write in writes.items() if name in fresh]
+        alerts: Alerts = sum((one.alerts for one in taken), ())
+        # Accounts in the order of their names: whoever has several locks them in this order.
+        for owner in sorted({one.owner for one in taken if one.owner}):
+            of_owner = [one for one in taken if one.owner == owner]
+            heard = [one.receive_time for one in of_owner if one.receive_time is not None]
+            alerts += await _settle(store, of_owner[0], min(heard, default=None))
+        return alerts
+
+    return await tx.run(apply)
+
+
+async def _prepare(
+    tx: SubscriptionTransactions,
+    pricing: AskedOnce,
+    ids: Ids,
+    envelope: Envelope,
+    fact: PurchaseFact,
+) -> Write:
+    match fact:
+        case CheckoutPaid():
+            return await _checkout(pricing, ids, envelope, fact)
+        case ProviderSubscription():
+            return await _provider_subscription(tx, pricing, ids, envelope, fact)
+        case InvoicePaid():
+            return _invoice(ids, envelope, fact)
+        case _:
+            assert_never(fact)
+
+
+async def _checkout(pricing: AskedOnce, ids: Ids, envelope: Envelope, fact: CheckoutPaid) -> Write:
+    """Take a paid checkout: it begins a subscription, is to be given back, or is parked."""
+    appraisal = await appraise(pricing, fact.payer.customer.provider, fact.items)
+    barred = await bar_of(pricing.pricing, fact)
+
+    async def write(store: Store) -> Taken:
         found = await find_owner(store, fact.payer, envelope.actor, offer=appraisal.offer, ids=ids)
         owner = found.account
         purchase = Purchase(
@@ -76,13 +135,13 @@ async def take_checkout(
             barred=barred,
         )
         if not await store.add_purchase(purchase):
-            return ()
+            return Taken(envelope)
         alerts = found.disagreement(fact.payer, purchase.name)
         alerts += await _note_parked(store, envelope, purchase)
         await _park_if_waiting(store, envelope, fact.payer, owner, appraisal)
-        return alerts + await _settle(store, owner, envelope, fact.receive_time)
+        return Taken(envelope, alerts, owner, fact.receive_time)
 
-    return await tx.run(apply)
+    return write
 
 
 async def _note_parked(store: Store, envelope: Envelope, purchase: Purchase) -> Alerts:
@@ -94,35 +153,33 @@ async def _note_parked(store: Store, envelope: Envelope, purchase: Purchase) -> 
     return (Alert(purchase.reason, purchase.name, (*details, ("prices", prices))),)
 
 
-async def take_provider_subscription(
+async def _provider_subscription(
     tx: SubscriptionTransactions,
-    pricing: Pricing,
+    pricing: AskedOnce,
     ids: Ids,
     envelope: Envelope,
     fact: ProviderSubscription,
-) -> Alerts:
+) -> Write:
     """Take a provider's subscription as it is now; one that is no newer changes nothing."""
     name = key_of_seen(fact).subscription_name
-    sold = await tx.run(lambda store: store.sold(name))
+    sold = await tx.single(lambda store: store.sold(name))
     appraisal = await appraise(pricing, fact.payer.customer.provider, fact.items, sold)
 
-    async def apply(store: Store) -> Alerts:
-        if not await store.remember(envelope.record, envelope.source):
-            return ()
+    async def write(store: Store) -> Taken:
         owner = (await find_owner(store, fact.payer, envelope.actor, ids=ids)).account
         record = envelope.record
         snapshot = Snapshot(fact, record.revision, owner, appraisal, record.id)
         before = await store.snapshot(snapshot.key)
         if before is not None and before.revision >= snapshot.revision:
-            return ()
+            return Taken(envelope)
         await store.save_snapshot(snapshot)
         if before is not None:
             await store.release(before.fact_id)
         await store.audit(_snapshot_change(envelope, snapshot))
         await _park_if_waiting(store, envelope, fact.payer, owner, appraisal)
-        return _snapshot_alerts(snapshot) + await _settle(store, owner, envelope)
+        return Taken(envelope, _snapshot_alerts(snapshot), owner)
 
-    return await tx.run(apply)
+    return write
 
 
 def _snapshot_change(envelope: Envelope, snapshot: Snapshot) -> Change:
@@ -142,14 +199,10 @@ def _snapshot_alerts(snapshot: Snapshot) -> Alerts:
     return (Alert(problem, snapshot.key.subscription_name, details),)
 
 
-async def take_invoice(
-    tx: SubscriptionTransactions, ids: Ids, envelope: Envelope, fact: InvoicePaid
-) -> Alerts:
+def _invoice(ids: Ids, envelope: Envelope, fact: InvoicePaid) -> Write:
     """Take a paid invoice: evidence of money for its subscription."""
 
-    async def apply(store: Store) -> Alerts:
-        if not await store.remember(envelope.record, envelope.source):
-            return ()
+    async def write(store: Store) -> Taken:
         owner = (await find_owner(store, fact.payer, envelope.actor, ids=ids)).account
         await store.add_invoice(fact, owner)
         details = (("account", owner), ("subscription", fact.provider_subscription_id))
@@ -158,9 +211,9 @@ async def take_invoice(
         )
         await store.audit(change)
         await _park_if_waiting(store, envelope, fact.payer, owner, Appraisal())
-        return await _settle(store, owner, envelope)
+        return Taken(envelope, (), owner)
 
-    return await tx.run(apply)
+    return write
 
 
 async def take_payment_failure(
@@ -188,47 +241,14 @@ async def take_observation(
     """Take what the provisioner saw; what is no newer changes nothing."""
     seen = replace(fact, revision=envelope.record.revision)
 
-    async def apply(store: Store) -> None:
-        if not await store.put_observation(seen):
-            return
-        details = (("tenant", seen.tenant), ("generation", str(seen.generation)))
-        await store.audit(
-            Change(envelope.actor, "capacity.observed", seen.account, seen.phase, details)
-        )
-
-    await tx.run(apply)
+    details = (("tenant", seen.tenant), ("generation", str(seen.generation)))
+    change = Change(envelope.actor, "capacity.observed", seen.account, seen.phase, details)
+    await tx.single(lambda store: store.put_observation(seen, change))
 
 
 async def keep_unknown(tx: SubscriptionTransactions, envelope: Envelope) -> None:
     """Keep a fact of a type that this version does not know."""
     await tx.run(lambda store: store.keep_unknown(envelope.record, envelope.source))
-
-
-async def retake_unknown(
-    tx: SubscriptionTransactions,
-    types: Sequence[str],
-    take: Callable[[FactRecord, str], Awaitable[None]],
-) -> int:
-    """Take facts that an earlier version kept because it did not know their types.
-
-    Each is forgotten only after it was taken; taking it twice does no harm.
-    """
-    taken = 0
-    for type_name in types:
-        while kept := await tx.run(partial(_kept, type_name=type_name)):
-            for record, source in kept:
-                await take(record, source)
-                await tx.run(partial(_forget, fact_id=record.id, type_name=type_name))
-            taken += len(kept)
-    return taken
-
-
-async def _kept(store: Store, *, type_name: str) -> Sequence[tuple[FactRecord, str]]:
-    return await store.kept_unknown(type_name)
-
-
-async def _forget(store: Store, *, fact_id: str, type_name: str) -> None:
-    await store.forget_kept(fact_id, type_name)
 
 
 async def _park_if_waiting(
@@ -251,16 +271,14 @@ def waits_for(
     return key if guest else payer.customer.waiting_key, why_unknown(payer)
 
 
-async def _settle(
-    store: Store, owner: str, envelope: Envelope, receive_time: datetime | None = None
-) -> Alerts:
-    account = await store.lock_account(owner) if owner else None
+async def _settle(store: Store, first: Taken, receive_time: datetime | None) -> Alerts:
+    account = await store.lock_account(first.owner)
     if account is None:
         return ()
     return await settle(
         store,
         account,
-        envelope.actor,
-        traceparent=envelope.record.traceparent,
+        first.envelope.actor,
+        traceparent=first.envelope.record.traceparent,
         receive_time=receive_time,
     )

@@ -1,23 +1,31 @@
-"""Gives back what was paid for something that cannot be given.
+"""Gives back what was paid for something that cannot be given, or that gives way.
 
 Two steps: under the account's lock it is decided, and from then on the payment is never applied;
-then payments is asked, until it has done it. A brake keeps a mistake of ours from giving back
-everything at once.
+then payments is asked, until it has done it. What news can change is decided only on news that were
+fetched after the decision was due; one that has none waits, and stops no other. A brake keeps a
+mistake of ours from giving back everything at once.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from services.chassis.errors import FailedPrecondition, Refusal, is_transient
-from services.chassis.ids import derived
+from services.chassis.errors import Refusal, is_transient
 from services.subscription.auditing import Actor, Alert, Change
-from services.subscription.domain import Purchase, PurchaseStatus
 from services.subscription.ports import (
     NO_PROVIDER,
     Payments,
     Store,
     SubscriptionTransactions,
+)
+from services.subscription.usecases.freshness import Look, News
+from services.subscription.usecases.giving_back import (
+    WORKER,
+    GivingBack,
+    RefusedPurchase,
+    Rival,
+    Verdict,
 )
 
 DAY = timedelta(days=1)
@@ -26,43 +34,61 @@ LEAST_LIMIT = 5
 SHARE = 50
 """One in so many of a day's purchases may be given back within the window."""
 BATCH = 20
-WORKER = Actor("subscription.refunds")
-_NOTHING = "NOTHING_TO_REFUND"
+CALLS = 40
+"""How many subscriptions are looked at again in one round, unless a person allows more."""
+LONG = timedelta(hours=6)
+"""After so long without news a person is told of a decision that waits for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """How many refunds were due and decided on. ``stopped`` says that they were too many."""
+    """How many refunds were due and decided on. ``stopped`` says that they were too many.
+
+    ``postponed`` is how many wait for news that could not be had.
+    """
 
     due: int
     limit: int
     done: int = 0
     stopped: bool = False
+    postponed: int = 0
+    alerts: tuple[Alert, ...] = ()
+
+    def plus(self, verdict: Verdict) -> "Decisions":
+        """Return them with one more."""
+        return replace(
+            self,
+            done=self.done + verdict.done,
+            postponed=self.postponed + bool(verdict.stale),
+            alerts=self.alerts + verdict.alerts,
+        )
 
 
 async def decide_refunds(
     tx: SubscriptionTransactions,
+    news: News,
     *,
     delay: timedelta,
     limit: int | None = None,
     actor: Actor = WORKER,
     reason: str = "",
 ) -> Decisions:
-    """Decide on purchases that have been due for ``delay``, unless they are too many.
+    """Decide on what has been due for ``delay``, unless that is too much.
 
     The delay is for facts that come late and make a payment fit after all. The most is max(5, 2 %
     of the last day's purchases) within an hour; a person may give another ``limit`` for one go,
-    which is on record.
+    which is on record. What waits for news is due again later and not counted until then.
     """
     found = await tx.run(partial(_look, delay=delay, limit=limit))
     if found.stopped or not found.due:
         return found
     if limit is not None:
         await tx.run(partial(_note_limit, actor=actor, found=found, reason=reason))
-    done = 0
-    for purchase in await tx.run(lambda store: store.refundable(delay, found.due)):
-        done += await tx.run(partial(_decide, purchase=purchase, actor=actor))
-    return Decisions(found.due, found.limit, done)
+    due = await tx.run(partial(_due, delay=delay, limit=found.due))
+    look = Look(news, max(CALLS, 2 * (limit or 0)))
+    for one in due:
+        found = found.plus(await _decide(tx, one, look, actor))
+    return found
 
 
 async def _look(store: Store, *, delay: timedelta, limit: int | None) -> Decisions:
@@ -79,20 +105,39 @@ async def _note_limit(store: Store, *, actor: Actor, found: Decisions, reason: s
     await store.audit(Change(actor, "refund.sweep", "purchases", reason or "LIMIT_GIVEN", details))
 
 
-async def _decide(store: Store, *, purchase: Purchase, actor: Actor) -> bool:
-    await store.lock_account(purchase.account)
-    fresh = await store.purchase(purchase.name)
-    if fresh is None or fresh.status is not PurchaseStatus.REFUND_DUE or fresh.refunding:
-        return False
-    await store.decide_refund(fresh.name)
-    await store.audit(_change(actor, "purchase.refund", fresh))
-    return True
+async def _due(store: Store, *, delay: timedelta, limit: int) -> Sequence[GivingBack]:
+    found: list[GivingBack] = [RefusedPurchase(one) for one in await store.refundable(delay, limit)]
+    found += [Rival(one) for one in await store.due_giving_way(delay, limit)]
+    return found[:limit]
+
+
+async def _decide(
+    tx: SubscriptionTransactions, one: GivingBack, look: Look, actor: Actor
+) -> Verdict:
+    """Decide on one, with news of all that it rests on; the verdict is stale if there are none."""
+    alerts: tuple[Alert, ...] = ()
+    while True:
+        verdict = await tx.run(partial(one.decide, look=look, actor=actor))
+        alerts += verdict.alerts
+        if not verdict.stale:
+            return replace(verdict, alerts=alerts)
+        if not look.may_ask(verdict.stale):
+            # Its turn comes with the next round: nothing was tried.
+            return Verdict(alerts=alerts)
+        if not await look.refresh(verdict.stale):
+            late = await tx.run(partial(_postpone, name=one.name))
+            told = (one.alert("REFUND_WAITS_FOR_NEWS"),) if late else ()
+            return replace(verdict, alerts=alerts + told)
+
+
+async def _postpone(store: Store, *, name: str) -> bool:
+    return await store.postpone(name, LONG)
 
 
 async def give_refunds(
     tx: SubscriptionTransactions, payments: Payments
 ) -> tuple[int, tuple[Alert, ...]]:
-    """Ask payments for the refunds that were decided and are due for a try.
+    """Ask payments for what was decided and is due for a try.
 
     Returns how many were given back, and what a person has to look at. Nothing is asked while no
     provider is on.
@@ -101,40 +146,21 @@ async def give_refunds(
     if provider.name == NO_PROVIDER:
         return 0, ()
     done, alerts = 0, list[Alert]()
-    for purchase in await tx.run(lambda store: store.claim_refunds(provider.name, BATCH)):
+    for one in await tx.run(partial(_claim, provider=provider.name)):
         try:
-            refund_id = await _give(payments, purchase)
+            refund_id = await one.give(payments)
         except Refusal as refusal:
             # Tried again at its next time, which stands already.
             if not is_transient(refusal):
-                alerts.append(_failed(purchase, refusal))
+                alerts.append(one.alert("REFUND_FAILED", ("refusal", refusal.reason)))
             continue
-        done += await tx.run(partial(_note, purchase=purchase, refund_id=refund_id))
+        done += await tx.run(partial(one.note, refund_id=refund_id))
     return done, tuple(alerts)
 
 
-async def _give(payments: Payments, purchase: Purchase) -> str:
-    request_id = derived("req", "refund", purchase.name)
-    try:
-        return await payments.refund(purchase.checkout.checkout_id, purchase.reason, request_id)
-    except FailedPrecondition as refusal:
-        if refusal.reason == _NOTHING:
-            return ""
-        raise
-
-
-async def _note(store: Store, *, purchase: Purchase, refund_id: str) -> bool:
-    noted = await store.note_refund(purchase.name, refund_id)
-    if noted:
-        await store.audit(_change(WORKER, "purchase.refunded", purchase, ("refund", refund_id)))
-    return noted
-
-
-def _change(actor: Actor, action: str, purchase: Purchase, *more: tuple[str, str]) -> Change:
-    details = (("account", purchase.account), ("checkout", purchase.checkout.checkout_id), *more)
-    return Change(actor, action, purchase.name, str(purchase.reason), details)
-
-
-def _failed(purchase: Purchase, refusal: Refusal) -> Alert:
-    details = (("checkout", purchase.checkout.checkout_id), ("refusal", refusal.reason))
-    return Alert("REFUND_FAILED", purchase.name, details)
+async def _claim(store: Store, *, provider: str) -> Sequence[GivingBack]:
+    found: list[GivingBack] = [
+        RefusedPurchase(one) for one in await store.claim_refunds(provider, BATCH)
+    ]
+    found += [Rival(one) for one in await store.claim_giving_way(provider, BATCH)]
+    return found

@@ -15,6 +15,7 @@ from services.subscription.ports import Store
 from services.subscription.reckoning import Reckoning, reckon
 from services.subscription.units import Holdings
 from services.subscription.usecases.renewing import renew
+from services.subscription.usecases.rivals import note_rivals
 
 
 async def settle(
@@ -34,10 +35,11 @@ async def settle(
     epoch = await store.epoch()
     found = reckon(holdings, now=await store.now(), epoch=epoch, permit=permit)
     await _save(store, holdings, found, actor)
+    rivals = await note_rivals(store, holdings.giving_way, found.giving_way, actor)
     await _renew(store, holdings, found, actor)
     if found.order is not None:
         await give_order(store, found.order, actor, traceparent, receive_time)
-    return tuple(found.alerts)
+    return (*found.alerts, *rivals)
 
 
 async def _save(store: Store, holdings: Holdings, found: Reckoning, actor: Actor) -> None:

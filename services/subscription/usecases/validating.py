@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from services.chassis.errors import Violations
 from services.chassis.identity import Principal
+from services.chassis.sharing import GatheredRead
 from services.subscription.domain import Account, AccountKind
 from services.subscription.entitlement import (
     Entitlement,
@@ -26,7 +27,6 @@ from services.subscription.entitlement import (
     upgrade_for,
 )
 from services.subscription.errors import SomebodyElses, UnknownAccount
-from services.subscription.gathering import GatheredRead
 from services.subscription.holder import AccountRef, Held, Holder
 from services.subscription.lifecycle import RUNNING
 from services.subscription.offers import EndPolicy, catalog_of

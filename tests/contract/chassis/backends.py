@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import inf
 from typing import Any, Protocol, TypeVar
 
 from services.chassis import inbox, outbox, queue
@@ -33,6 +35,9 @@ class Inbox(Protocol):
     """The functions of the inbox module."""
 
     async def remember(self, tx: Tx, fact: FactRecord, source: str, /) -> bool: ...
+    async def remember_all(
+        self, tx: Tx, facts: Sequence[FactRecord], source: str, /
+    ) -> set[str]: ...
     async def latest(self, tx: Tx, object_key: str, type_: str, revision: int, /) -> bool: ...
     async def park(
         self, tx: Tx, fact: FactRecord, waiting_for: str, reason: str, /, *, source: str = ""
@@ -41,6 +46,10 @@ class Inbox(Protocol):
     async def list_parked(
         self, tx: Tx, /, *, after: int = 0, limit: int = 100
     ) -> Sequence[Parked]: ...
+    async def kept_unknown(self, tx: Tx, type_: str, /) -> Sequence[tuple[FactRecord, str]]: ...
+
+    async def forget_kept(self, tx: Tx, fact_id: str, type_: str, /) -> None: ...
+
     async def keep_unknown(self, tx: Tx, fact: FactRecord, source: str, /) -> None: ...
 
 
@@ -99,7 +108,8 @@ def memory_backend(clock: ManualClock | None) -> Backend:
         append=memory_outbox.append,
         enqueue=memory_queue.enqueue,
         wakeups=wakeups,
-        run=MemoryTransactions(db, lambda tx: tx, wakeups=wakeups).run,
+        # A test lets hours of the database's time pass within a transaction, as PostgreSQL's does.
+        run=partial(MemoryTransactions(db, lambda tx: tx, wakeups=wakeups).run, timeout=inf),
         advance=advance,
         waiting=waiting,
         dead=dead,

@@ -43,6 +43,17 @@ async def test_of_two_transactions_with_one_money_fact_one_counts_it(backend: Ba
     assert sorted(answers) == [False, True]
 
 
+async def test_of_money_facts_that_come_together_those_that_are_new_count(
+    backend: Backend,
+) -> None:
+    async def remember(tx: Tx, *numbers: int) -> set[str]:
+        return await backend.inbox.remember_all(tx, [fact(n) for n in numbers], "payments")
+
+    assert await backend.run(lambda tx: remember(tx, 2, 1)) == {fact(1).id, fact(2).id}
+    assert await backend.run(lambda tx: remember(tx, 3, 2, 3)) == {fact(3).id}
+    assert await backend.run(lambda tx: remember(tx, 1)) == set()
+
+
 async def test_an_older_revision_is_not_applied_after_a_newer(backend: Backend) -> None:
     async def is_latest(revision: int) -> bool:
         return await backend.run(lambda tx: backend.inbox.latest(tx, "sub_1", TYPE, revision))
@@ -131,3 +142,24 @@ async def test_a_fact_of_an_unknown_type_is_kept_for_who_knows_it(backend: Backe
     await backend.run(lambda tx: backend.inbox.keep_unknown(tx, fact(1), "payments"))
     kept = await backend.run(lambda tx: backend.inbox.unpark(tx, unknown_type(TYPE)))
     assert [one.id for one in kept] == ["fct_1"]
+
+
+async def test_what_was_kept_unknown_is_shown_with_its_source_until_it_is_forgotten(
+    backend: Backend,
+) -> None:
+    inbox = backend.inbox
+    await backend.run(lambda tx: inbox.keep_unknown(tx, fact(2), "payments"))
+    await backend.run(lambda tx: inbox.keep_unknown(tx, fact(1), "payments"))
+    other = replace(fact(3), type="tollgate.test.v1.Other")
+    await backend.run(lambda tx: inbox.keep_unknown(tx, other, "payments"))
+    kept = await backend.run(lambda tx: inbox.kept_unknown(tx, TYPE))
+    assert [(one.id, source) for one, source in kept] == [
+        ("fct_2", "payments"),
+        ("fct_1", "payments"),
+    ]
+    await backend.run(lambda tx: inbox.forget_kept(tx, "fct_2", TYPE))
+    await backend.run(lambda tx: inbox.forget_kept(tx, "fct_3", TYPE))
+    assert [one.id for one, _ in await backend.run(lambda tx: inbox.kept_unknown(tx, TYPE))] == [
+        "fct_1"
+    ]
+    assert len(await backend.run(lambda tx: inbox.kept_unknown(tx, other.type))) == 1

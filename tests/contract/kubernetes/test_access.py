@@ -206,3 +206,22 @@ async def test_a_role_reference_cannot_change(cluster: Cluster) -> None:
     path = f"{RBAC}/namespaces/{namespace}/rolebindings/b"
     answer = await cluster.call("PUT", path, role_binding("b", "other", USER))
     assert answer.status == 422
+
+
+async def test_a_rule_for_a_name_lets_list_and_watch_that_name_and_nothing_else(
+    cluster: Cluster,
+) -> None:
+    rule = _rule(["configmaps"], ["get", "list", "watch"], resourceNames=["plans"])
+    namespace = await _granted(cluster, rule)
+    maps = f"/api/v1/namespaces/{namespace}/configmaps"
+    for name in ("plans", "other"):
+        assert (await cluster.call("POST", maps, config_map(name))).status == 201
+    one = "fieldSelector=metadata.name%3D"
+    listed = await _as_user(cluster, "GET", f"{maps}?{one}plans")
+    assert listed.status == 200, listed.body
+    assert [item["metadata"]["name"] for item in listed.body["items"]] == ["plans"]
+    watched = await _as_user(cluster, "GET", f"{maps}?watch=true&timeoutSeconds=1&{one}other")
+    assert watched.status == 403
+    assert (await _as_user(cluster, "GET", f"{maps}?{one}other")).status == 403
+    assert (await _as_user(cluster, "GET", maps)).status == 403
+    assert (await _as_user(cluster, "GET", f"{maps}/other")).status == 403

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -15,15 +16,21 @@ from services.payments.providers.stripe.settings import StripeSettings
 from tests.contract.providers.subjects import CARD
 from tests.fakes.payments_commerce import MemoryCommerce
 
+MONTH = timedelta(days=32)
+
 
 @dataclass(frozen=True)
 class Seller:
-    """A provider to sell through. ``small`` costs 49 euro a month, ``large`` 99."""
+    """A provider to sell through. ``small`` costs 49 euro a month, ``large`` 99.
+
+    ``pass_month`` lets 32 days pass, and what renews within them renew.
+    """
 
     commerce: Commerce
     small: str
     large: str
     pay: Callable[[Page], Awaitable[None]]
+    pass_month: Callable[[], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -34,7 +41,13 @@ async def memory_seller() -> AsyncIterator[Seller]:
     async def pay(page: Page) -> None:
         commerce.pay(page.id)
 
-    yield Seller(commerce, "price_1", "price_2", pay)
+    async def pass_month() -> None:
+        later = datetime.now(UTC) + MONTH
+        commerce.now = lambda: later
+        for name in commerce.subscriptions:
+            commerce.renew(name)
+
+    yield Seller(commerce, "price_1", "price_2", pay, pass_month)
 
 
 @asynccontextmanager
@@ -52,7 +65,17 @@ async def stripe_seller() -> AsyncIterator[Seller]:
             answer = await http.post(page.url, data={**CARD, "email": "ada@example.com"})
             assert answer.status_code in (200, 303), answer.text
 
-        yield Seller(commerce, await _price(http, 4900), await _price(http, 9900), pay)
+        async def pass_month() -> None:
+            await pass_time(http, MONTH)
+
+        small, large = await _price(http, 4900), await _price(http, 9900)
+        yield Seller(commerce, small, large, pay, pass_month)
+
+
+async def pass_time(http: httpx.AsyncClient, span: timedelta) -> None:
+    """Let time pass in the sandbox, with all that falls due."""
+    answer = await http.post("/sandbox/clock", json={"advance": int(span.total_seconds())})
+    assert answer.status_code == 200, answer.text
 
 
 async def _at_once(_endpoint: str) -> None:

@@ -168,6 +168,38 @@ async def test_a_payment_is_given_back_once_and_found_by_its_marker(seller: Sell
     assert after == Charge(charge.payment_id, charge.paid, Money("eur", 4900), refund.id)
 
 
+async def test_what_was_collected_for_a_subscription_is_shown_since_a_time(
+    seller: Seller,
+) -> None:
+    page = await seller.commerce.fetch_checkout(await bought(seller))
+    name = page.subscription_id
+    (first,) = await seller.commerce.collected(name, LONG_AGO)
+    assert (first,) == tuple((await seller.commerce.settlement(page.id)).charges)
+    await seller.pass_month()
+    month = timedelta(days=20)
+    both = await seller.commerce.collected(name, LONG_AGO)
+    assert {charge.paid for charge in both} == {Money("eur", 4900)}
+    assert len({charge.payment_id for charge in both}) == 2
+    (renewal,) = await seller.commerce.collected(name, datetime.now(UTC) + month)
+    assert renewal in both
+    assert renewal.payment_id != first.payment_id
+    assert list(await seller.commerce.collected(name, datetime.now(UTC) + month * 2)) == []
+    parameters = seller.commerce.refund_parameters(renewal, MARKER, "RIVAL")
+    refund = await seller.commerce.refund("k3", parameters)
+    (given,) = await seller.commerce.collected(name, datetime.now(UTC) + month)
+    assert given == replace(renewal, refunded=renewal.paid, refund_id=refund.id)
+
+
+async def test_a_further_refund_of_an_operation_is_found_by_its_marker_too(
+    seller: Seller,
+) -> None:
+    (charge,) = (await seller.commerce.settlement(await bought(seller))).charges
+    parameters = seller.commerce.refund_parameters(charge, MARKER, "RIVAL", further=True)
+    refund = await seller.commerce.refund("k3", parameters)
+    assert await seller.commerce.find_refund(charge.payment_id, MARKER) == refund
+    assert await seller.commerce.find_refund(charge.payment_id, OTHER) is None
+
+
 async def test_a_page_that_nobody_paid_was_settled_by_nothing(seller: Seller) -> None:
     customer_id = await customer(seller)
     parameters = seller.commerce.checkout_parameters(wanted(seller), customer_id, "", MARKER)
@@ -193,6 +225,7 @@ async def test_a_provider_that_is_off_sells_nothing() -> None:
         off.expire_checkout("cs_1"),
         off.standing("sub_1"),
         off.settlement("cs_1"),
+        off.collected("sub_1", LONG_AGO),
         off.promotion("HALF"),
         off.customer_exists("cus_1"),
         off.portal("cus_1", "https://shop.example.com/"),

@@ -11,7 +11,7 @@ from services.chassis.migrate import migrate
 from services.pricing.costs import convert
 from services.pricing.costs.domain import second_of
 from services.pricing.costs.ports import CostTransactions
-from services.pricing.costs.store import CardsByVersion, Codec, PgCostStore
+from services.pricing.costs.store import DELIVERIES, CardsByVersion, Codec, PgCostStore
 from services.pricing.ratecard_file import parse_rate_card
 from services.pricing.rates import RateCard
 from tests.fakes.pricing_costs import MemoryCostTransactions
@@ -33,6 +33,8 @@ _ACTIVE = """
 INSERT INTO active_rate_card (version, activate_time) VALUES ($1, $2)
 ON CONFLICT (single) DO UPDATE SET version = excluded.version,
     activate_time = excluded.activate_time"""
+_TIER = "INSERT INTO account_tiers (account, tier) VALUES ($1, $2)"
+_QUEUED = "SELECT key FROM reconcile_queue WHERE queue = $1"
 _AUDIT = "SELECT action FROM audit ORDER BY seq"
 
 
@@ -56,6 +58,14 @@ class Backend(Protocol):
         """Return the ids of facts that were kept for another version."""
         ...
 
+    async def queued(self) -> list[str]:
+        """Return the names of deliveries that are due."""
+        ...
+
+    async def give_tier(self, account: str, tier: str) -> None:
+        """Give an account a tier of the rate card."""
+        ...
+
     def evaluating(self) -> AbstractAsyncContextManager[None]:
         """Be another replica that evaluates budgets, within the block."""
         ...
@@ -76,6 +86,12 @@ class InMemory:
 
     async def unknown(self) -> list[str]:
         return [fact.id for fact, _ in self._memory.state.unknown]
+
+    async def queued(self) -> list[str]:
+        return list(self._memory.state.queued)
+
+    async def give_tier(self, account: str, tier: str) -> None:
+        self._memory.state.tiers[account] = tier
 
     @asynccontextmanager
     async def evaluating(self) -> AsyncIterator[None]:
@@ -104,6 +120,13 @@ class OnPostgres:
     async def unknown(self) -> list[str]:
         rows = await self._pool.fetch("SELECT fact_id FROM inbox_parked ORDER BY seq")
         return [row["fact_id"] for row in rows]
+
+    async def queued(self) -> list[str]:
+        rows = await self._pool.fetch(_QUEUED, DELIVERIES)
+        return [row["key"] for row in rows]
+
+    async def give_tier(self, account: str, tier: str) -> None:
+        await self._pool.execute(_TIER, account, tier)
 
     @asynccontextmanager
     async def evaluating(self) -> AsyncIterator[None]:

@@ -4,43 +4,37 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from services import payments
 from services.chassis.db import PgTransactions, open_pool
 from services.chassis.migrate import migrate
-from services.chassis.transactions import Transactions
 from services.payments.binding import Operation, OperationKind, OperationState
 from services.payments.commerce import Place, PlaceState
 from services.payments.convert import to_fact_record
 from services.payments.domain import AccountId, OperationId
 from services.payments.ports import Store
 from services.payments.store import PgStore
-from tests.fakes.chassis import MemoryDatabase, MemoryTransactions
-from tests.fakes.payments import MemoryStore
+from tests.contract.stores.payments_backend import (
+    MIGRATIONS,
+    NOON,
+    Tx,
+    in_memory,
+    opened,
+)
 from tests.integration.postgres_fixture import Database
-
-MIGRATIONS = Path(payments.__file__).parent / "migrations"
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-Tx = Transactions[Store]
 
 
 @pytest.fixture
 async def on_postgres(database: Database) -> AsyncIterator[Tx]:
-    dsns = await database.service("payments")
-    await migrate(dsns.owner, "payments", [MIGRATIONS])
-    pool = await open_pool(dsns.service, application_name="test", max_size=8)
-    yield PgTransactions(pool, lambda connection: PgStore(connection, to_fact_record))
-    await pool.close()
+    async with opened(database) as transactions:
+        yield transactions
 
 
 @pytest.fixture(params=["memory", "postgres"])
 def tx(request: pytest.FixtureRequest) -> Tx:
     if request.param == "memory":
-        return MemoryTransactions(MemoryDatabase(), lambda one: MemoryStore(one, to_fact_record))
+        return in_memory()
     transactions: Tx = request.getfixturevalue("on_postgres")
     return transactions
 

@@ -4,86 +4,56 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 
-from services import payments
-from services.chassis.db import PgTransactions, open_pool
 from services.chassis.idempotency import IdempotencyConflict
-from services.chassis.migrate import migrate
 from services.chassis.money import Money
-from services.chassis.transactions import Transactions
 from services.payments.binding import Operation, OperationKind, OperationState
-from services.payments.convert import to_fact_record
 from services.payments.domain import AccountId, Identity, ObjectRef, OperationId, RootKind
 from services.payments.events import (
     Cursor,
     EventState,
     Judgement,
-    NewEvent,
     Sealed,
-    StoredEvent,
-    VerifiedEvent,
 )
 from services.payments.facts import InvoicePaid, Payer
 from services.payments.ingest import store_batch
 from services.payments.ports import (
     AuditEntry,
-    FoldStart,
     ObjectRow,
     OnceKey,
     SavedObject,
     Store,
-    Turn,
 )
-from services.payments.store import PgStore
-from tests.fakes.chassis import MemoryDatabase, MemoryTransactions
-from tests.fakes.payments import MemoryStore
+from tests.contract.stores.payments_backend import (
+    DONE,
+    NOON,
+    PENDING,
+    ROOT,
+    Tx,
+    event,
+    in_memory,
+    new_event,
+    opened,
+    put,
+)
 from tests.integration.postgres_fixture import Database
-
-MIGRATIONS = Path(payments.__file__).parent / "migrations"
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-ROOT = ObjectRef(RootKind.CHECKOUT, "cs_1")
-PENDING, DONE = Judgement(EventState.PENDING), Judgement(EventState.DONE)
-
-Tx = Transactions[Store]
 
 
 @pytest.fixture
 async def on_postgres(database: Database) -> AsyncIterator[Tx]:
-    dsns = await database.service("payments")
-    await migrate(dsns.owner, "payments", [MIGRATIONS])
-    pool = await open_pool(dsns.service, application_name="test", max_size=8)
-    yield PgTransactions(pool, lambda connection: PgStore(connection, to_fact_record))
-    await pool.close()
+    async with opened(database) as transactions:
+        yield transactions
 
 
 @pytest.fixture(params=["memory", "postgres"])
 def tx(request: pytest.FixtureRequest) -> Tx:
     if request.param == "memory":
-        return MemoryTransactions(MemoryDatabase(), lambda one: MemoryStore(one, to_fact_record))
+        return in_memory()
     transactions: Tx = request.getfixturevalue("on_postgres")
     return transactions
-
-
-def new_event(event_id: str = "evt_1", **changes: object) -> NewEvent:
-    envelope = VerifiedEvent(
-        event_id, "checkout.session.completed", "cs_1", "", False, "v1", NOON, ROOT
-    )
-    event = NewEvent("stripe", envelope, PENDING, Sealed("key", b"sealed"), NOON, "00-trace")
-    return replace(event, **changes)  # type: ignore[arg-type]  # named by the test
-
-
-async def put(tx: Tx, *events: NewEvent) -> Sequence[bool]:
-    return await tx.run(lambda store: store.put_events(events))
-
-
-async def event(tx: Tx, event_id: str = "evt_1") -> StoredEvent:
-    found = await tx.run(lambda store: store.event("stripe", event_id))
-    assert found is not None
-    return found
 
 
 async def test_an_event_is_read_back_as_it_was_put(tx: Tx) -> None:
@@ -155,81 +125,6 @@ async def test_an_event_whose_first_insert_was_rolled_back_is_new(tx: Tx) -> Non
     assert await put(tx, new_event()) == [True]
 
 
-async def test_open_events_are_those_of_the_object_that_are_pending_or_failed(tx: Tx) -> None:
-    other = replace(new_event("evt_other").event, root=ObjectRef(RootKind.CHECKOUT, "cs_2"))
-    await put(
-        tx,
-        new_event("evt_b", receive_time=NOON + timedelta(seconds=1)),
-        new_event("evt_a", receive_time=NOON + timedelta(seconds=2)),
-        new_event("evt_done"),
-        new_event("evt_failed"),
-        new_event("evt_other", event=other),
-    )
-
-    async def settle(store: Store) -> None:
-        await store.settle("stripe", ["evt_done"], DONE)
-        await store.settle("stripe", ["evt_failed"], Judgement(EventState.FAILED, "WHY"))
-
-    await tx.run(settle)
-    found = (await begin(tx)).events
-    assert [one.event.id for one in found] == ["evt_failed", "evt_b", "evt_a"]
-    assert found[0].judgement == Judgement(EventState.FAILED, "WHY")
-    assert len((await begin(tx, 2)).events) == 2
-
-
-FAST = Turn("endpoint", 100.0)
-
-
-async def begin(tx: Tx, limit: int = 10, pace: Turn = FAST) -> FoldStart:
-    return await tx.single(lambda store: store.begin_fold("stripe", ROOT, limit, pace))
-
-
-INVOICE = ObjectRef(RootKind.INVOICE, "in_1")
-
-
-def a_purchase() -> tuple[NewEvent, NewEvent]:
-    """A checkout that shows an invoice, and the invoice's own event, which came before it."""
-    checkout = new_event(event=replace(new_event().event, shows=(INVOICE,)))
-    paid = replace(new_event("evt_2").event, type="invoice.paid", root=INVOICE, follows=True)
-    return checkout, new_event(event=paid, receive_time=NOON - timedelta(seconds=1))
-
-
-async def test_a_fetch_answers_for_the_events_of_what_it_shows_too(tx: Tx) -> None:
-    await store_batch(tx, a_purchase())
-    found = await begin(tx)
-    assert [one.event.id for one in found.events] == ["evt_1", "evt_2"]
-    assert found.events[0].event.shows == (INVOICE,)
-    assert found.queued == {INVOICE.key: 1}
-
-
-async def test_what_is_asked_for_after_a_fold_began_stays_queued(tx: Tx) -> None:
-    await store_batch(tx, a_purchase())
-    found = await begin(tx)
-    later = replace(a_purchase()[1].event, id="evt_3")
-    await store_batch(tx, [new_event(event=later)])
-    await tx.single(lambda store: store.settle("stripe", ["evt_1"], DONE, found.queued))
-    again = new_event("evt_4", event=replace(a_purchase()[0].event, id="evt_4"))
-    await store_batch(tx, [again])
-    assert (await begin(tx)).queued == {INVOICE.key: 2}
-
-
-async def test_what_was_settled_with_a_purchase_is_no_longer_queued(tx: Tx) -> None:
-    await store_batch(tx, a_purchase())
-    found = await begin(tx)
-    await tx.single(lambda store: store.settle("stripe", ["evt_1"], DONE, found.queued))
-    await store_batch(tx, [new_event(event=replace(a_purchase()[0].event, id="evt_4"))])
-    assert [one.event.id for one in (await begin(tx)).events] == ["evt_4", "evt_2"]
-    assert (await begin(tx)).queued == {}
-
-
-async def test_a_fold_without_events_takes_no_token(tx: Tx) -> None:
-    one_each_second = Turn("endpoint", 1.0)
-    assert await begin(tx, pace=one_each_second) == FoldStart()
-    await put(tx, new_event())
-    assert (await begin(tx, pace=one_each_second)).wait == 0.0
-    assert 0.0 < (await begin(tx, pace=one_each_second)).wait <= 1.0
-
-
 async def test_a_reopened_event_is_replayed_until_it_is_done(tx: Tx) -> None:
     await put(tx, new_event())
     root = ObjectRef(RootKind.INVOICE, "in_1")
@@ -271,12 +166,6 @@ async def test_old_bodies_are_dropped_in_portions_and_events_stay(tx: Tx) -> Non
     assert (await event(tx, "evt_2")).event.id == "evt_2"
 
 
-async def test_tickets_only_grow(tx: Tx) -> None:
-    await put(tx, new_event())
-    first, second = await begin(tx), await begin(tx)
-    assert 0 < first.ticket < second.ticket
-
-
 async def test_an_object_begins_empty_and_is_read_back_as_saved(tx: Tx) -> None:
     assert await lock(tx) == [ObjectRow(), ObjectRow()]
     row = ObjectRow(3, 7, b"digest")
@@ -289,6 +178,9 @@ async def test_an_object_begins_empty_and_is_read_back_as_saved(tx: Tx) -> None:
     await tx.run(save)
     assert await lock(tx) == [row, ObjectRow()]
     assert await lock(tx, "acct_2") == [ObjectRow(), ObjectRow()]
+
+
+INVOICE = ObjectRef(RootKind.INVOICE, "in_1")
 
 
 async def lock(tx: Tx, account: str = "acct") -> Sequence[ObjectRow]:

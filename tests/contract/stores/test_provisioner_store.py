@@ -36,6 +36,7 @@ from tollgate.common.v1 import capacity_pb2
 __all__ = ["backend", "on_postgres"]
 
 EVERYBODY = Scope(everybody=True)
+ADDED = Audited("service:subscription", "set-capacity", "ten_1", "order 1/1")
 NOON = datetime(2026, 1, 2, 12, 0, 0, 123456, tzinfo=UTC)
 
 
@@ -44,6 +45,11 @@ async def take(backend: Backend, one: Order) -> Tenant:
     return await usecases.order_capacity(
         backend.tx, Naming(), RandomIds(), SystemClock(), one, "service:subscription"
     )
+
+
+async def add(backend: Backend, tenant: Tenant) -> Tenant | None:
+    """Add a tenant by one statement."""
+    return await backend.tx.single(lambda store: store.add_tenant(tenant, ADDED))
 
 
 async def read(backend: Backend, tenant_id: str) -> Tenant | None:
@@ -169,6 +175,33 @@ async def test_numbers_count_from_one_in_the_order_of_commits(backend: Backend) 
     assert await seen(backend, EVERYBODY) == list(range(1, 9))
 
 
+async def test_what_stands_already_by_its_incarnation_or_its_name_is_not_added_and_numbers_nothing(
+    backend: Backend,
+) -> None:
+    stands = await take(backend, order(account="acc_0"))
+    namesake = replace(stands, id="ten_1", order=order(account="acc_1"))
+    for known in (stands, replace(stands, namespace=""), namesake):
+        assert await add(backend, known) is None
+    assert (await take(backend, order(account="acc_2"))).number == stands.number + 1
+
+
+async def test_an_accounts_first_order_gets_the_next_name_if_somebody_has_its_own(
+    backend: Backend,
+) -> None:
+    names = Naming()
+    first, _ = names.candidate(usecases.tenant_id("acc_2", 1), 0)
+    other = replace(await take(backend, order(account="acc_1")), namespace=first)
+
+    async def rename(store: Store) -> Tenant:
+        await store.lock_tenant(other.id)
+        return await store.save_tenant(other)
+
+    await backend.tx.run(rename)
+    named = await take(backend, order(account="acc_2"))
+    assert named.namespace == names.candidate(named.id, 1)[0]
+    assert await read(backend, named.id) == named
+
+
 async def test_no_number_is_committed_while_a_smaller_one_is_not(backend: Backend) -> None:
     entered, go_on = asyncio.Event(), asyncio.Event()
     model = await take(backend, order(account="acc_0"))
@@ -177,14 +210,16 @@ async def test_no_number_is_committed_while_a_smaller_one_is_not(backend: Backen
         return replace(model, id=f"ten_{name}", namespace="", order=order(account=f"acc_{name}"))
 
     async def first(store: Store) -> None:
-        await store.add_tenant(other("1"))
+        await store.add_tenant(other("1"), ADDED)
         entered.set()
         await go_on.wait()
 
     async with asyncio.TaskGroup() as group:
         group.create_task(backend.tx.run(first))
         await entered.wait()
-        second = group.create_task(backend.tx.run(lambda store: store.add_tenant(other("2"))))
+        second = group.create_task(
+            backend.tx.run(lambda store: store.add_tenant(other("2"), ADDED))
+        )
         done, _ = await asyncio.wait([second], timeout=0.05)
         assert not done
         assert await seen(backend, EVERYBODY) == [1]

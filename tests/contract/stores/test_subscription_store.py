@@ -14,7 +14,7 @@ from services.chassis.idempotency import IdempotencyConflict
 from services.chassis.migrate import migrate
 from services.subscription import convert, usecases
 from services.subscription.asking import PageRequest, Sight
-from services.subscription.auditing import Actor, OnceScope
+from services.subscription.auditing import Actor, Change, OnceScope
 from services.subscription.domain import (
     Account,
     AccountKind,
@@ -85,6 +85,32 @@ async def test_a_fact_is_remembered_once(world: World) -> None:
     record = FactRecord("fct_1", "k", 0, "t", b"")
     assert await world.tx.run(lambda store: store.remember(record, "payments"))
     assert not await world.tx.run(lambda store: store.remember(record, "payments"))
+
+
+async def test_of_facts_that_come_together_those_that_are_new_are_told(world: World) -> None:
+    first, second = (FactRecord(name, "k", 0, "t", b"") for name in ("fct_1", "fct_2"))
+    assert await world.tx.run(lambda store: store.remember(second, "payments"))
+
+    async def both(store: Store) -> list[str]:
+        return sorted(await store.remember_all([second, first], "payments"))
+
+    assert await world.tx.run(both) == ["fct_1"]
+    assert await world.tx.run(both) == []
+
+
+async def test_a_customer_that_is_bound_is_its_accounts_at_once_and_afterwards(
+    world: World,
+) -> None:
+    payer = customer("cus_1")
+
+    async def bind(store: Store) -> tuple[str, str]:
+        await store.add_account(account("acc_1"))
+        before = await store.lock_customer(payer)
+        await store.bind_customer(payer, "acc_1")
+        return before, await store.lock_customer(payer)
+
+    assert await world.tx.run(bind) == ("", "acc_1")
+    assert await world.tx.run(lambda store: store.lock_customer(payer)) == "acc_1"
 
 
 async def test_an_outside_name_belongs_to_one_account_and_an_empty_one_to_nobody(
@@ -247,10 +273,11 @@ async def test_a_deleted_incarnation_is_closed_whatever_the_program_thinks(world
 
 async def test_the_newest_revision_of_an_observation_stays(world: World) -> None:
     observation = Observation("ten_1", "acc_1", 1, 1, 4, 2, "Ready", "", "ns", START)
-    assert await world.tx.run(lambda store: store.put_observation(observation))
+    change = Change(Actor("provisioner"), "capacity.observed", "acc_1", "Ready")
+    assert await world.tx.single(lambda store: store.put_observation(observation, change))
     older = replace(observation, revision=1, phase="Failed")
-    assert not await world.tx.run(lambda store: store.put_observation(older))
-    assert not await world.tx.run(lambda store: store.put_observation(observation))
+    assert not await world.tx.single(lambda store: store.put_observation(older, change))
+    assert not await world.tx.single(lambda store: store.put_observation(observation, change))
     assert await world.tx.run(lambda store: store.observation("acc_1", 1)) == observation
     assert await world.tx.run(lambda store: store.observation("acc_1", 2)) is None
 

@@ -1,7 +1,5 @@
 """Faults on demand: answers that fail, come late or never, and events that lie about time."""
 
-import time
-
 import httpx
 import pytest
 import stripe
@@ -24,18 +22,17 @@ async def test_a_call_may_be_hung_up_on_before_or_after_it_acted(
 
 
 async def test_an_answer_may_come_too_late(sandbox: SandboxStripe) -> None:
-    await admin(sandbox, "faults", {"status": 200, "path": "/v1/products", "slow": 5})
-    http = stripe.HTTPXClient(timeout=0.2)
+    await admin(sandbox, "faults", {"status": 200, "path": "/v1/products", "slow": 60})
+    # Long enough for the call to be made, however loaded the machine is.
+    http = stripe.HTTPXClient(timeout=2)
     client = stripe.StripeClient(
         sandbox.secret_key,
         base_addresses={"api": sandbox.url},
         http_client=http,
         max_network_retries=0,
     )
-    started = time.monotonic()
     with pytest.raises(stripe.APIConnectionError):
         await client.v1.products.create_async({"name": "Slow"})
-    assert time.monotonic() - started < 4
     await http.close_async()  # type: ignore[no-untyped-call]  # the library has no type for it
     async with official(sandbox.url, sandbox.secret_key) as other:
         names = [at.name for at in (await other.v1.products.list_async()).data]

@@ -7,8 +7,10 @@ import pytest
 
 from deploy.sandbox.postgres.server import PostgresServer
 from services.chassis import outbox
+from services.chassis.clock import Clock, SystemClock
 from services.chassis.db import (
     Connection,
+    GatheringStore,
     MisusedConnectionError,
     PgTransactions,
     Pool,
@@ -24,11 +26,26 @@ _INSERT = "INSERT INTO inbox_facts (source, fact_id, type) VALUES ('t', $1, 't')
 _IDS = "SELECT array_agg(fact_id ORDER BY fact_id) FROM inbox_facts"
 
 
-def _transactions(pool: Pool, wakeups: Wakeups | None = None) -> PgTransactions[Connection]:
+class SkippingClock(SystemClock):
+    """A clock whose pauses are over at once: how loaded the machine is decides nothing."""
+
+    def __init__(self) -> None:
+        self.slept = 0.0
+
+    def monotonic(self) -> float:
+        return self.slept
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+
+
+def _transactions(
+    pool: Pool, wakeups: Wakeups | None = None, clock: Clock | None = None
+) -> PgTransactions[Connection]:
     def same(connection: Connection) -> Connection:
         return connection
 
-    return PgTransactions(pool, same, wakeups=wakeups)
+    return PgTransactions(pool, same, wakeups=wakeups, clock=clock)
 
 
 async def test_an_exception_rolls_back_and_comes_out(pool: Pool) -> None:
@@ -39,6 +56,36 @@ async def test_an_exception_rolls_back_and_comes_out(pool: Pool) -> None:
     with pytest.raises(LookupError):
         await _transactions(pool).run(fail)
     assert await pool.fetchval(_IDS) is None
+
+
+class Gathered(GatheringStore):
+    """Writes all that it was told by one statement."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.told: list[str] = []
+
+    async def flush(self) -> None:
+        """Write it."""
+        told = "INSERT INTO inbox_facts (source, fact_id, type) SELECT 't', unnest($1::text[]), 't'"
+        await self._connection.execute(told, self.told)
+
+
+async def test_what_a_store_gathered_is_committed_with_the_rest_or_not_at_all(pool: Pool) -> None:
+    async def tell(store: Gathered) -> None:
+        store.told += ["a", "b"]
+
+    async def fail(store: Gathered) -> None:
+        store.told += ["c"]
+        raise LookupError
+
+    tx = PgTransactions(pool, Gathered)
+    with pytest.raises(LookupError):
+        await tx.run(fail)
+    await tx.run(tell)
+    assert await pool.fetchval(_IDS) == ["a", "b"]
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await tx.run(tell)
 
 
 async def test_a_cancelled_caller_leaves_nothing_behind(pool: Pool) -> None:
@@ -101,12 +148,19 @@ async def test_a_transaction_that_takes_too_long_is_unavailable(pool: Pool) -> N
     assert refused.value.reason == "DATABASE_UNAVAILABLE"
 
 
-async def test_contention_without_an_end_is_aborted(pool: Pool) -> None:
+async def test_contention_without_an_end_is_aborted_when_its_time_is_over(pool: Pool) -> None:
+    clock = SkippingClock()
+    runs: list[float] = []
+
     async def lose(_conn: Connection) -> None:
+        runs.append(clock.slept)
         raise asyncpg.SerializationError("could not serialize access")
 
-    with pytest.raises(Aborted):
-        await _transactions(pool).run(lose, timeout=0.1)
+    with pytest.raises(Aborted) as refused:
+        await _transactions(pool, clock=clock).run(lose, timeout=30.0)
+    assert refused.value.reason == "CONTENTION"
+    assert len(runs) > 10
+    assert 28.0 < clock.slept < 30.0
 
 
 async def test_transactions_survive_a_killed_server(pool: Pool, postgres: PostgresServer) -> None:

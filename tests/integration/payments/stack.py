@@ -31,6 +31,7 @@ from services.chassis.server import GrpcServer, Listener
 from services.chassis.sink import DELIVER, SERVICE, FactSinkServicer
 from services.chassis.tls import TlsFiles
 from services.chassis.tokens import TokenVerifier
+from services.subscription.clients.payments import TIMEOUT
 from tests.integration.postgres_fixture import Database
 from tollgate.common.v1.fact_sink_service_pb2_grpc import add_FactSinkServicer_to_server
 from tollgate.payments.v1 import events_pb2, payments_pb2
@@ -244,7 +245,7 @@ class Stack:
     def channel(self, process: PaymentsProcess, tls: TlsFiles) -> Channel:
         """A channel to its internal listener."""
         target = f"127.0.0.1:{process.ports['internal']}"
-        channel = connect(target, server_name="payments", tls=tls)
+        channel = connect(target, server_name="payments", tls=tls, default_timeout=TIMEOUT)
         self.resources.push_async_callback(channel.close)
         return channel
 

@@ -40,6 +40,8 @@ TOKENS = {
     "alice": user("alice"),
 }
 Headers = Mapping[str, str]
+PATIENCE = 60.0
+"""Seconds for anything that is waited for: a process that starts on a loaded machine takes 20."""
 
 
 @dataclass
@@ -67,12 +69,11 @@ class Api:
         assert code == 200, found
         return found
 
-    async def until_there(self, path: str, seconds: float = 15.0) -> None:
+    async def until_there(self, path: str, seconds: float = PATIENCE) -> None:
         """Wait until something stands."""
         async with asyncio.timeout(seconds):
-            code = 404
-            while code != 200:
-                code, _ = await self.call("GET", path)
+            while (await self.call("GET", path))[0] != 200:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.02)
 
     async def merge(self, path: str, patch: object) -> dict[str, Any]:
         """Change what must stand."""
@@ -211,7 +212,7 @@ async def _own_account(folder: Path) -> tuple[Path, str]:
     return layout.own_kubeconfig, str(config["users"][0]["user"]["token"])
 
 
-async def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Wait until a condition holds of which nothing tells."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - nothing tells

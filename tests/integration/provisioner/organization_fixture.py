@@ -18,13 +18,14 @@ from services.provisioner.organization.settings import BackendChoice, Organizati
 from services.provisioner.organization.ways import Ways
 from services.provisioner.reconcile import Reconciler
 from tests.fakes.provisioner_views import MemoryLease
-from tests.integration.provisioner.cluster_fixture import Api, Plane
+from tests.integration.provisioner.cluster_fixture import PATIENCE, Api, Plane
 from tests.integration.provisioner.own_world import OwnWorld
 from tests.unit.provisioner.organizations import org_order
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 QUOTA = "/api/v1/namespaces/{}/resourcequotas/plan-quota"
 LIMITS = "/api/v1/namespaces/{}/limitranges/default-resource-limits"
+_PLAN_QUOTA = "metadata.name=plan-quota"
 PODS = "/api/v1/namespaces/{}/pods"
 _SERVED = {KUBE_DC: "v1/organizations", HNC: "v1alpha2/hierarchicalresourcequotas"}
 
@@ -118,12 +119,19 @@ class Organization:
         return read(found["spec"]["hard"]) if code == 200 else None
 
     async def total(self) -> dict[str, int]:
-        """Return what all its quotas give together."""
+        """Return what all its quotas give together, at one moment."""
+        # One by one, a part that moves between two reads would be counted twice.
+        listed = await self.api.get(f"/api/v1/resourcequotas?fieldSelector={_PLAN_QUOTA}")
         found: dict[str, int] = {}
-        for place in self.namespaces:
-            for resource, amount in (await self.hard(place) or {}).items():
-                found[resource] = found.get(resource, 0) + amount
+        for quota in listed["items"]:
+            if quota["metadata"]["namespace"] in self.namespaces:
+                for resource, amount in read(quota["spec"]["hard"]).items():
+                    found[resource] = found.get(resource, 0) + amount
         return found
+
+    async def bounded(self, place: str) -> bool:
+        """Tell whether a LimitRange of our name bounds a namespace's containers."""
+        return (await self.api.call("GET", LIMITS.format(place)))[0] == 200
 
     async def pod(self, place: str) -> bool:
         """Start a pod that says nothing of what it needs; tell whether it was let in."""
@@ -215,7 +223,7 @@ class Working:
         return tenant
 
     async def until(
-        self, tenant: Tenant, condition: Callable[[Tenant], bool], seconds: float = 20.0
+        self, tenant: Tenant, condition: Callable[[Tenant], bool], seconds: float = PATIENCE
     ) -> Tenant:
         """Wait until a tenant is so."""
         async with asyncio.timeout(seconds):
@@ -239,7 +247,7 @@ async def working(
             task.cancel()
 
 
-async def eventually(look: Callable[[], Any], wanted: object, seconds: float = 20.0) -> None:
+async def eventually(look: Callable[[], Any], wanted: object, seconds: float = PATIENCE) -> None:
     """Wait until looking, which asks the API, gives what is wanted."""
     seen: object = None
     try:

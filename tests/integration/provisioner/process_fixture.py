@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,6 +12,7 @@ from typing import Protocol
 
 from deploy.sandbox.ca.authority import Authority
 from deploy.sandbox.postgres.roles import ServiceDsns
+from deploy.sandbox.supervisor.ports import free_port
 from services.chassis.access import Rule
 from services.chassis.channel import Channel, connect
 from services.chassis.clock import SystemClock
@@ -23,6 +23,7 @@ from services.chassis.server import GrpcServer, Limits, Listener
 from services.chassis.sink import DELIVER, SERVICE, FactSinkServicer
 from services.chassis.tls import TlsFiles
 from services.chassis.tokens import TokenVerifier
+from tests.integration.provisioner.cluster_fixture import PATIENCE
 from tollgate.common.v1.fact_sink_service_pb2_grpc import add_FactSinkServicer_to_server
 from tollgate.provisioner.v1 import events_pb2
 
@@ -52,7 +53,7 @@ class Subscription:
             self.some.notify_all()
 
     async def until(
-        self, wanted: Callable[[events_pb2.CapacityObserved], bool], seconds: float = 60.0
+        self, wanted: Callable[[events_pb2.CapacityObserved], bool], seconds: float = PATIENCE
     ) -> events_pb2.CapacityObserved:
         """Wait for a fact."""
         async with asyncio.timeout(seconds), self.some:
@@ -101,13 +102,6 @@ async def launch(environment: dict[str, str]) -> asyncio.subprocess.Process:
     )
 
 
-def free_port() -> int:
-    """Return a port that was free a moment ago: the process has to be told one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def tls_of(authority: Authority, name: str) -> TlsFiles:
     """Return a service's certificate."""
     files = authority.issue(name)
@@ -122,6 +116,7 @@ async def running(
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
         subscription = Subscription()
         server = await serve(subscription, authority, tasks)
+        # Below the ports of outgoing calls: nobody takes it before the process does.
         tls, internal = tls_of(authority, "provisioner"), free_port()
         environment = {
             "PATH": os.environ["PATH"],

@@ -19,7 +19,7 @@ from services.provisioner.worker import DriftFeed
 from tests.contract.kubernetes.implementations import SANDBOX
 from tests.fakes.memory_queue import QUEUE
 from tests.fakes.provisioner_views import MemoryLease
-from tests.integration.provisioner.cluster_fixture import Plane, running_plane, until
+from tests.integration.provisioner.cluster_fixture import PATIENCE, Plane, running_plane, until
 from tests.integration.provisioner.own_world import OwnWorld
 
 QUOTA = "/api/v1/namespaces/{}/resourcequotas/tollgate-quota"
@@ -43,7 +43,7 @@ class Listening:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something heard makes it true."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while not condition():
                 self.some.clear()
                 await self.some.wait()

@@ -18,7 +18,7 @@ from services.provisioner.domain import OrganizationCapacity
 from services.provisioner.organization import hard
 from services.provisioner.organization.settings import OrganizationSettings
 from tests.integration.postgres_fixture import Database
-from tests.integration.provisioner.cluster_fixture import Plane
+from tests.integration.provisioner.cluster_fixture import PATIENCE, Plane
 from tests.integration.provisioner.organization_fixture import (
     Organization,
     eventually,
@@ -109,7 +109,7 @@ async def test_a_kill_on_the_way_is_made_good_and_the_organization_may_come_late
 async def quota_of(found: Running, name: str) -> pb.OrganizationQuota:
     """Ask for a quota, as long as it takes the process to hear of the cluster."""
     stub = ProvisionerServiceStub(found.channel)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 answer = await stub.GetOrganizationQuota(

@@ -15,7 +15,7 @@ from services.chassis.sink import FactSinkClient
 from services.provisioner.convert import ORDERED
 from services.provisioner.convert.capacity import to_proto_capacity
 from tests.integration.postgres_fixture import Database
-from tests.integration.provisioner.cluster_fixture import Plane, write_kubeconfig
+from tests.integration.provisioner.cluster_fixture import PATIENCE, Plane, write_kubeconfig
 from tests.integration.provisioner.process_fixture import ROOT, Running, launch, running, tls_of
 from tests.unit.provisioner.world import PROFESSIONAL
 from tollgate.provisioner.v1 import provisioner_pb2, provisioner_service_pb2
@@ -46,7 +46,7 @@ def ordered(account: str, generation: int = 1, phase: str = "RUNNING") -> FactRe
 
 async def deliver(found: Running, *facts: FactRecord) -> list[Outcome]:
     """Deliver facts once the process takes them, for as long as it may take to start."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 answers = await FactSinkClient(found.channel, timeout=5).deliver(facts)
@@ -163,7 +163,7 @@ async def test_a_cluster_that_is_away_is_waited_for(
     away = write_kubeconfig(tmp_path, "http://127.0.0.1:9", "provisioner")
     async with running(plane, dsns, Authority(tmp_path / "ca"), KUBECONFIG=str(away)) as found:
         assert found.process.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             async for line in found.process.stdout:
                 if b"The provisioner waits" in line:
                     break

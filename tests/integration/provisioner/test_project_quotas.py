@@ -13,7 +13,7 @@ from services.provisioner.domain import Tenant
 from services.provisioner.projects.desk import ProjectQuotas
 from services.provisioner.projects.quota import Wish
 from tests.integration.postgres_fixture import Database
-from tests.integration.provisioner.cluster_fixture import Plane
+from tests.integration.provisioner.cluster_fixture import PATIENCE, Plane
 from tests.integration.provisioner.organization_fixture import QUOTA, eventually
 from tests.integration.provisioner.process_fixture import tls_of
 from tests.integration.provisioner.test_organization_process import at_work as process
@@ -106,7 +106,7 @@ async def test_an_admin_caps_a_project_over_grpc_and_a_kill_forgets_nothing(
 
 async def patiently(call: Any) -> Any:
     """Ask until the process has heard of the cluster."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 return await call()

@@ -7,6 +7,7 @@ from services.chassis.context import Context
 from services.chassis.errors import InvalidArgument, NotFound
 from services.chassis.facts import FactRecord
 from services.chassis.ids import derived
+from tollgate.common.v1 import facts_pb2
 from tollgate.payments.v1 import payments_pb2, payments_service_pb2
 from tollgate.payments.v1.payments_service_pb2_grpc import (
     PaymentsServiceServicer,
@@ -46,6 +47,10 @@ class Payments(PaymentsServiceServicer):
         self.changes: list[payments_service_pb2.ChangeSubscriptionRequest] = []
         self.ends: list[payments_service_pb2.EndSubscriptionRequest] = []
         self.refunds: list[payments_service_pb2.RefundCheckoutRequest] = []
+        self.given_back: list[payments_service_pb2.RefundSubscriptionRequest] = []
+        self.refreshed: list[str] = []
+        self.states: dict[str, facts_pb2.Fact] = {}
+        """What a refresh shows of each subscription."""
 
     async def IngestEvents(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
         raise InvalidArgument("not asked here")
@@ -109,6 +114,21 @@ class Payments(PaymentsServiceServicer):
     ) -> payments_service_pb2.RefundCheckoutResponse:
         self.refunds.append(request)
         return payments_service_pb2.RefundCheckoutResponse(refund_id="re_1")
+
+    async def RefundSubscription(  # noqa: N802
+        self, request: payments_service_pb2.RefundSubscriptionRequest, context: Context
+    ) -> payments_service_pb2.RefundSubscriptionResponse:
+        self.given_back.append(request)
+        return payments_service_pb2.RefundSubscriptionResponse(refund_id="re_1")
+
+    async def RefreshSubscription(  # noqa: N802
+        self, request: payments_service_pb2.RefreshSubscriptionRequest, context: Context
+    ) -> payments_service_pb2.RefreshSubscriptionResponse:
+        self.refreshed.append(request.provider_subscription_id)
+        state = self.states.get(request.provider_subscription_id)
+        if state is None:
+            raise NotFound("the provider shows none", reason="UNKNOWN_SUBSCRIPTION")
+        return payments_service_pb2.RefreshSubscriptionResponse(fact=state)
 
 
 class Quotas(ProvisionerServiceServicer):

@@ -40,7 +40,7 @@ async def test_two_workers_at_once_give_each_purchase_back_once(world: World, po
         await world.give(checkout(f"cs_b{number}", f"cus_{number}", at=1))
 
     async def work() -> int:
-        await decide_refunds(world.tx, delay=AT_ONCE)
+        await decide_refunds(world.tx, world.news, delay=AT_ONCE)
         return (await give_refunds(world.tx, world.shop))[0]
 
     done = await asyncio.gather(*(work() for _ in range(4)))
@@ -59,7 +59,7 @@ async def test_a_payment_that_comes_to_fit_while_it_is_decided_on_is_used_or_giv
     await world.give(checkout("cs_2", sub="sub_2", price="price_b", at=5))
 
     async def refund() -> None:
-        await decide_refunds(world.tx, delay=AT_ONCE)
+        await decide_refunds(world.tx, world.news, delay=AT_ONCE)
         await give_refunds(world.tx, world.shop)
 
     racers = [refund(), world.give(seen(status=ProviderStatus.CANCELED, ended=1), revision=1)]

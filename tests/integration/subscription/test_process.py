@@ -1,6 +1,6 @@
 """`python -m services.subscription` between the real pricing servicer and a small provisioner."""
 
-from datetime import UTC
+from datetime import UTC, timedelta
 
 import pytest
 
@@ -18,7 +18,9 @@ from tollgate.subscription.v1 import subscription_service_pb2 as pb
 
 async def test_a_payment_becomes_an_order_and_the_observation_comes_back(stack: Stack) -> None:
     payments = await stack.sink("payments")
-    answers = await payments.deliver([fact(paid("cs_1")), fact(paid("cs_1")), fact(paid("cs_2"))])
+    later = paid("cs_2")
+    later.pay_time.FromDatetime(NOW + timedelta(seconds=1))
+    answers = await payments.deliver([fact(paid("cs_1")), fact(paid("cs_1")), fact(later)])
     assert {answer.outcome for answer in answers} == {Outcome.ACCEPTED}
     [order] = await stack.provisioner.orders(1)
     assert order.phase == subscription_pb2.PHASE_RUNNING

@@ -14,7 +14,12 @@ from tests.simulation.actions.lifecycles import (
 from tests.simulation.actions.operator import Operator
 from tests.simulation.actions.own_changes import AsksForTheEnd, ChangesThePlan
 from tests.simulation.actions.own_checkouts import OrganizationPurchase, OwnPurchase
-from tests.simulation.actions.shop_checkouts import ComesBack, ForeignPurchase, GuestPurchase
+from tests.simulation.actions.shop_checkouts import (
+    BuysAnother,
+    ComesBack,
+    ForeignPurchase,
+    GuestPurchase,
+)
 
 ACTIONS: list[type[Action]] = [
     ForeignPurchase,
@@ -34,5 +39,6 @@ ACTIONS: list[type[Action]] = [
     Drifts,
     Projects,
     Operator,
+    BuysAnother,
 ]
 """Every kind of action; a world draws among them by their weights."""

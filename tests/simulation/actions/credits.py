@@ -69,12 +69,13 @@ class Spends:
     async def _ask(
         self, world: "World", rng: Random, call: "Callable[[], Awaitable[Any]]"
     ) -> "tuple[Outcome, Any]":
-        for _ in range(_TRIES):
+        for number in range(_TRIES):
             try:
                 return Outcome.DONE, await call()
             except Refusal as refusal:
                 if not is_transient(refusal):
                     world.counts[f"refused {refusal.reason}"] += 1
-                    return Outcome.REFUSED, None
+                    # A call that was given up may still arrive, once there are credits again.
+                    return Outcome.UNKNOWN if number else Outcome.REFUSED, None
             await world.clock.sleep(rng.uniform(0.1, 3.0))
         return Outcome.UNKNOWN, None

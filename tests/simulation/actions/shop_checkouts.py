@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from tests.simulation.actions.action import think
 from tests.simulation.actions.book import book_of
+from tests.simulation.actions.operator import operate
 from tests.simulation.shop_counter import Wanted
 
 if TYPE_CHECKING:
@@ -82,3 +83,42 @@ class ComesBack:
         await world.clock.sleep(rng.choice([0.5, 30.0]))
         if not any(row.live for row in world.shop.counter.subscriptions_of(customer)):
             world.shop.counter.pay(page.id)
+
+
+class BuysAnother:
+    """Somebody gives up what they bought, or lets it rest, and buys another beside it at once."""
+
+    name = "buys another"
+    weight = 14.0
+
+    async def run(self, world: "World", rng: Random) -> None:
+        """Buy one; end it and buy another, several times, or pause it meanwhile."""
+        counter = world.shop.counter
+        name = book_of(world).somebody("person")
+        customer = counter.customer(f"{name}@example.com", {"user_id": name}).id
+        wanted = Wanted(((PROFESSIONAL, 1),), customer=customer)
+        page = counter.page(wanted)
+        paid = counter.pay(page.id)
+        await world.clock.sleep(rng.choice([30.0, 600.0, 86400.0]))
+        if rng.random() < 0.4:
+            await self._beside(world, rng, page.subscription, wanted)
+            return
+        for _ in range(4):
+            if not paid:
+                # Their card fails by now.
+                return
+            counter.end(page.subscription)
+            await world.clock.sleep(rng.choice([2.0, 30.0, 600.0]))
+            page = counter.page(wanted)
+            paid = counter.pay(page.id)
+            # Who was told that there is no room for it calls, and somebody looks at once.
+            await world.clock.sleep(90.0)
+            await operate(world)
+
+    async def _beside(self, world: "World", rng: Random, rests: str, wanted: Wanted) -> None:
+        counter = world.shop.counter
+        counter.pause(rests, paused=True)
+        await world.clock.sleep(rng.choice([30.0, 600.0]))
+        counter.pay(counter.page(wanted).id)
+        await world.clock.sleep(rng.choice([60.0, 3600.0, 20 * 86400.0]))
+        counter.pause(rests, paused=rng.random() < 0.2)

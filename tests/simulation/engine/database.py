@@ -5,7 +5,7 @@ when its own process committed some, and else at the poll that would find some.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 from math import inf
@@ -153,7 +153,7 @@ class SimDatabase(MemoryDatabase):
         return min(found) - self.now() + self.loop.time() if found else inf
 
     async def _step(self) -> None:
-        await asyncio.sleep(0)
+        await _TURN
         trouble = self.trouble
         if trouble.slow or trouble.lose:
             drawn = self._chance.random()
@@ -172,6 +172,16 @@ class SimDatabase(MemoryDatabase):
             if drawn < trouble.lose_before + trouble.lose_after:
                 return CommitFate.LOST_AFTER
         return CommitFate.COMMITTED
+
+
+class _Turn:
+    """Lets others go first, at less cost than a sleep of no time."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+_TURN = _Turn()
 
 
 class SimTx(MemoryTx):

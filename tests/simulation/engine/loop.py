@@ -15,6 +15,8 @@ from contextvars import Context, ContextVar, copy_context
 from random import Random
 from typing import Any, NoReturn, TypeVar, TypeVarTuple
 
+from tests.simulation.engine.handles import SimHandle, SimTimer
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -209,10 +211,10 @@ class SimLoop(asyncio.BaseEventLoop):
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """Schedule a callback in the life whose context it has."""
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = SimHandle(callback, args, self, context)
         if self.over:
             return handle
-        life = _LIFE.get() if context is None else context[_LIFE]
+        life: Life = handle._context[_LIFE]
         if not life.ended:
             life.ready.append(handle)
             if not (life.queued or life.paused):
@@ -244,10 +246,10 @@ class SimLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Schedule a callback at a virtual time."""
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle = SimTimer(when, callback, args, self, context)
         if self.over:
             return handle
-        life = _LIFE.get() if context is None else context[_LIFE]
+        life: Life = handle._context[_LIFE]
         if not life.ended:
             self._timers_made += 1
             heapq.heappush(self._timers, (when, self._timers_made, handle, life))

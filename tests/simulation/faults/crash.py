@@ -5,6 +5,7 @@ months of trouble.
 """
 
 import asyncio
+from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -111,12 +112,16 @@ class OlderVersion:
 
     def __init__(self) -> None:
         self._older: SimProcess | None = None
+        self.kept = ""
+        """The kind that it does not know."""
+        self.until: datetime | None = None
+        """When it was replaced, and what it had kept was taken."""
 
     def start(self, world: "World", rng: Random) -> None:
         """Begin."""
         replicas = [one for one in world.replicas if one.service == "subscription"]
         self._older = rng.choice(replicas)
-        self._older.lacks = rng.choice(sorted(convert.KNOWN_TYPES))
+        self._older.lacks = self.kept = rng.choice(sorted(convert.KNOWN_TYPES))
         self._older.stopping.set()
 
     def stop(self, world: "World") -> None:
@@ -124,3 +129,4 @@ class OlderVersion:
         if self._older is not None:
             self._older.lacks = ""
             self._older.stopping.set()
+            self.until = world.clock.now()

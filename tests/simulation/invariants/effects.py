@@ -1,20 +1,21 @@
 """Each effect outside takes place once: customers, pages, refunds."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from services.payments.commerce import PageState
+from tests.simulation.invariants import reading
 from tests.simulation.invariants.invariant import AllTheTime, AtTheEnd
 from tests.simulation.invariants.paying import by_account, rival
-from tests.simulation.shop_rows import RefundState
+from tests.simulation.shop_rows import PaymentRow, RefundRow, RefundState
 from tests.simulation.shop_truth import Paid
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-_WAY = timedelta(days=1)
-"""How long the news that something ended may be on its way."""
+_SECOND = timedelta(seconds=1)
+"""The provider tells times in whole ones."""
 
 
 class OnePageToPay(AllTheTime):
@@ -56,40 +57,107 @@ class MadeOnce(AtTheEnd):
 
 
 class RefundedOnceAndForCause(AtTheEnd):
-    """No payment goes back twice, and none by us that had a place."""
+    """No payment goes back twice, and we give nothing back and end nothing that had a place."""
 
     name = "refunded once and for cause"
 
     def final(self, world: "World") -> list[str]:
-        """Look at every refund."""
+        """Look at every refund, and at all that had to give way."""
         books = world.shop.books
         wrong = []
         for payment in books.payments.values():
-            given = [books.refunds[name] for name in payment.refunds]
-            counted = [one for one in given if one.state is not RefundState.FAILED]
+            counted = [one for one in _given(world, payment) if one.state is not RefundState.FAILED]
             back = sum(one.amount.minor_units for one in counted)
             if back > payment.amount.minor_units:
                 wrong.append(f"{payment.id} of {payment.amount} was given back {back}")
-            if len([one for one in counted if one.marker is not None]) > 1:
+            if len([one for one in counted if one.part_of is not None]) > 1:
                 wrong.append(f"{payment.id} was given back by us more than once")
+        ended, renewals = _ended_for_others(world), _renewals_given_back(world)
         for account, bought in by_account(world).items():
             wrong += [
                 f"{paid.row.id} of {account} was given back without a cause"
                 for paid in bought
                 if paid.given_back is not None and not _had_a_rival(paid, bought)
             ]
+            for paid in bought:
+                if paid.row.id in ended or paid.row.id in renewals:
+                    made = renewals.get(paid.row.id, [])
+                    wrong += _gave_way_without_a_cause(account, paid, bought, made)
         return wrong
 
 
 def _had_a_rival(refused: Paid, bought: list[Paid]) -> bool:
-    """Tell whether another stood between the payment and the refund; a paused one does, too.
+    """Tell whether another was in force at some time between the payment and the refund.
 
-    The provider tells times in whole seconds, and the news of an end may be late.
+    The provider tells times in whole seconds.
     """
     assert refused.given_back is not None
-    until, since = refused.given_back.made, refused.paid_at - _WAY
+    since, until = refused.paid_at - _SECOND, refused.given_back.made
     return any(
-        other.paid_at <= until and (other.row.over_at is None or other.row.over_at >= since)
+        _live_between(other, since, until)
         for other in bought
         if other is not refused and rival(other, refused)
     )
+
+
+def _gave_way_without_a_cause(
+    account: str, paid: Paid, bought: list[Paid], given_back: list[PaymentRow]
+) -> list[str]:
+    """Return what was ended, or given back of renewals, though nothing had taken its place."""
+    later = _later_rivals(paid, bought)
+    if not later:
+        return [f"{paid.row.id} of {account} was ended and had its place"]
+    since = min(one.paid_at for one in later) - _SECOND
+    return [
+        f"{payment.id} of {account} was given back, and was paid before another was bought"
+        for payment in given_back
+        if payment.at < since
+    ]
+
+
+def _later_rivals(paid: Paid, bought: list[Paid]) -> list[Paid]:
+    """Return rivals that were bought later and in force at a time when this one was."""
+    return [
+        other
+        for other in bought
+        if other.paid_at > paid.paid_at and rival(other, paid) and _both_live(paid, other)
+    ]
+
+
+def _both_live(one: Paid, other: Paid) -> bool:
+    moments = [at for at, _ in (*one.row.lives, *other.row.lives)]
+    return any(one.live_at(at) and other.live_at(at) for at in moments)
+
+
+def _live_between(paid: Paid, since: datetime, until: datetime) -> bool:
+    begun = any(live and since <= at <= until for at, live in paid.row.lives)
+    return begun or paid.live_at(since)
+
+
+def _renewals_given_back(world: "World") -> dict[str, list[PaymentRow]]:
+    """Return payments that are not a subscription's first and that we gave back, by subscription.
+
+    A purchase's first payment is given back with its checkout.
+    """
+    books = world.shop.books
+    found: dict[str, list[PaymentRow]] = {}
+    for payment in books.payments.values():
+        if any(one.part_of is not None for one in _given(world, payment)) and payment.invoice:
+            sub = books.subscriptions[books.invoices[payment.invoice].subscription]
+            if books.sessions[sub.session].payment != payment.id:
+                found.setdefault(sub.id, []).append(payment)
+    return found
+
+
+def _given(world: "World", payment: PaymentRow) -> list[RefundRow]:
+    return [world.shop.books.refunds[name] for name in payment.refunds]
+
+
+def _ended_for_others(world: "World") -> set[str]:
+    """Return the provider's subscriptions that were decided to give way."""
+    decided = {one.object for one in reading.audit(world) if one.action == "subscription.give_way"}
+    return {
+        key.provider_subscription_id
+        for key in reading.snapshots(world)
+        if key.subscription_name in decided
+    }

@@ -8,6 +8,7 @@ from services.chassis.idempotency import IdempotencyConflict
 from services.chassis.money import Money
 from services.pricing.changes import Change
 from services.pricing.domain import ActiveCatalog, Catalog
+from services.pricing.observed import CatalogSource
 from services.pricing.quotes import DeploymentQuote, Quote, StoredQuote
 from services.pricing.rates import RateCard
 from services.pricing.tiers import HeldTier, Standing
@@ -20,6 +21,7 @@ CARDS: Table[str, RateCard] = Table("rate_cards")
 CARD: Table[str, str] = Table("active_rate_card")
 QUOTES: Table[str, StoredQuote] = Table("quotes")
 ANSWERS: Table[tuple[str, str, str], tuple[bytes, str]] = Table("idempotency")
+SOURCES: Table[str, CatalogSource] = Table("catalog_sources")
 TIERS: Table[str, HeldTier] = Table("account_tiers")
 AUDIT: Table[int, Change] = Table("audit")
 _ONLY = "only"
@@ -86,6 +88,22 @@ class PricingRows:
             for priced in other.catalog.provider_prices()
             if (priced.provider, priced.price_id) in mine
         )
+
+    async def governor(self, catalog: str) -> str:
+        await self._tx.db.step()
+        found = [one for _, one in self._tx.rows(SOURCES) if one.governs]
+        return next((one.seen.source for one in found if one.catalog == catalog), "")
+
+    async def catalog_source(self, source: str) -> CatalogSource | None:
+        await self._tx.db.step()
+        return self._tx.get(SOURCES, source)
+
+    async def catalog_sources(self) -> list[CatalogSource]:
+        await self._tx.db.step()
+        return [known for _, known in sorted(self._tx.rows(SOURCES), key=lambda row: row[0])]
+
+    async def keep_source(self, source: CatalogSource) -> None:
+        await self._tx.put(SOURCES, source.seen.source, source)
 
     async def rate_card(self) -> RateCard | None:
         await self._tx.db.step()

@@ -30,7 +30,7 @@ from tollgate.provisioner.v1.provisioner_service_pb2_grpc import (
     add_ProvisionerServiceServicer_to_server,
 )
 
-RESYNC = 10 * 24 * 3600.0
+RESYNC = 40 * 24 * 3600.0
 """Seconds between looks at every tenant; with months to pass, every ten minutes is too much."""
 _LEASE = 10.0
 _AT_ONCE = 8

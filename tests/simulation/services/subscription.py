@@ -1,5 +1,6 @@
 """A replica of subscription."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -7,6 +8,7 @@ from typing import Any, cast
 
 from services.chassis.facts import FactRecord
 from services.chassis.relaying import RelayLoop
+from services.chassis.retaking import retake
 from services.chassis.sink import SERVICE as SINK
 from services.chassis.sink import FactSinkClient, FactSinkServicer
 from services.subscription import convert, usecases
@@ -62,13 +64,19 @@ class _Intake(FactIntake):
         else:
             await FactIntake.take(self, record, source)
 
+    async def take_together(self, records: Sequence[FactRecord], source: str) -> bool:
+        """Take what came together, unless this version does not know all of it."""
+        if any(record.type == self.version.lacks for record in records):
+            return False
+        return await FactIntake.take_together(self, records, source)
+
 
 class _Chores(Chores):
     """The chores of a version that may be older."""
 
     async def take_what_is_known(self, version: _Version) -> None:
         """Take what an earlier version kept."""
-        await usecases.retake_unknown(self.intake.tx, version.types, self.intake.take)
+        await retake(self.intake.tx, version.types, self.intake.take)
 
 
 async def subscription(replica: Replica) -> None:
@@ -107,7 +115,11 @@ async def subscription(replica: Replica) -> None:
         [
             (add_SubscriptionServiceServicer_to_server, SubscriptionServicer(desk), SERVICE),
             (add_CreditServiceServicer_to_server, CreditServicer(tx, CLAIM), CREDITS),
-            (add_FactSinkServicer_to_server, FactSinkServicer(intake.take, replica.work), SINK),
+            (
+                add_FactSinkServicer_to_server,
+                FactSinkServicer(intake.take, replica.work, together=intake.take_together),
+                SINK,
+            ),
         ],
         ACCESS,
     )

@@ -11,8 +11,11 @@ from gateway.ports.subscription import State
 from gateway.problems import BILLING, SCAFFOLDER
 from gateway.routes.billing import models as billing
 from gateway.routes.manage import models as manage
+from gateway.routes.quotes import KEYS_PATH
+from gateway.routes.quotes import models as quotes
 from gateway.routes.scaffolder import models as scaffolder
 from services.chassis.errors import Unavailable
+from tests.unit.gateway.test_quotes import SITE, VERIFIED
 from tests.unit.gateway.test_scaffolder import BASIC, PREMIUM, QUOTE, WORDPRESS
 from tests.unit.gateway.world import CONSOLE, HELD, World
 
@@ -57,6 +60,9 @@ ROUTES: list[tuple[str, str, object, type[BaseModel]]] = [
         {"resources": [WORDPRESS]},
         scaffolder.ComparisonAnswer,
     ),
+    ("POST", "/api/tollgate/price-object", SITE, quotes.ObjectPriceAnswer),
+    ("POST", "/api/tollgate/match-quote", SITE | {"quoteId": "quo_7"}, quotes.MatchAnswer),
+    ("POST", "/api/tollgate/verify-quote", {"signature": "a.b.c"}, quotes.VerifiedAnswer),
 ]
 NEED_BODIES = {
     ("POST", SUBSCRIPTION),
@@ -68,6 +74,9 @@ NEED_BODIES = {
     ("POST", "/api/tollgate/validate-subscription"),
     ("POST", "/api/tollgate/calculate-price"),
     ("POST", "/api/tollgate/compare-prices"),
+    ("POST", "/api/tollgate/price-object"),
+    ("POST", "/api/tollgate/match-quote"),
+    ("POST", "/api/tollgate/verify-quote"),
 }
 
 
@@ -79,6 +88,7 @@ async def test_each_route_answers_exactly_what_is_documented(
     await world.call("admin", "POST", SUBSCRIPTION, {"planId": "pro-pool"})
     world.subscription.paid["cs_1"] = Verified(True, State.ACTIVE, "kube-dc/pro-pool")
     world.subscription.entitled, world.pricing.quoted = PREMIUM, QUOTE
+    world.pricing.signed["a.b.c"] = VERIFIED
     answer = await world.call("admin", method, path, body)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
@@ -115,8 +125,8 @@ async def test_every_route_is_in_the_openapi_document_with_its_shapes(world: Wor
         assert ("requestBody" in operation) is ((method, template) in NEED_BODIES)
 
 
-@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/health"])
-async def test_probes_are_documented_too(world: World, path: str) -> None:
+@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/health", KEYS_PATH])
+async def test_what_is_open_to_everybody_is_documented_too(world: World, path: str) -> None:
     operation = (await world.http.get("/openapi.json")).json()["paths"][path]["get"]
     schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
     assert (bool(operation["summary"]), "$ref" in schema) == (True, True)

@@ -227,6 +227,7 @@ async def test_a_price_is_told_in_parts_and_kept(world: World) -> None:
             "quoteId": "quo_7",
             "expiresAt": "2026-03-04T11:00:00.000Z",
             "requiresPayment": True,
+            "signature": None,
         },
     )
     assert '"totalCost":180.50,"monthlyCost":183.00,' in answer.text

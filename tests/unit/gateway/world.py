@@ -39,6 +39,7 @@ from tests.fakes.gateway import (
     MemoryProvisioner,
     MemorySubscription,
 )
+from tests.fakes.gateway_costs import MemoryCosts
 
 CONSOLE = "https://console.example"
 _ACME = "https://login.example/realms/acme"
@@ -147,6 +148,7 @@ class World:
     provisioner: MemoryProvisioner
     in_flight: InFlight
     clock: HandClock = field(default_factory=HandClock)
+    costs: MemoryCosts = field(default_factory=MemoryCosts)
 
     async def call(
         self, role: str, method: str, path: str, body: object = None, **headers: str
@@ -178,7 +180,7 @@ async def running(*, catalog_public: bool = False, per_minute: int = 60) -> Asyn
         plans=frozenset({"kube-dc/pro-pool", "kube-dc/dev-pool"}),
         addon_names=frozenset({"kube-dc/turbo-x1", "kube-dc/turbo-x2"}),
     )
-    provisioner, clock = _provisioner(), HandClock()
+    provisioner, clock, costs = _provisioner(), HandClock(), MemoryCosts()
     batches: GroupCommit[Webhook, IngestAnswer] = GroupCommit(
         payments.ingest, key=lambda _: 0, size=lambda webhook: len(webhook.body)
     )
@@ -187,7 +189,7 @@ async def running(*, catalog_public: bool = False, per_minute: int = 60) -> Asyn
         return True
 
     app = make_app(
-        Services(payments, pricing, subscription, provisioner),
+        Services(payments, pricing, subscription, provisioner, costs),
         Dialects("kube-dc", "scaffolder", CONSOLE, catalog_public),
         edge=WebhookEdge(batches, in_flight, SystemClock()),
         verifier=Tokens(),
@@ -199,5 +201,5 @@ async def running(*, catalog_public: bool = False, per_minute: int = 60) -> Asyn
     async with asyncio.TaskGroup() as group:
         group.create_task(batches.run(stopping))
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
-            yield World(http, payments, pricing, subscription, provisioner, in_flight, clock)
+            yield World(http, payments, pricing, subscription, provisioner, in_flight, clock, costs)
         stopping.set()

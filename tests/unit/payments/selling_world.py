@@ -17,6 +17,7 @@ from services.payments.domain import AccountId, Capabilities
 from services.payments.operations import Answers, Asked, Selling
 from services.payments.pinning import KeyState
 from services.payments.store import OPERATIONS as QUEUE
+from services.payments.turns import Turns
 from services.payments.usecases import create_checkout
 from services.payments.worker import operations
 from tests.fakes.chassis import MemoryDatabase, MemoryQueue, MemoryTransactions, SequenceIds
@@ -77,7 +78,7 @@ class SellingWorld:
 
     def another_process(self) -> Selling:
         """The same database and provider, seen by a process that hears no answers of this one."""
-        return replace(self.selling, answers=Answers())
+        return replace(self.selling, answers=Answers(), turns=Turns())
 
     async def buy(
         self, wanted: NewCheckout | None = None, request_id: str = "", account: str = ACCOUNT

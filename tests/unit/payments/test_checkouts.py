@@ -128,6 +128,9 @@ async def test_eight_different_asks_at_once_leave_one_page_open(world: SellingWo
     assert len(world.commerce.customers) == 1
     assert len(world.commerce.open_pages()) == 1
     assert sorted(world.places()) == ["CLOSED"] * 7 + ["OPEN"]
+    # Whoever waits for its turn does not shut what another shuts for its own.
+    assert world.commerce.calls.count("expire_checkout") == 7
+    assert len(world.selling.turns) == 0
 
 
 async def test_another_ask_shuts_the_page_that_is_open(world: SellingWorld) -> None:

@@ -36,6 +36,7 @@ class NotYourTurnError(Exception):
         ("subscription.update", lambda c: c.change_subscription("k", "sub_1", {})),
         ("subscription.cancel", lambda c: c.cancel_subscription("k", "sub_1")),
         ("checkout", lambda c: c.settlement("cs_1")),
+        ("invoice.list", lambda c: c.collected("sub_1", SINCE)),
         ("refund.create", lambda c: c.refund("k", {})),
         ("refund.list", lambda c: c.find_refund("pi_1", MARKER)),
     ],

@@ -81,12 +81,13 @@ def test_a_customer_carries_whose_it_is_and_no_key_that_names_nobody() -> None:
 
 def test_a_refund_is_of_what_is_left_counted_as_the_provider_counts() -> None:
     charge = Charge("pi_1", Money("isk", 500), Money("isk", 200), "re_0")
-    assert requests.refund(charge, MARKER, "QUOTE_MISMATCH") == {
+    assert requests.refund(charge, MARKER, "QUOTE_MISMATCH", further=False) == {
         "payment_intent": "pi_1",
         "amount": 30000,
         "metadata": {**MARKED, "tollgate_reason": "QUOTE_MISMATCH"},
     }
-    assert requests.refund(charge, None, "WHY")["metadata"] == {"tollgate_reason": "WHY"}
+    further = requests.refund(charge, MARKER, "WHY", further=True)["metadata"]
+    assert further == {"tollgate_refund_of": MARKER.operation_id, "tollgate_reason": "WHY"}
 
 
 def test_an_end_is_asked_for_and_taken_back() -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.chassis.errors import InvalidArgument
@@ -46,6 +46,7 @@ def test_every_region_of_every_cloud_is_offered_the_cheapest_first() -> None:
     assert places(offers)[0] == ("metal", "north")
 
 
+@settings(deadline=None)  # a busy machine makes no price wrong
 @given(st.sampled_from(EVERYWHERE), st.integers(1, 60), st.sampled_from(["", "partner"]))
 def test_an_offer_is_what_that_place_costs(place: tuple[str, str], cores: int, tier: str) -> None:
     asked = DeploymentRequest([web(str(cores), "3")], duration_hours="50")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +11,9 @@ from services.chassis.clock import SystemClock
 from services.chassis.errors import InvalidArgument
 from services.chassis.facts import FactRecord
 from services.chassis.identity import Principal
+from services.chassis.retaking import retake
 from services.provisioner import usecases
-from services.provisioner.convert import ORDERED, to_fact
+from services.provisioner.convert import ORDERED, Codec, to_fact
 from services.provisioner.domain import (
     NothingCapacity,
     Observed,
@@ -26,7 +28,8 @@ from services.provisioner.errors import IncarnationClosed, UnknownTenant
 from services.provisioner.plan import Action
 from services.provisioner.servicer import Desk, OrderIntake
 from services.provisioner.watching import Watching
-from tests.fakes.memory_inbox import PARKED
+from tests.fakes.memory_db import MemoryTransactions
+from tests.fakes.memory_inbox import PARKED, MemoryKeptFacts
 from tests.fakes.provisioner import TENANT_ROWS
 from tests.unit.provisioner.world import EVERYTHING, World, order
 from tollgate.common.v1 import capacity_pb2
@@ -191,6 +194,20 @@ async def test_an_order_comes_as_a_fact_and_twice_is_once(world: World) -> None:
     assert parked.fact.payload == b"later"
 
 
+async def test_an_order_that_an_earlier_version_kept_is_taken_by_the_one_that_knows_it(
+    world: World,
+) -> None:
+    intake = OrderIntake(Desk(world.tx, world.cluster, world.names, world.ids, world.clock))
+    order_fact = fact(message().SerializeToString())
+    await world.tx.run(lambda store: store.keep_unknown(order_fact, "subscription"))
+    assert world.db.committed(TENANT_ROWS) == {}
+    kept = MemoryTransactions(world.db, MemoryKeptFacts)
+    assert await retake(kept, [ORDERED], intake.take) == 1
+    (tenant,) = world.db.committed(TENANT_ROWS).values()
+    assert tenant.order.capacity == NothingCapacity({"a": "1"})
+    assert world.db.committed(PARKED) == {}
+
+
 async def test_an_order_for_a_closed_incarnation_is_not_delivered_for_ever(world: World) -> None:
     intake = OrderIntake(Desk(world.tx, world.cluster, world.names, world.ids, world.clock))
     deleted = message(2, phase=subscription_pb2.PHASE_DELETED)
@@ -210,6 +227,21 @@ async def test_what_is_no_order_is_refused_for_good(world: World, payload: bytes
     with pytest.raises(InvalidArgument):
         await intake.take(fact(payload), "subscription")
     assert world.db.committed(TENANT_ROWS) == {}
+
+
+async def test_pricing_hears_of_a_tenant_once_something_of_it_stands_and_of_all_after(
+    world: World,
+) -> None:
+    tenant, codec = await world.make(order()), Codec(priced=True)
+
+    def told(tenant: Tenant) -> tuple[str, ...]:
+        return codec.fact(Observed(tenant, world.clock.now())).destinations
+
+    both = ("subscription", "pricing")
+    assert told(replace(tenant, revision=1, standing=None)) == ("subscription",)
+    assert told(replace(tenant, revision=1)) == both
+    assert told(replace(tenant, revision=2, standing=None)) == both
+    assert told(replace(tenant, revision=3, phase=TenantPhase.DELETED)) == both
 
 
 async def test_a_fact_says_what_stands_and_is_the_same_for_the_same_revision(world: World) -> None:

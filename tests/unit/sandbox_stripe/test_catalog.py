@@ -95,7 +95,7 @@ def test_seeding_again_takes_the_new_amount_and_keeps_the_rest(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("plans: {}", "the key `catalog`"),
+        ("name: c", "the key `catalog`"),
         ("catalog: [", "not valid YAML"),
         ("catalog: c\nplans: {p: 1}", "plans.p is not a map"),
         (
@@ -125,3 +125,35 @@ def test_a_price_is_sold_by_one_plan_only(tmp_path: Path) -> None:
 def test_a_path_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(catalog.CatalogError, match="no such file"):
         seeded(tmp_path / "nothing")
+
+
+def test_catalogs_of_other_forms_are_sold_as_pricing_sells_them(tmp_path: Path) -> None:
+    examples = CATALOGS / "examples"
+    for name in ("billing-plans.yaml", "quotas.yaml"):
+        (tmp_path / name).write_text((examples / name).read_text())
+    prices = {"STRIPE_PRICE_DEV_POOL": "price_dev", "STRIPE_PRICE_TURBO_X1": "price_turbo"}
+    imports = catalog.import_settings(examples / "imports.yaml", prices)
+    context = World(Store(), Account("acct_1", "sk_test_1")).begin()
+    catalog.seed(context, [tmp_path], imports)
+    pool, turbo = price(context, "price_dev"), price(context, "price_turbo")
+    assert (pool["unit_amount"], pool["currency"], pool["product"]) == (
+        1900,
+        "eur",
+        "prod_kube-dc_dev-pool",
+    )
+    assert turbo["metadata"] == {"addon": "kube-dc/turbo-x1"}
+    yearly = price(context, "price_hold_deckhand_year")
+    assert (yearly["unit_amount"], yearly["recurring"]["interval"]) == (2000, "year")
+
+
+def test_a_file_of_another_form_that_says_nothing_is_refused_with_its_line(tmp_path: Path) -> None:
+    file = written(tmp_path, "tiers:\n  bosun: {quota: much}\n")
+    with pytest.raises(catalog.CatalogError, match=r"c\.yaml:2: tiers\.bosun\.quota"):
+        seeded(file)
+
+
+def test_imports_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(catalog.CatalogError, match=r"none\.yaml"):
+        catalog.import_settings(tmp_path / "none.yaml", {})
+    with pytest.raises(catalog.CatalogError, match=r"c\.yaml:1: a\.tiers"):
+        catalog.import_settings(written(tmp_path, "a: {tiers: 1}"), {})

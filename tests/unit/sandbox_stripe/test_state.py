@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy.sandbox.stripe.context import Account, World
+from deploy.sandbox.stripe.context import Account, WebhookTarget, World
 from deploy.sandbox.stripe.errors import StripeError
 from deploy.sandbox.stripe.events import emit
 from deploy.sandbox.stripe.idempotency import Answer, remember, replay
 from deploy.sandbox.stripe.journal import Change, Journal
+from deploy.sandbox.stripe.resources.webhook_endpoints import configure
 from deploy.sandbox.stripe.state import COMPACT_BEYOND, Store
 
 DAY = 86400
@@ -129,11 +130,28 @@ def test_an_event_is_a_snapshot_for_the_endpoints_that_take_it() -> None:
         endpoint = {"id": name, "status": "enabled", "enabled_events": kinds}
         context.tx.save("webhook_endpoint", endpoint)
     customer = {"id": "c1", "name": "A"}
-    event = emit(context, "customer.created", customer)
+    emit(context, "customer.created", customer)
     customer["name"] = "B"
+    event = next(context.tx.newest("event"))
     assert event["data"]["object"]["name"] == "A"
     assert event["request"] == {"id": "req_1", "idempotency_key": "key-1"}
     assert event["pending_webhooks"] == 2
     group = context.tx.get("delivery", event["id"])
     assert group is not None
     assert [plan["endpoint"] for plan in group["plans"]] == ["all", "some"]
+
+
+def test_an_endpoint_of_the_command_line_hears_of_the_kinds_that_it_asks_for() -> None:
+    here, _ = world()
+    context = here.begin()
+
+    def heard(kind: str) -> int:
+        emit(context, kind, {"id": "c1"})
+        pending: int = next(context.tx.newest("event"))["pending_webhooks"]
+        return pending
+
+    configure(context, (WebhookTarget("http://shop/hook", ("whsec_1",)),))
+    assert heard("customer.created") == 1
+    asking = WebhookTarget("http://shop/hook", ("whsec_1",), ("invoice.paid",))
+    configure(context, (asking,))
+    assert (heard("customer.created"), heard("invoice.paid")) == (0, 1)

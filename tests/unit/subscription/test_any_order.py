@@ -244,7 +244,7 @@ def test_a_refused_quote_never_runs_wherever_it_is_given_back_between_its_facts(
 
 async def refund(world: World) -> None:
     """Decide on what is due now, and give it back."""
-    await decide_refunds(world.tx, delay=timedelta(0))
+    await decide_refunds(world.tx, world.news, delay=timedelta(0))
     await give_refunds(world.tx, world.shop)
 
 

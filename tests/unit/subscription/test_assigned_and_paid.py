@@ -126,7 +126,7 @@ async def test_neither_price_retries_nor_refunds_touch_what_was_given(
     held = await give(world, assign(acme, "dc/large"))
     clock.advance(2 * WEEK)
     await usecases.retry_unknown_prices(world.tx, world.pricing, world.ids)
-    decided = await usecases.decide_refunds(world.tx, delay=timedelta(0))
+    decided = await usecases.decide_refunds(world.tx, world.news, delay=timedelta(0))
     assert (decided.due, (await usecases.sweep_retention(world.tx)).due) == (0, 0)
     assert await world.subscriptions() == [held]
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from services.chassis.facts import FactRecord
+from services.chassis.retaking import retake
 from services.subscription import usecases
 from services.subscription.domain import AccountKind, Observation, Phase, PurchaseStatus, State
 from services.subscription.incoming import (
@@ -346,7 +347,7 @@ async def test_a_fact_of_an_unknown_type_is_kept_and_taken_by_the_version_that_k
     async def take(fact: FactRecord, source: str) -> None:
         taken.append((fact.id, source))
 
-    assert await usecases.retake_unknown(world.tx, [record.type], take) == 1
+    assert await retake(world.tx, [record.type], take) == 1
     assert taken == [("fct_new", "payments")]
     assert await world.waiting() == []
 

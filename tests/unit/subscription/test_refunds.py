@@ -191,7 +191,7 @@ async def rivals(world: World) -> None:
 
 async def give(world: World) -> int:
     """Decide and give once, without waiting."""
-    await decide_refunds(world.tx, delay=AT_ONCE)
+    await decide_refunds(world.tx, world.news, delay=AT_ONCE)
     done, alerts = await give_refunds(world.tx, world.shop)
     world.alerts += alerts
     return done
@@ -229,16 +229,16 @@ async def test_facts_that_come_late_make_a_payment_fit_while_it_is_not_decided(
 ) -> None:
     await rivals(world)
     delay = timedelta(seconds=60)
-    assert (await decide_refunds(world.tx, delay=delay)).due == 0
+    assert (await decide_refunds(world.tx, world.news, delay=delay)).due == 0
     await world.give(seen(status=ProviderStatus.CANCELED, ended=0), revision=1)
     clock.advance(delay)
-    assert (await decide_refunds(world.tx, delay=delay)).due == 0
+    assert (await decide_refunds(world.tx, world.news, delay=delay)).due == 0
     assert (await world.order()).plan == "shop/large"
 
 
 async def test_decided_comes_before_the_call_and_stays(world: World) -> None:
     await rivals(world)
-    assert (await decide_refunds(world.tx, delay=AT_ONCE)).done == 1
+    assert (await decide_refunds(world.tx, world.news, delay=AT_ONCE)).done == 1
     await world.give(seen(status=ProviderStatus.CANCELED, ended=0), revision=1)
     assert (await world.order()).plan == "shop/basic"
     assert (await give_refunds(world.tx, world.shop))[0] == 1
@@ -321,12 +321,14 @@ async def test_too_many_at_once_stop_the_worker_until_a_person_says_how_many(
     world: World, db: MemoryDatabase
 ) -> None:
     await several(world, 6)
-    assert await decide_refunds(world.tx, delay=AT_ONCE) == Decisions(6, 5, stopped=True)
+    assert await decide_refunds(world.tx, world.news, delay=AT_ONCE) == Decisions(
+        6, 5, stopped=True
+    )
     assert (await give_refunds(world.tx, world.shop))[0] == 0
-    low = await decide_refunds(world.tx, delay=AT_ONCE, limit=5, actor=Actor("eve"))
+    low = await decide_refunds(world.tx, world.news, delay=AT_ONCE, limit=5, actor=Actor("eve"))
     assert low.stopped
     found = await decide_refunds(
-        world.tx, delay=AT_ONCE, limit=6, actor=Actor("eve"), reason="the fair"
+        world.tx, world.news, delay=AT_ONCE, limit=6, actor=Actor("eve"), reason="the fair"
     )
     assert found == Decisions(6, 6, done=6)
     assert (await give_refunds(world.tx, world.shop))[0] == 6
@@ -336,12 +338,12 @@ async def test_too_many_at_once_stop_the_worker_until_a_person_says_how_many(
 
 async def test_a_mistake_that_drips_is_stopped_as_well(world: World, clock: SteadyClock) -> None:
     await several(world, 4)
-    assert (await decide_refunds(world.tx, delay=AT_ONCE)).done == 4
+    assert (await decide_refunds(world.tx, world.news, delay=AT_ONCE)).done == 4
     await world.give(checkout("cs_x", "cus_0", at=2))
     await world.give(checkout("cs_y", "cus_1", at=2))
-    assert (await decide_refunds(world.tx, delay=AT_ONCE)).stopped
+    assert (await decide_refunds(world.tx, world.news, delay=AT_ONCE)).stopped
     clock.advance(timedelta(hours=1))
-    assert (await decide_refunds(world.tx, delay=AT_ONCE)).done == 2
+    assert (await decide_refunds(world.tx, world.news, delay=AT_ONCE)).done == 2
 
 
 async def test_an_operations_account_wins_for_its_payment_and_the_disagreement_is_told(

@@ -14,6 +14,7 @@ from services.subscription.offers import AddonQuantity
 from services.subscription.ports import Expansion
 from services.subscription.servicer import Alerting, FactIntake
 from tests.fakes.subscription_world import (
+    START,
     Catalog,
     World,
     catalog,
@@ -23,6 +24,7 @@ from tests.fakes.subscription_world import (
     memory_world,
     seen,
 )
+from tollgate.payments.v1 import events_pb2
 
 BOSS = Principal(
     "boss",
@@ -66,6 +68,38 @@ async def test_a_fact_of_a_type_that_is_not_known_yet_is_kept_and_not_dropped(
     intake = FactIntake(world.tx, world.pricing, world.ids, Alerting(counter))
     await intake.take(FactRecord("fct_1", "k", 0, "tollgate.payments.v1.Newer", b"x"), "payments")
     assert [waits for waits, _ in await world.waiting()] == ["type:tollgate.payments.v1.Newer"]
+
+
+def _invoiced(name: str, who: str = "cus_1") -> FactRecord:
+    message = events_pb2.InvoicePaid(invoice_id=name)
+    message.customer.provider, message.customer.provider_account = "stripe", "acct_1"
+    message.customer.customer_id = who
+    message.paid.currency, message.paid.minor_units = "usd", 4900
+    message.pay_time.FromDatetime(START)
+    type_name = message.DESCRIPTOR.full_name
+    return FactRecord(f"fct_{name}", "k", 0, type_name, message.SerializeToString())
+
+
+_NEWER = FactRecord("fct_2", "k", 0, "tollgate.payments.v1.Newer", b"x")
+
+
+@pytest.mark.parametrize(
+    ("records", "source", "taken"),
+    [
+        ([_invoiced("in_1"), _invoiced("in_2")], "payments", True),
+        ([_invoiced("in_1"), _NEWER], "payments", False),
+        ([_invoiced("in_1"), _invoiced("in_2")], "pricing", False),
+        ([_invoiced("in_1"), _invoiced("in_2", "cus_2")], "payments", False),
+    ],
+    ids=["one customer's money", "an unknown kind", "of another source", "two customers"],
+)
+async def test_only_facts_of_one_customers_purchases_are_taken_together(
+    world: World, records: Sequence[FactRecord], source: str, taken: bool
+) -> None:
+    counter = Counter("alerts", "Alerts", ("reason",), registry=CollectorRegistry())
+    intake = FactIntake(world.tx, world.pricing, world.ids, Alerting(counter))
+    assert await intake.take_together(records, source) == taken
+    assert len(await world.waiting()) == (2 if taken else 0)
 
 
 async def test_a_replay_is_authorised_again(world: World) -> None:

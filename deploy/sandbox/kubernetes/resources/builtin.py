@@ -183,4 +183,8 @@ _POLICY = (
     ),
 )
 
-BUILTIN_TYPES = (*_CORE, *_APPS, *_POLICY)
+METRICS_GROUP = "metrics.k8s.io"
+# Of another server, on a real cluster: nothing of it is stored.
+_MEASURED = (_type(METRICS_GROUP, "v1beta1", "PodMetrics", "pods", verbs=("get", "list")),)
+
+BUILTIN_TYPES = (*_CORE, *_APPS, *_POLICY, *_MEASURED)

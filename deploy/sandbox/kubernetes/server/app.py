@@ -16,8 +16,9 @@ from deploy.sandbox.kubernetes.core.errors import (
     no_such_path,
     unauthorized,
 )
+from deploy.sandbox.kubernetes.resources.builtin import METRICS_GROUP
 from deploy.sandbox.kubernetes.server import faults as fault_hook
-from deploy.sandbox.kubernetes.server import reading, writing
+from deploy.sandbox.kubernetes.server import metrics, reading, writing
 from deploy.sandbox.kubernetes.server.bodies import is_true, parse_object, read_body
 from deploy.sandbox.kubernetes.server.discovery import discovery
 from deploy.sandbox.kubernetes.server.faults import Asked, Fault, Faults, HungUp
@@ -121,7 +122,7 @@ class App:
             named.group,
             named.plural,
             named.subresource,
-            named.name,
+            named.name or reading.selected_name(request, verb, named.plural),
             named.access_namespace,
         )
         if not self._machinery.rbac.allows(asked):
@@ -145,6 +146,8 @@ class App:
         self, request: web.BaseRequest, target: Target, verb: str, user: User
     ) -> web.StreamResponse:
         machinery = self._machinery
+        if target.type.group == METRICS_GROUP:
+            return metrics.answer(machinery, target, request)
         match verb:
             case "get":
                 return reading.get(machinery, target, request)

@@ -90,6 +90,14 @@ def filter_of(target: Target, request: web.BaseRequest) -> Filter:
     return Filter(labels, parse_fields(text, target.type.plural))
 
 
+def selected_name(request: web.BaseRequest, verb: str, plural: str) -> str:
+    """The one name that a list or watch asks for: access to it is judged as to that object."""
+    text = request.query.get("fieldSelector", "")
+    if not text or verb not in ("list", "watch"):
+        return ""
+    return Filter((), parse_fields(text, plural)).exact_name() or ""
+
+
 def _number(text: str, name: str) -> int:
     if not text:
         return 0

@@ -51,7 +51,8 @@ def configure(context: Context, targets: tuple[WebhookTarget, ...]) -> None:
     for at, target in enumerate(targets, 1):
         endpoint_id = f"{CONFIGURED}{at}"
         old = known.pop(endpoint_id, None) or shape(endpoint_id, target.url, context.now)
-        context.tx.save("webhook_endpoint", {**old, "url": target.url})
+        asked = {"enabled_events": list(target.events)} if target.events else {}
+        context.tx.save("webhook_endpoint", old | asked | {"url": target.url})
         context.tx.save("signing_secrets", {"id": endpoint_id, "secrets": list(target.secrets)})
     for endpoint_id in known:
         context.tx.discard("webhook_endpoint", endpoint_id)

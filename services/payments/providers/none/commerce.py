@@ -38,7 +38,9 @@ class NoCommerce:
     def end_parameters(self, mode: EndMode) -> Parameters:
         raise off()
 
-    def refund_parameters(self, charge: Charge, marker: Marker | None, reason: str) -> Parameters:
+    def refund_parameters(
+        self, charge: Charge, marker: Marker, reason: str, *, further: bool = False
+    ) -> Parameters:
         raise off()
 
     async def create_customer(self, key: str, parameters: Parameters) -> str:
@@ -80,6 +82,9 @@ class NoCommerce:
         raise off()
 
     async def settlement(self, checkout_id: str) -> Settlement:
+        raise off()
+
+    async def collected(self, subscription_id: str, since: datetime) -> Sequence[Charge]:
         raise off()
 
     async def refund(self, key: str, parameters: Parameters) -> Refund:

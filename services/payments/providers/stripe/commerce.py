@@ -9,6 +9,8 @@ import stripe
 from stripe.params import (
     CustomerCreateParams,
     CustomerListParams,
+    InvoiceListParams,
+    InvoicePaymentListParams,
     RefundCreateParams,
     RefundListParams,
     SubscriptionUpdateParams,
@@ -27,12 +29,18 @@ from services.payments.commerce import (
     Settlement,
     Standing,
 )
-from services.payments.errors import ObjectOutOfReach, PromotionCodeInvalid, ProviderRefused
+from services.payments.errors import (
+    ObjectOutOfReach,
+    ObjectUnreadable,
+    PromotionCodeInvalid,
+    ProviderRefused,
+)
 from services.payments.ports_commerce import Pace
 from services.payments.providers.stripe import requests
 from services.payments.providers.stripe.client import answered, open_client
 from services.payments.providers.stripe.objects import marker_of
 from services.payments.providers.stripe.pages import (
+    Collected,
     payments_of,
     to_page,
     to_refund,
@@ -78,9 +86,11 @@ class StripeCommerce:
         """Say how to end, or go on."""
         return cast("Parameters", requests.end(mode))
 
-    def refund_parameters(self, charge: Charge, marker: Marker | None, reason: str) -> Parameters:
+    def refund_parameters(
+        self, charge: Charge, marker: Marker, reason: str, *, further: bool = False
+    ) -> Parameters:
         """Say how to give back what is left."""
-        return cast("Parameters", requests.refund(charge, marker, reason))
+        return cast("Parameters", requests.refund(charge, marker, reason, further=further))
 
     async def create_customer(self, key: str, parameters: Parameters) -> str:
         """POST /v1/customers."""
@@ -192,7 +202,11 @@ class StripeCommerce:
         )
 
     async def cancel_subscription(self, key: str, subscription_id: str) -> None:
-        """DELETE /v1/subscriptions/:id; Stripe shows one that has ended to nobody who ends it."""
+        """DELETE /v1/subscriptions/:id; Stripe shows one that has ended to nobody who ends it.
+
+        Its invoices stay as they are, and Stripe stops collecting those that are draft or open. A
+        person may still pay one that is open: that is a payment like any other then.
+        """
         try:
             await self._write(
                 "subscription.cancel",
@@ -211,22 +225,47 @@ class StripeCommerce:
         invoice_id, intent = session.id_of("invoice"), session.id_of("payment_intent")
         payments = [intent] if intent else []
         if invoice_id:
-            payments += await self._payments_of(invoice_id)
-        charges = [await self._charge(payment) for payment in dict.fromkeys(payments)]
+            found = await self._read(
+                "invoice",
+                lambda: self._v1.invoices.retrieve_async(invoice_id, {"expand": ["payments"]}),
+            )
+            payments += [one.payment_id for one in await self._paid_by(_node(found, invoice_id))]
         return Settlement(
             checkout_id=checkout_id,
-            charges=tuple(charge for charge in charges if charge is not None),
+            charges=await self._charges(payments),
             subscription_id=session.id_of("subscription"),
             subscription_stands=subscription is not None
             and subscription.text("status") not in _OVER,
         )
 
-    async def _payments_of(self, invoice_id: str) -> list[str]:
-        found = await self._read(
-            "invoice",
-            lambda: self._v1.invoices.retrieve_async(invoice_id, {"expand": ["payments"]}),
-        )
-        return list(payments_of(_node(found, invoice_id)))
+    async def collected(self, subscription_id: str, since: datetime) -> Sequence[Charge]:
+        """Walk through all invoices: one that is old may have been paid lately."""
+        params: InvoiceListParams = {
+            "subscription": subscription_id,
+            "limit": _PAGE,
+            "expand": ["data.payments"],
+        }
+        payments: list[str] = []
+        async for invoice in self._listed("invoice.list", params, self._v1.invoices.list_async):
+            for one in await self._paid_by(invoice):
+                if one.time is None:
+                    raise ObjectUnreadable(f"{invoice.path} does not say when it was paid")
+                if one.time >= since:
+                    payments.append(one.payment_id)
+        return await self._charges(payments)
+
+    async def _paid_by(self, invoice: Node) -> list[Collected]:
+        """Return what an invoice with ``payments`` expanded was paid with."""
+        listed = invoice.node("payments")
+        if listed is None or not listed.flag("has_more"):
+            return list(payments_of(invoice.nodes("payments")))
+        params: InvoicePaymentListParams = {"invoice": invoice.needed("id"), "limit": _PAGE}
+        found = self._listed("invoice_payment.list", params, self._v1.invoice_payments.list_async)
+        return list(payments_of([payment async for payment in found]))
+
+    async def _charges(self, payments: Sequence[str]) -> tuple[Charge, ...]:
+        charges = [await self._charge(payment) for payment in dict.fromkeys(payments)]
+        return tuple(charge for charge in charges if charge is not None)
 
     async def _charge(self, payment_id: str) -> Charge | None:
         """Return a payment and what of it was given back; None if nothing was collected."""
@@ -255,7 +294,7 @@ class StripeCommerce:
     async def find_refund(self, payment_id: str, marker: Marker) -> Refund | None:
         """Walk through the refunds of a payment."""
         async for refund in self._refunds(payment_id):
-            if marker_of(refund.texts("metadata")) == marker:
+            if requests.refunded_by(refund.texts("metadata"), marker):
                 return to_refund(refund)
         return None
 

@@ -1,6 +1,8 @@
 """Stripe's objects as what selling works with. Pure."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 
 from services.payments.commerce import Page, PageState, Refund, Standing, StandingItem
@@ -51,11 +53,22 @@ def to_refund(refund: Node) -> Refund:
     return Refund(refund.needed("id"), amount, failed=refund.text("status") in _LOST)
 
 
-def payments_of(invoice: Node) -> Iterable[str]:
-    """Return the ids of the payment intents that an invoice was paid with."""
-    for payment in invoice.nodes("payments"):
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """A payment intent that an invoice was paid with, and when."""
+
+    payment_id: str
+    time: datetime | None
+
+
+def payments_of(payments: Iterable[Node]) -> Iterable[Collected]:
+    """Return what was collected by an invoice's payments."""
+    for payment in payments:
         inner = payment.node("payment")
         if payment.text("status") == "paid" and inner is not None:
             intent = inner.id_of("payment_intent")
             if intent:
-                yield intent
+                transitions = payment.node("status_transitions")
+                yield Collected(
+                    intent, None if transitions is None else transitions.time("paid_at")
+                )

@@ -4,7 +4,7 @@ The metadata of what is made names our operation, deployment and account (rule 4
 them on to its subscription, so that the subscription and its invoices bind too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from stripe.params import (
     CustomerCreateParams,
@@ -24,11 +24,17 @@ from services.payments.commerce import (
     Standing,
     item_changes,
 )
-from services.payments.providers.stripe.objects import ACCOUNT_KEY, DEPLOYMENT_KEY, OPERATION_KEY
+from services.payments.providers.stripe.objects import (
+    ACCOUNT_KEY,
+    DEPLOYMENT_KEY,
+    OPERATION_KEY,
+    marker_of,
+)
 from services.payments.providers.stripe.reading import to_amount
 from services.payments.views import IDENTITY_KEYS, Marker
 
 REASON_KEY = "tollgate_reason"
+FURTHER_KEY = "tollgate_refund_of"
 
 
 def marked(marker: Marker) -> dict[str, str]:
@@ -38,6 +44,11 @@ def marked(marker: Marker) -> dict[str, str]:
         DEPLOYMENT_KEY: marker.deployment,
         ACCOUNT_KEY: marker.account_id,
     }
+
+
+def refunded_by(metadata: Mapping[str, str], marker: Marker) -> bool:
+    """Tell whether a refund with this metadata was made with a marker, as a further one too."""
+    return marker_of(metadata) == marker or metadata.get(FURTHER_KEY) == marker.operation_id
 
 
 def customer(wanted: NewCustomer, marker: Marker) -> CustomerCreateParams:
@@ -113,9 +124,12 @@ def end(mode: EndMode) -> SubscriptionUpdateParams:
     return {"cancel_at_period_end": mode is EndMode.AT_PERIOD_END}
 
 
-def refund(charge: Charge, marker: Marker | None, reason: str) -> RefundCreateParams:
-    """Say how to give back what is left of a payment."""
-    metadata = {} if marker is None else marked(marker)
+def refund(charge: Charge, marker: Marker, reason: str, *, further: bool) -> RefundCreateParams:
+    """Say how to give back what is left of a payment.
+
+    A ``further`` refund of an operation names it where no marker is read from.
+    """
+    metadata = {FURTHER_KEY: marker.operation_id} if further else marked(marker)
     return {
         "payment_intent": charge.payment_id,
         "amount": to_amount(charge.paid - charge.refunded),

@@ -16,6 +16,10 @@ from services.pricing.costs.convert.facts import (
     encode_observation,
     from_fact,
 )
+from services.pricing.costs.convert.recommendations import (
+    from_proto_recommendations,
+    to_proto_recommendation,
+)
 from services.pricing.costs.convert.reports import (
     from_proto_filter,
     from_proto_query,
@@ -24,9 +28,11 @@ from services.pricing.costs.convert.reports import (
     to_proto_record,
     to_proto_report,
 )
+from services.pricing.costs.convert.use import USED, from_use_fact
 
 __all__ = [
     "OBSERVED",
+    "USED",
     "decode_alert",
     "decode_budget",
     "decode_observation",
@@ -37,11 +43,14 @@ __all__ = [
     "from_proto_change",
     "from_proto_filter",
     "from_proto_query",
+    "from_proto_recommendations",
     "from_proto_report",
     "from_proto_wish",
+    "from_use_fact",
     "to_proto_alert",
     "to_proto_budget",
     "to_proto_forecast",
+    "to_proto_recommendation",
     "to_proto_record",
     "to_proto_report",
 ]

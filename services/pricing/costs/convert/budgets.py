@@ -1,6 +1,7 @@
 """Budgets and alerts as messages, and as the bytes that the store keeps."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC
 
 from google.protobuf.message import Message
@@ -10,10 +11,13 @@ from services.pricing.convert.costs import from_proto_money
 from services.pricing.costs.budgets import Alert, Basis, Budget, BudgetWish, Threshold
 from services.pricing.costs.convert.facts import to_time
 from services.pricing.costs.convert.reports import from_proto_filter, to_proto_filter
+from services.pricing.costs.telling import Channel, Delivery, DeliveryState
 from tollgate.pricing.v1 import cost_pb2
 from tollgate.pricing.v1 import cost_service_pb2 as pb
 
 _BASES = {one: cost_pb2.BudgetThreshold.Basis.Value(f"BASIS_{one.value}") for one in Basis}
+_CHANNELS = {one: cost_pb2.AlertDelivery.Channel.Value(f"CHANNEL_{one.value}") for one in Channel}
+_STATES = {one: cost_pb2.AlertDelivery.State.Value(f"STATE_{one.value}") for one in DeliveryState}
 _READ_BASES = {number: basis for basis, number in _BASES.items()}
 
 
@@ -25,6 +29,8 @@ def from_proto_wish(message: cost_pb2.Budget) -> BudgetWish:
         currency=message.amount.currency,
         minor_units=message.amount.minor_units,
         thresholds=tuple(_threshold(one) for one in message.thresholds),
+        emails=tuple(message.emails),
+        webhook_url=message.webhook_url,
     )
 
 
@@ -51,11 +57,13 @@ def to_proto_budget(budget: Budget) -> cost_pb2.Budget:
         create_time=to_time(budget.create_time),
         update_time=to_time(budget.update_time),
         etag=budget.etag,
+        emails=budget.emails,
+        webhook_url=budget.webhook_url,
     )
 
 
-def to_proto_alert(alert: Alert) -> cost_pb2.BudgetAlert:
-    """Convert an alert."""
+def to_proto_alert(alert: Alert, deliveries: Sequence[Delivery] = ()) -> cost_pb2.BudgetAlert:
+    """Convert an alert, with who is told of it."""
     return cost_pb2.BudgetAlert(
         name=alert.name,
         budget=alert.budget,
@@ -64,6 +72,17 @@ def to_proto_alert(alert: Alert) -> cost_pb2.BudgetAlert:
         amount=to_proto_money(alert.amount),
         found=to_proto_money(alert.found),
         create_time=to_time(alert.create_time),
+        deliveries=[
+            cost_pb2.AlertDelivery(
+                name=one.name,
+                channel=_CHANNELS[one.channel],
+                target=one.target,
+                state=_STATES[one.state],
+                attempts=one.attempts,
+                last_error=one.last_error,
+            )
+            for one in deliveries
+        ],
     )
 
 
@@ -84,6 +103,8 @@ def decode_budget(content: bytes) -> Budget:
         create_time=message.create_time.ToDatetime(UTC),
         update_time=message.update_time.ToDatetime(UTC),
         revision=int(message.etag),
+        emails=tuple(message.emails),
+        webhook_url=message.webhook_url,
     )
 
 

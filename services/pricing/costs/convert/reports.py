@@ -76,10 +76,10 @@ def to_proto_record(record: CostRecord, now: int) -> cost_pb2.CostRecord:
         capacity=to_proto_capacity(record.capacity),
         begin_time=Timestamp(seconds=record.begin),
         end_time=None if record.end is None else Timestamp(seconds=record.end),
-        monthly_rate=_plain(record.monthly_rate),
+        monthly_rate=plain(record.monthly_rate),
         currency=record.currency,
         rate_card_version=record.rate_card_version,
-        cost=_plain(_decimal(record.cost(now))),
+        cost=plain(to_places(record.cost(now))),
     )
 
 
@@ -127,10 +127,12 @@ def _second(
     return time.seconds
 
 
-def _decimal(cost: Fraction) -> Decimal:
+def to_places(cost: Fraction) -> Decimal:
+    """Return an amount to twelve places."""
     exact = _WIDE.divide(Decimal(cost.numerator), Decimal(cost.denominator))
     return exact.quantize(_PLACES, rounding=ROUND_HALF_EVEN, context=_WIDE)
 
 
-def _plain(amount: Decimal) -> str:
+def plain(amount: Decimal) -> str:
+    """Write an amount without an exponent and without zeros at its end."""
     return f"{amount.normalize(_WIDE):f}"

@@ -7,6 +7,13 @@ from services.pricing.costs.domain import DAY, CostFilter, Dimension
 from services.pricing.costs.forecast import DayChange, Standing
 from services.pricing.costs.months import Window
 from services.pricing.costs.report import Sum
+from services.pricing.costs.store.days import (
+    day_changes,
+    day_standing,
+    day_sums,
+    fold,
+    kept_by_day,
+)
 from services.pricing.costs.store.rows import FOREVER, OF_DIMENSION, Conditions
 
 
@@ -23,6 +30,8 @@ class SumSql:
         limit: int,
     ) -> Sequence[Sum]:
         """Return what records cost within a window, by the values of these dimensions."""
+        if kept_by_day(filter, columns):
+            return await day_sums(self._connection, filter, window, columns, limit)
         found = Conditions()
         begin, end = found.parameter(window.begin), found.parameter(window.end)
         found.add(f"begin_second < {end}")
@@ -31,16 +40,12 @@ class SumSql:
         names = [OF_DIMENSION[one] for one in columns]
         keys = ", ".join([*names, "currency", "hours_per_month"])
         most = found.parameter(limit)
-        # Many records have the same rate: their seconds are summed as whole numbers first.
         statement = f"""
-SELECT {keys}, sum(monthly_rate * seconds) AS rate_seconds, sum(records)::bigint AS records,
-    sum(begun)::bigint AS begun
-FROM (
-    SELECT {keys}, monthly_rate, count(*) AS records,
-        sum(least(end_second, {end}) - greatest(begin_second, {begin})) AS seconds,
-        count(*) FILTER (WHERE begin_second >= {begin}) AS begun
-    FROM cost_records {found.where} GROUP BY {keys}, monthly_rate
-) AS by_rate GROUP BY {keys} LIMIT {most}"""  # noqa: S608 - constants, and places of parameters
+SELECT {keys},
+    sum(monthly_rate * (least(end_second, {end}) - greatest(begin_second, {begin})))
+        AS rate_seconds,
+    count(*) AS records, count(*) FILTER (WHERE begin_second >= {begin}) AS begun
+FROM cost_records {found.where} GROUP BY {keys} LIMIT {most}"""  # noqa: S608 - constants, and places of parameters
         rows = await self._connection.fetch(statement, *found.parameters)
         return [
             Sum(
@@ -56,6 +61,8 @@ FROM (
 
     async def standing(self, filter: CostFilter) -> Sequence[Standing]:  # noqa: A002
         """Return the rates of what stands."""
+        if kept_by_day(filter):
+            return await day_standing(self._connection, filter)
         found = Conditions()
         found.add(f"end_second = {FOREVER}")
         found.add_filter(filter)
@@ -67,6 +74,8 @@ GROUP BY currency, hours_per_month"""  # noqa: S608 - as above
 
     async def changes(self, filter: CostFilter, window: Window) -> Sequence[DayChange]:  # noqa: A002
         """Return what stood at a window's begin, and what changed on each day of it."""
+        if kept_by_day(filter) and window.begin % DAY == window.end % DAY == 0:
+            return await day_changes(self._connection, filter, window)
         found = Conditions()
         begin, end = found.parameter(window.begin), found.parameter(window.end)
         found.add_filter(filter)
@@ -93,6 +102,10 @@ UNION ALL SELECT currency, hours_per_month, day, -rate, -rate_seconds FROM (
             )
             for row in rows
         ]
+
+    async def fold_days(self) -> bool:
+        """Put some of what has changed into the sums by day; tell whether there may be more."""
+        return await fold(self._connection)
 
 
 def _changed(column: str, begin: str, end: str) -> str:

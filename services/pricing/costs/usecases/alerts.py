@@ -11,7 +11,9 @@ from services.pricing.costs.months import Window, month_of
 from services.pricing.costs.ports import CostTransactions, Store
 from services.pricing.costs.report import MOST_LINES, Sum
 from services.pricing.costs.sight import Asker
+from services.pricing.costs.telling import deliveries_of
 from services.pricing.costs.usecases.budgets import find_budget
+from services.pricing.costs.usecases.deliveries import ToldAlert, with_deliveries
 
 _PAGE = 50
 _PATIENCE = 30.0
@@ -20,7 +22,7 @@ _SYSTEM = Asker("service:pricing", everything=True)
 
 async def list_alerts(
     tx: CostTransactions, asker: Asker, budget: str, asked_size: int, token: str
-) -> Page[Alert]:
+) -> Page[ToldAlert]:
     """Return a page of alerts, newest first; of one budget, or of all that the caller may see.
 
     UnknownBudget for a budget that the caller may not see, or that never raised one and is gone.
@@ -28,12 +30,13 @@ async def list_alerts(
     size, key = page_size(asked_size), from_token(token, int)
     before = int(key[0]) if key else 0
 
-    async def read(store: Store) -> Page[Alert]:
+    async def read(store: Store) -> Page[ToldAlert]:
         found = await store.alerts(asker, budget, before, size + 1)
         if budget and not found and not before:
             await find_budget(store, asker, budget)
         page = found[:size]
-        return Page(page, to_token(page[-1].number) if len(found) > size else "")
+        told = await with_deliveries(store, page)
+        return Page(told, to_token(page[-1].number) if len(found) > size else "")
 
     return await tx.run(read)
 
@@ -80,6 +83,7 @@ async def _evaluate(store: Store, budget: Budget) -> list[Alert]:
         if await store.add_alert(alert):
             reason = f"{alert.threshold.percent} % of {budget.amount} in {alert.month}"
             await store.audit(Change(_SYSTEM.actor, "budget.alert", budget.name, reason, ""))
+            await store.add_deliveries(deliveries_of(alert, budget))
             raised.append(alert)
     return raised
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 
 from services.chassis.errors import Violations
 from services.chassis.ids import Ids
+from services.chassis.money import Money
 from services.chassis.paging import Page, from_token, page_size, to_token
 from services.pricing.changes import Change
-from services.pricing.costs.budgets import Budget, BudgetWish, checked
-from services.pricing.costs.errors import EtagMismatch, UnknownBudget
+from services.pricing.costs.budgets import Budget, BudgetWish, check_budget
+from services.pricing.costs.errors import EtagMismatch, NoWebhook, UnknownBudget
 from services.pricing.costs.ports import CostTransactions, Store
 from services.pricing.costs.sight import Asker, require_sight
+from services.pricing.costs.telling import Telling, check_targets, written_secret
 
 _LONGEST_KEY = 255
 
@@ -29,17 +31,31 @@ class BudgetChange:
 
 
 async def create_budget(
-    tx: CostTransactions, ids: Ids, asker: Asker, asked: BudgetChange, wish: BudgetWish
+    tx: CostTransactions,
+    ids: Ids,
+    asker: Asker,
+    asked: BudgetChange,
+    wish: BudgetWish,
+    telling: Telling,
 ) -> Budget:
     """Make a budget; the same key gives the same budget back. InvalidArgument, NotYourCosts."""
-    amount = checked(wish)
-    require_sight(asker, wish.filter)
+    amount = _checked(asker, wish, telling)
 
     async def produce(store: Store) -> str:
         now = await store.now()
         name = ids.new("bud")
         await store.add_budget(
-            Budget(name, wish.display_name, wish.filter, amount, wish.thresholds, now, now)
+            Budget(
+                name,
+                wish.display_name,
+                wish.filter,
+                amount,
+                wish.thresholds,
+                now,
+                now,
+                emails=wish.emails,
+                webhook_url=wish.webhook_url,
+            )
         )
         await store.audit(_change(asker, "budget.create", name))
         return name
@@ -48,11 +64,14 @@ async def create_budget(
 
 
 async def update_budget(
-    tx: CostTransactions, asker: Asker, asked: BudgetChange, wish: BudgetWish
+    tx: CostTransactions,
+    asker: Asker,
+    asked: BudgetChange,
+    wish: BudgetWish,
+    telling: Telling,
 ) -> Budget:
     """Change a budget as a whole. InvalidArgument, NotYourCosts, UnknownBudget, EtagMismatch."""
-    amount = checked(wish)
-    require_sight(asker, wish.filter)
+    amount = _checked(asker, wish, telling)
 
     async def produce(store: Store) -> str:
         before = await _to_change(store, asker, asked)
@@ -62,6 +81,8 @@ async def update_budget(
             filter=wish.filter,
             amount=amount,
             thresholds=wish.thresholds,
+            emails=wish.emails,
+            webhook_url=wish.webhook_url,
             update_time=await store.now(),
             revision=before.revision + 1,
         )
@@ -104,12 +125,35 @@ async def list_budgets(
     return Page(page, to_token(page[-1].name) if len(found) > size else "")
 
 
+async def webhook_secret(tx: CostTransactions, asker: Asker, telling: Telling, name: str) -> str:
+    """Return what a budget's webhook is signed with. UnknownBudget, NoWebhook."""
+    budget = await get_budget(tx, asker, name)
+    secrets = telling.secrets_of(name)
+    if not budget.webhook_url or not secrets:
+        raise NoWebhook(f"Budget {name} has no webhook.", metadata={"budget": name})
+    return written_secret(secrets[0])
+
+
 async def find_budget(store: Store, asker: Asker, name: str, *, locked: bool = False) -> Budget:
     """Return a budget that the caller may see, or raise UnknownBudget."""
     found = await store.budget(name, locked=locked)
     if found is None or not asker.may_see(found.filter):
         raise UnknownBudget(f"There is no budget {name}.", metadata={"budget": name})
     return found
+
+
+def _checked(asker: Asker, wish: BudgetWish, telling: Telling) -> Money:
+    """Return the amount of a budget; InvalidArgument names every bad field, NotYourCosts."""
+    bad = Violations()
+    check_budget(wish, bad)
+    # Who may write to anybody is who answers for an organization, or runs the platform.
+    answers = asker.everything or (
+        asker.organization != "" and wish.filter.organization == asker.organization
+    )
+    check_targets(wish, telling, None if answers else asker.email, bad)
+    bad.raise_if_any()
+    require_sight(asker, wish.filter)
+    return Money(wish.currency, wish.minor_units)
 
 
 async def _to_change(store: Store, asker: Asker, asked: BudgetChange) -> Budget:

@@ -6,6 +6,7 @@ from services.pricing.costs.domain import Observation
 from services.pricing.costs.ports import CostTransactions, Store
 from services.pricing.costs.rating import sizes_of, standing
 from services.pricing.costs.timeline import records, unknown_regions
+from services.pricing.costs.use import UsedHour
 
 
 async def take_observation(tx: CostTransactions, observation: Observation) -> frozenset[str]:
@@ -28,6 +29,11 @@ async def take_observation(tx: CostTransactions, observation: Observation) -> fr
         return frozenset(unknown_regions(told, history))
 
     return await tx.run(take)
+
+
+async def take_use(tx: CostTransactions, used: UsedHour) -> None:
+    """Store what a tenant used within an hour, once; the tenant need not be known yet."""
+    await tx.single(lambda store: store.add_use(used))
 
 
 async def keep_unknown(tx: CostTransactions, fact: FactRecord, source: str) -> None:

@@ -1,7 +1,7 @@
 """The sink of facts: an answer for each fact, order within a key, and nothing cut off midway."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,7 +12,7 @@ from services.chassis.channel import connect
 from services.chassis.errors import DeadlineExceeded, InvalidArgument, NotFound, Unavailable
 from services.chassis.facts import MAX_FACTS_A_DELIVERY, FactRecord, Outcome
 from services.chassis.health import Health
-from services.chassis.sink import FactSinkClient, FactSinkServicer
+from services.chassis.sink import FactSinkClient, FactSinkServicer, HandleTogether
 from services.chassis.telemetry import current_traceparent
 from tests.unit.chassis.rpc.support import Authority, Issuer, server_of, until
 
@@ -28,12 +28,18 @@ Handle = Callable[[FactRecord, str], Awaitable[None]]
 
 @asynccontextmanager
 async def delivering(
-    authority: Authority, issuer: Issuer, handle: Handle, *, timeout: float = 10.0
+    authority: Authority,
+    issuer: Issuer,
+    handle: Handle,
+    *,
+    together: HandleTogether | None = None,
+    timeout: float = 10.0,
 ) -> AsyncIterator[FactSinkClient]:
     """Run a sink with this handler; give a client that calls as payments."""
     async with asyncio.TaskGroup() as tasks:
         health = Health()
-        server = server_of(authority, issuer, FactSinkServicer(handle, tasks), health=health)
+        sink = FactSinkServicer(handle, tasks, together=together)
+        server = server_of(authority, issuer, sink, health=health)
         await server.start()
         health.mark_all(True)
         target = f"127.0.0.1:{server.internal_port}"
@@ -94,6 +100,55 @@ async def test_facts_of_a_key_keep_their_order_and_keys_run_at_once(
         answers = await client.deliver(sent)
     assert [item.id for item in answers] == ["a1", "a2", "b1", "a3"]
     assert [name for name in begun if name.startswith("a")] == ["a1", "a2", "a3"]
+
+
+@pytest.mark.parametrize("fate", ["taken", "not its kind", "refused"])
+async def test_what_comes_of_one_key_is_offered_together_and_else_taken_one_by_one(
+    authority: Authority, issuer: Issuer, fate: str
+) -> None:
+    seen: list[str] = []
+
+    async def handle(record: FactRecord, source: str) -> None:
+        seen.append(record.id)
+
+    async def together(records: Sequence[FactRecord], source: str) -> bool:
+        seen.append("+".join(record.id for record in records))
+        if fate == "refused":
+            raise Unavailable("one of them cannot be taken now")
+        return fate == "taken"
+
+    async with delivering(authority, issuer, handle, together=together) as client:
+        answers = await client.deliver([fact("a1"), fact("a2"), fact("b1", "other")])
+    assert {item.outcome for item in answers} == {Outcome.ACCEPTED}
+    alone = [] if fate == "taken" else ["a1", "a2"]
+    assert sorted(seen) == sorted(["a1+a2", *alone, "b1"])
+
+
+async def test_one_that_can_never_be_taken_costs_what_came_with_it_nothing(
+    authority: Authority, issuer: Issuer
+) -> None:
+    stood: list[str] = []
+
+    async def handle(record: FactRecord, source: str) -> None:
+        if record.id == "a2":
+            raise InvalidArgument("never")
+        stood.append(record.id)
+
+    async def together(records: Sequence[FactRecord], source: str) -> bool:
+        for record in records:
+            if record.id == "a2":
+                raise RuntimeError("a transaction that is rolled back")
+        return True
+
+    async with delivering(authority, issuer, handle, together=together) as client:
+        answers = await client.deliver([fact("a1"), fact("a2"), fact("a3"), fact("b1", "other")])
+    assert [item.outcome for item in answers] == [
+        Outcome.ACCEPTED,
+        Outcome.REJECTED,
+        Outcome.ACCEPTED,
+        Outcome.ACCEPTED,
+    ]
+    assert sorted(stood) == ["a1", "a3", "b1"]
 
 
 async def test_what_comes_after_a_fact_to_be_retried_waits_for_it(

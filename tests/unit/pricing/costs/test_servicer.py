@@ -14,7 +14,9 @@ from services.chassis.identity import Principal, acting
 from services.chassis.ids import RandomIds
 from services.chassis.sink import DELIVER
 from services.pricing.access import ACCESS, COST_ACCESS
+from services.pricing.costs.advising import Adviser
 from services.pricing.costs.errors import NotYourCosts
+from services.pricing.costs.recommending import Rules
 from services.pricing.costs.servicer import COSTS, CostServicer, ObservationIntake, asker_of
 from services.pricing.ratecard_file import parse_rate_card
 from services.provisioner import convert as provisioner
@@ -29,6 +31,7 @@ from services.provisioner.domain import (
     Version,
 )
 from tests.fakes.pricing_costs import MemoryCostTransactions
+from tests.fakes.pricing_use import MemoryOffers
 from tollgate.common.v1 import money_pb2
 from tollgate.pricing.v1 import cost_pb2, pricing_service_pb2
 from tollgate.pricing.v1 import cost_service_pb2 as pb
@@ -74,7 +77,7 @@ async def tx() -> MemoryCostTransactions:
 
 @pytest.fixture
 def costs(tx: MemoryCostTransactions) -> CostServicer:
-    return CostServicer(tx, RandomIds(), "sub")
+    return CostServicer(tx, RandomIds(), "sub", Adviser(MemoryOffers(), Rules()))
 
 
 def test_pricing_is_told_where_somebody_asks_for_costs() -> None:

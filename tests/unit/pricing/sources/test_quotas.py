@@ -1,11 +1,13 @@
 """Hold's quotas.yaml: document 004's tiers, amounts that are told, and what cannot be said."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from services.pricing.capacity import Nothing
-from services.pricing.domain import Billing, Catalog, EndPolicy
+from services.pricing.convert import to_proto_catalog
+from services.pricing.domain import ActiveCatalog, Billing, Catalog, EndPolicy
 from services.pricing.errors import CatalogRejected
 from services.pricing.sources import (
     ImportOptions,
@@ -17,6 +19,7 @@ from services.pricing.sources import (
     opened,
 )
 from tests.unit.pricing.sources.samples import QUOTAS, TIERS, settings, shipped
+from tollgate.pricing.v1.pricing_pb2 import HoldBilling
 
 HOLD_URL = "https://hold.example"
 
@@ -196,3 +199,22 @@ def test_an_export_says_the_amounts_that_an_import_has_to_be_told() -> None:
 def test_a_catalog_without_tiers_of_storage_has_no_such_form() -> None:
     with pytest.raises(ValueError, match="no plan of the kind `nothing`"):
         exported(shipped("kube-dc"), SourceForm.QUOTAS)
+
+
+def test_a_holds_defaults_and_its_billing_block_are_told_with_its_catalog() -> None:
+    options = replace(TIERS, hold_url=HOLD_URL)
+    catalog = imported(QUOTAS, "quotas.yaml", options).catalog
+    told = to_proto_catalog(ActiveCatalog(catalog, datetime(2026, 1, 2, tzinfo=UTC), ""))
+    assert (told.free_plan, told.new_member_plan, told.grandfathered_plan) == (
+        "hold/swabbie",
+        "hold/swabbie",
+        "hold/deckhand",
+    )
+    assert told.billing == HoldBilling(
+        enabled=True,
+        currency="usd",
+        success_url="https://hold.example/billing/success",
+        cancel_url="https://hold.example/billing/cancel",
+    )
+    pools = ActiveCatalog(shipped("kube-dc"), datetime(2026, 1, 2, tzinfo=UTC), "")
+    assert not to_proto_catalog(pools).HasField("billing")

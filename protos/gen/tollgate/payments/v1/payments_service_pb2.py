@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from tollgate.common.v1 import facts_pb2 as tollgate_dot_common_dot_v1_dot_facts__pb2
 from tollgate.common.v1 import money_pb2 as tollgate_dot_common_dot_v1_dot_money__pb2
 from tollgate.payments.v1 import events_pb2 as tollgate_dot_payments_dot_v1_dot_events__pb2
 from tollgate.payments.v1 import payments_pb2 as tollgate_dot_payments_dot_v1_dot_payments__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+tollgate/payments/v1/payments_service.proto\x12\x14tollgate.payments.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1etollgate/common/v1/money.proto\x1a!tollgate/payments/v1/events.proto\x1a#tollgate/payments/v1/payments.proto\"E\n\x13IngestEventsRequest\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.tollgate.payments.v1.RawEvent\"K\n\x14IngestEventsResponse\x12\x33\n\x07results\x18\x01 \x03(\x0b\x32\".tollgate.payments.v1.IngestResult\"\x14\n\x12GetProviderRequest\"G\n\x13GetProviderResponse\x12\x30\n\x08provider\x18\x01 \x01(\x0b\x32\x1e.tollgate.payments.v1.Provider\"k\n\x11ListEventsRequest\x12/\n\x05state\x18\x01 \x01(\x0e\x32 .tollgate.payments.v1.EventState\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Z\n\x12ListEventsResponse\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.tollgate.payments.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"F\n\x12ReplayEventRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"A\n\x13ReplayEventResponse\x12*\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1b.tollgate.payments.v1.Event\"\xe4\x03\n\x15\x43reateCheckoutRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12K\n\x08identity\x18\x02 \x03(\x0b\x32\x39.tollgate.payments.v1.CreateCheckoutRequest.IdentityEntry\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12/\n\x05items\x18\x04 \x03(\x0b\x32 .tollgate.payments.v1.BilledItem\x12\x11\n\trecurring\x18\x05 \x01(\x08\x12\r\n\x05quote\x18\x06 \x01(\t\x12+\n\x08subtotal\x18\x07 \x01(\x0b\x32\x19.tollgate.common.v1.Money\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bsuccess_url\x18\t \x01(\t\x12\x12\n\ncancel_url\x18\n \x01(\t\x12\x12\n\ntrial_days\x18\x0b \x01(\x05\x12\x16\n\x0epromotion_code\x18\x0c \x01(\t\x12\x12\n\nrequest_id\x18\r \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x0e \x01(\t\x1a/\n\rIdentityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"J\n\x16\x43reateCheckoutResponse\x12\x30\n\x08\x63heckout\x18\x01 \x01(\x0b\x32\x1e.tollgate.payments.v1.Checkout\":\n\x12GetCheckoutRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x13\n\x0b\x63heckout_id\x18\x02 \x01(\t\"G\n\x13GetCheckoutResponse\x12\x30\n\x08\x63heckout\x18\x01 \x01(\x0b\x32\x1e.tollgate.payments.v1.Checkout\"V\n\x1a\x43reatePortalSessionRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x12\n\nreturn_url\x18\x02 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\"*\n\x1b\x43reatePortalSessionResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\"\x93\x01\n\x19\x43hangeSubscriptionRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12 \n\x18provider_subscription_id\x18\x02 \x01(\t\x12/\n\x05items\x18\x03 \x03(\x0b\x32 .tollgate.payments.v1.BilledItem\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"^\n\x1a\x43hangeSubscriptionResponse\x12@\n\x0csubscription\x18\x01 \x01(\x0b\x32*.tollgate.payments.v1.ProviderSubscription\"\xf5\x01\n\x16\x45ndSubscriptionRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12 \n\x18provider_subscription_id\x18\x02 \x01(\t\x12?\n\x04mode\x18\x03 \x01(\x0e\x32\x31.tollgate.payments.v1.EndSubscriptionRequest.Mode\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"S\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12MODE_AT_PERIOD_END\x10\x01\x12\x0c\n\x08MODE_NOW\x10\x02\x12\x0f\n\x0bMODE_RESUME\x10\x03\"[\n\x17\x45ndSubscriptionResponse\x12@\n\x0csubscription\x18\x01 \x01(\x0b\x32*.tollgate.payments.v1.ProviderSubscription\"P\n\x15RefundCheckoutRequest\x12\x13\n\x0b\x63heckout_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"V\n\x16RefundCheckoutResponse\x12\x11\n\trefund_id\x18\x01 \x01(\t\x12)\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x19.tollgate.common.v1.Money2\xc4\x08\n\x0fPaymentsService\x12\x65\n\x0cIngestEvents\x12).tollgate.payments.v1.IngestEventsRequest\x1a*.tollgate.payments.v1.IngestEventsResponse\x12\x62\n\x0bGetProvider\x12(.tollgate.payments.v1.GetProviderRequest\x1a).tollgate.payments.v1.GetProviderResponse\x12_\n\nListEvents\x12\'.tollgate.payments.v1.ListEventsRequest\x1a(.tollgate.payments.v1.ListEventsResponse\x12\x62\n\x0bReplayEvent\x12(.tollgate.payments.v1.ReplayEventRequest\x1a).tollgate.payments.v1.ReplayEventResponse\x12k\n\x0e\x43reateCheckout\x12+.tollgate.payments.v1.CreateCheckoutRequest\x1a,.tollgate.payments.v1.CreateCheckoutResponse\x12\x62\n\x0bGetCheckout\x12(.tollgate.payments.v1.GetCheckoutRequest\x1a).tollgate.payments.v1.GetCheckoutResponse\x12z\n\x13\x43reatePortalSession\x12\x30.tollgate.payments.v1.CreatePortalSessionRequest\x1a\x31.tollgate.payments.v1.CreatePortalSessionResponse\x12w\n\x12\x43hangeSubscription\x12/.tollgate.payments.v1.ChangeSubscriptionRequest\x1a\x30.tollgate.payments.v1.ChangeSubscriptionResponse\x12n\n\x0f\x45ndSubscription\x12,.tollgate.payments.v1.EndSubscriptionRequest\x1a-.tollgate.payments.v1.EndSubscriptionResponse\x12k\n\x0eRefundCheckout\x12+.tollgate.payments.v1.RefundCheckoutRequest\x1a,.tollgate.payments.v1.RefundCheckoutResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+tollgate/payments/v1/payments_service.proto\x12\x14tollgate.payments.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1etollgate/common/v1/facts.proto\x1a\x1etollgate/common/v1/money.proto\x1a!tollgate/payments/v1/events.proto\x1a#tollgate/payments/v1/payments.proto\"E\n\x13IngestEventsRequest\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.tollgate.payments.v1.RawEvent\"K\n\x14IngestEventsResponse\x12\x33\n\x07results\x18\x01 \x03(\x0b\x32\".tollgate.payments.v1.IngestResult\"\x14\n\x12GetProviderRequest\"G\n\x13GetProviderResponse\x12\x30\n\x08provider\x18\x01 \x01(\x0b\x32\x1e.tollgate.payments.v1.Provider\"k\n\x11ListEventsRequest\x12/\n\x05state\x18\x01 \x01(\x0e\x32 .tollgate.payments.v1.EventState\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Z\n\x12ListEventsResponse\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.tollgate.payments.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"F\n\x12ReplayEventRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"A\n\x13ReplayEventResponse\x12*\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1b.tollgate.payments.v1.Event\"\xe4\x03\n\x15\x43reateCheckoutRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12K\n\x08identity\x18\x02 \x03(\x0b\x32\x39.tollgate.payments.v1.CreateCheckoutRequest.IdentityEntry\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12/\n\x05items\x18\x04 \x03(\x0b\x32 .tollgate.payments.v1.BilledItem\x12\x11\n\trecurring\x18\x05 \x01(\x08\x12\r\n\x05quote\x18\x06 \x01(\t\x12+\n\x08subtotal\x18\x07 \x01(\x0b\x32\x19.tollgate.common.v1.Money\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bsuccess_url\x18\t \x01(\t\x12\x12\n\ncancel_url\x18\n \x01(\t\x12\x12\n\ntrial_days\x18\x0b \x01(\x05\x12\x16\n\x0epromotion_code\x18\x0c \x01(\t\x12\x12\n\nrequest_id\x18\r \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x0e \x01(\t\x1a/\n\rIdentityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"J\n\x16\x43reateCheckoutResponse\x12\x30\n\x08\x63heckout\x18\x01 \x01(\x0b\x32\x1e.tollgate.payments.v1.Checkout\":\n\x12GetCheckoutRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x13\n\x0b\x63heckout_id\x18\x02 \x01(\t\"G\n\x13GetCheckoutResponse\x12\x30\n\x08\x63heckout\x18\x01 \x01(\x0b\x32\x1e.tollgate.payments.v1.Checkout\"V\n\x1a\x43reatePortalSessionRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x12\n\nreturn_url\x18\x02 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\"*\n\x1b\x43reatePortalSessionResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\"\x93\x01\n\x19\x43hangeSubscriptionRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12 \n\x18provider_subscription_id\x18\x02 \x01(\t\x12/\n\x05items\x18\x03 \x03(\x0b\x32 .tollgate.payments.v1.BilledItem\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"^\n\x1a\x43hangeSubscriptionResponse\x12@\n\x0csubscription\x18\x01 \x01(\x0b\x32*.tollgate.payments.v1.ProviderSubscription\"\xf5\x01\n\x16\x45ndSubscriptionRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12 \n\x18provider_subscription_id\x18\x02 \x01(\t\x12?\n\x04mode\x18\x03 \x01(\x0e\x32\x31.tollgate.payments.v1.EndSubscriptionRequest.Mode\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"S\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12MODE_AT_PERIOD_END\x10\x01\x12\x0c\n\x08MODE_NOW\x10\x02\x12\x0f\n\x0bMODE_RESUME\x10\x03\"[\n\x17\x45ndSubscriptionResponse\x12@\n\x0csubscription\x18\x01 \x01(\x0b\x32*.tollgate.payments.v1.ProviderSubscription\"P\n\x15RefundCheckoutRequest\x12\x13\n\x0b\x63heckout_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"V\n\x16RefundCheckoutResponse\x12\x11\n\trefund_id\x18\x01 \x01(\t\x12)\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x19.tollgate.common.v1.Money\"\xa2\x01\n\x19RefundSubscriptionRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12 \n\x18provider_subscription_id\x18\x02 \x01(\t\x12.\n\npaid_since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"Z\n\x1aRefundSubscriptionResponse\x12\x11\n\trefund_id\x18\x01 \x01(\t\x12)\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x19.tollgate.common.v1.Money\">\n\x1aRefreshSubscriptionRequest\x12 \n\x18provider_subscription_id\x18\x01 \x01(\t\"E\n\x1bRefreshSubscriptionResponse\x12&\n\x04\x66\x61\x63t\x18\x01 \x01(\x0b\x32\x18.tollgate.common.v1.Fact2\xb9\n\n\x0fPaymentsService\x12\x65\n\x0cIngestEvents\x12).tollgate.payments.v1.IngestEventsRequest\x1a*.tollgate.payments.v1.IngestEventsResponse\x12\x62\n\x0bGetProvider\x12(.tollgate.payments.v1.GetProviderRequest\x1a).tollgate.payments.v1.GetProviderResponse\x12_\n\nListEvents\x12\'.tollgate.payments.v1.ListEventsRequest\x1a(.tollgate.payments.v1.ListEventsResponse\x12\x62\n\x0bReplayEvent\x12(.tollgate.payments.v1.ReplayEventRequest\x1a).tollgate.payments.v1.ReplayEventResponse\x12k\n\x0e\x43reateCheckout\x12+.tollgate.payments.v1.CreateCheckoutRequest\x1a,.tollgate.payments.v1.CreateCheckoutResponse\x12\x62\n\x0bGetCheckout\x12(.tollgate.payments.v1.GetCheckoutRequest\x1a).tollgate.payments.v1.GetCheckoutResponse\x12z\n\x13\x43reatePortalSession\x12\x30.tollgate.payments.v1.CreatePortalSessionRequest\x1a\x31.tollgate.payments.v1.CreatePortalSessionResponse\x12w\n\x12\x43hangeSubscription\x12/.tollgate.payments.v1.ChangeSubscriptionRequest\x1a\x30.tollgate.payments.v1.ChangeSubscriptionResponse\x12n\n\x0f\x45ndSubscription\x12,.tollgate.payments.v1.EndSubscriptionRequest\x1a-.tollgate.payments.v1.EndSubscriptionResponse\x12k\n\x0eRefundCheckout\x12+.tollgate.payments.v1.RefundCheckoutRequest\x1a,.tollgate.payments.v1.RefundCheckoutResponse\x12w\n\x12RefundSubscription\x12/.tollgate.payments.v1.RefundSubscriptionRequest\x1a\x30.tollgate.payments.v1.RefundSubscriptionResponse\x12z\n\x13RefreshSubscription\x12\x30.tollgate.payments.v1.RefreshSubscriptionRequest\x1a\x31.tollgate.payments.v1.RefreshSubscriptionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,50 +38,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CREATECHECKOUTREQUEST_IDENTITYENTRY']._loaded_options = None
   _globals['_CREATECHECKOUTREQUEST_IDENTITYENTRY']._serialized_options = b'8\001'
-  _globals['_INGESTEVENTSREQUEST']._serialized_start=206
-  _globals['_INGESTEVENTSREQUEST']._serialized_end=275
-  _globals['_INGESTEVENTSRESPONSE']._serialized_start=277
-  _globals['_INGESTEVENTSRESPONSE']._serialized_end=352
-  _globals['_GETPROVIDERREQUEST']._serialized_start=354
-  _globals['_GETPROVIDERREQUEST']._serialized_end=374
-  _globals['_GETPROVIDERRESPONSE']._serialized_start=376
-  _globals['_GETPROVIDERRESPONSE']._serialized_end=447
-  _globals['_LISTEVENTSREQUEST']._serialized_start=449
-  _globals['_LISTEVENTSREQUEST']._serialized_end=556
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=558
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=648
-  _globals['_REPLAYEVENTREQUEST']._serialized_start=650
-  _globals['_REPLAYEVENTREQUEST']._serialized_end=720
-  _globals['_REPLAYEVENTRESPONSE']._serialized_start=722
-  _globals['_REPLAYEVENTRESPONSE']._serialized_end=787
-  _globals['_CREATECHECKOUTREQUEST']._serialized_start=790
-  _globals['_CREATECHECKOUTREQUEST']._serialized_end=1274
-  _globals['_CREATECHECKOUTREQUEST_IDENTITYENTRY']._serialized_start=1227
-  _globals['_CREATECHECKOUTREQUEST_IDENTITYENTRY']._serialized_end=1274
-  _globals['_CREATECHECKOUTRESPONSE']._serialized_start=1276
-  _globals['_CREATECHECKOUTRESPONSE']._serialized_end=1350
-  _globals['_GETCHECKOUTREQUEST']._serialized_start=1352
-  _globals['_GETCHECKOUTREQUEST']._serialized_end=1410
-  _globals['_GETCHECKOUTRESPONSE']._serialized_start=1412
-  _globals['_GETCHECKOUTRESPONSE']._serialized_end=1483
-  _globals['_CREATEPORTALSESSIONREQUEST']._serialized_start=1485
-  _globals['_CREATEPORTALSESSIONREQUEST']._serialized_end=1571
-  _globals['_CREATEPORTALSESSIONRESPONSE']._serialized_start=1573
-  _globals['_CREATEPORTALSESSIONRESPONSE']._serialized_end=1615
-  _globals['_CHANGESUBSCRIPTIONREQUEST']._serialized_start=1618
-  _globals['_CHANGESUBSCRIPTIONREQUEST']._serialized_end=1765
-  _globals['_CHANGESUBSCRIPTIONRESPONSE']._serialized_start=1767
-  _globals['_CHANGESUBSCRIPTIONRESPONSE']._serialized_end=1861
-  _globals['_ENDSUBSCRIPTIONREQUEST']._serialized_start=1864
-  _globals['_ENDSUBSCRIPTIONREQUEST']._serialized_end=2109
-  _globals['_ENDSUBSCRIPTIONREQUEST_MODE']._serialized_start=2026
-  _globals['_ENDSUBSCRIPTIONREQUEST_MODE']._serialized_end=2109
-  _globals['_ENDSUBSCRIPTIONRESPONSE']._serialized_start=2111
-  _globals['_ENDSUBSCRIPTIONRESPONSE']._serialized_end=2202
-  _globals['_REFUNDCHECKOUTREQUEST']._serialized_start=2204
-  _globals['_REFUNDCHECKOUTREQUEST']._serialized_end=2284
-  _globals['_REFUNDCHECKOUTRESPONSE']._serialized_start=2286
-  _globals['_REFUNDCHECKOUTRESPONSE']._serialized_end=2372
-  _globals['_PAYMENTSSERVICE']._serialized_start=2375
-  _globals['_PAYMENTSSERVICE']._serialized_end=3467
+  _globals['_INGESTEVENTSREQUEST']._serialized_start=238
+  _globals['_INGESTEVENTSREQUEST']._serialized_end=307
+  _globals['_INGESTEVENTSRESPONSE']._serialized_start=309
+  _globals['_INGESTEVENTSRESPONSE']._serialized_end=384
+  _globals['_GETPROVIDERREQUEST']._serialized_start=386
+  _globals['_GETPROVIDERREQUEST']._serialized_end=406
+  _globals['_GETPROVIDERRESPONSE']._serialized_start=408
+  _globals['_GETPROVIDERRESPONSE']._serialized_end=479
+  _globals['_LISTEVENTSREQUEST']._serialized_start=481
+  _globals['_LISTEVENTSREQUEST']._serialized_end=588
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=590
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=680
+  _globals['_REPLAYEVENTREQUEST']._serialized_start=682
+  _globals['_REPLAYEVENTREQUEST']._serialized_end=752
+  _globals['_REPLAYEVENTRESPONSE']._serialized_start=754
+  _globals['_REPLAYEVENTRESPONSE']._serialized_end=819
+  _globals['_CREATECHECKOUTREQUEST']._serialized_start=822
+  _globals['_CREATECHECKOUTREQUEST']._serialized_end=1306
+  _globals['_CREATECHECKOUTREQUEST_IDENTITYENTRY']._serialized_start=1259
+  _globals['_CREATECHECKOUTREQUEST_IDENTITYENTRY']._serialized_end=1306
+  _globals['_CREATECHECKOUTRESPONSE']._serialized_start=1308
+  _globals['_CREATECHECKOUTRESPONSE']._serialized_end=1382
+  _globals['_GETCHECKOUTREQUEST']._serialized_start=1384
+  _globals['_GETCHECKOUTREQUEST']._serialized_end=1442
+  _globals['_GETCHECKOUTRESPONSE']._serialized_start=1444
+  _globals['_GETCHECKOUTRESPONSE']._serialized_end=1515
+  _globals['_CREATEPORTALSESSIONREQUEST']._serialized_start=1517
+  _globals['_CREATEPORTALSESSIONREQUEST']._serialized_end=1603
+  _globals['_CREATEPORTALSESSIONRESPONSE']._serialized_start=1605
+  _globals['_CREATEPORTALSESSIONRESPONSE']._serialized_end=1647
+  _globals['_CHANGESUBSCRIPTIONREQUEST']._serialized_start=1650
+  _globals['_CHANGESUBSCRIPTIONREQUEST']._serialized_end=1797
+  _globals['_CHANGESUBSCRIPTIONRESPONSE']._serialized_start=1799
+  _globals['_CHANGESUBSCRIPTIONRESPONSE']._serialized_end=1893
+  _globals['_ENDSUBSCRIPTIONREQUEST']._serialized_start=1896
+  _globals['_ENDSUBSCRIPTIONREQUEST']._serialized_end=2141
+  _globals['_ENDSUBSCRIPTIONREQUEST_MODE']._serialized_start=2058
+  _globals['_ENDSUBSCRIPTIONREQUEST_MODE']._serialized_end=2141
+  _globals['_ENDSUBSCRIPTIONRESPONSE']._serialized_start=2143
+  _globals['_ENDSUBSCRIPTIONRESPONSE']._serialized_end=2234
+  _globals['_REFUNDCHECKOUTREQUEST']._serialized_start=2236
+  _globals['_REFUNDCHECKOUTREQUEST']._serialized_end=2316
+  _globals['_REFUNDCHECKOUTRESPONSE']._serialized_start=2318
+  _globals['_REFUNDCHECKOUTRESPONSE']._serialized_end=2404
+  _globals['_REFUNDSUBSCRIPTIONREQUEST']._serialized_start=2407
+  _globals['_REFUNDSUBSCRIPTIONREQUEST']._serialized_end=2569
+  _globals['_REFUNDSUBSCRIPTIONRESPONSE']._serialized_start=2571
+  _globals['_REFUNDSUBSCRIPTIONRESPONSE']._serialized_end=2661
+  _globals['_REFRESHSUBSCRIPTIONREQUEST']._serialized_start=2663
+  _globals['_REFRESHSUBSCRIPTIONREQUEST']._serialized_end=2725
+  _globals['_REFRESHSUBSCRIPTIONRESPONSE']._serialized_start=2727
+  _globals['_REFRESHSUBSCRIPTIONRESPONSE']._serialized_end=2796
+  _globals['_PAYMENTSSERVICE']._serialized_start=2799
+  _globals['_PAYMENTSSERVICE']._serialized_end=4136
 # @@protoc_insertion_point(module_scope)

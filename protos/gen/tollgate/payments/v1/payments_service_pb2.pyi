@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from tollgate.common.v1 import facts_pb2 as _facts_pb2
 from tollgate.common.v1 import money_pb2 as _money_pb2
 from tollgate.payments.v1 import events_pb2 as _events_pb2
 from tollgate.payments.v1 import payments_pb2 as _payments_pb2
@@ -658,3 +659,119 @@ class RefundCheckoutResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RefundCheckoutResponse: _TypeAlias = RefundCheckoutResponse  # noqa: Y015
+
+@_typing.final
+class RefundSubscriptionRequest(_message.Message):
+    """Asks for a subscription to end and for its money since a time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    PROVIDER_SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    PAID_SINCE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """"acc_…"."""
+    provider_subscription_id: _builtins.str
+    """The provider's id."""
+    reason: _builtins.str
+    """Why, as a stable word; for the provider's metadata and the audit record."""
+    request_id: _builtins.str
+    """Idempotency key, 1 to 255 characters."""
+    @_builtins.property
+    def paid_since(self) -> _timestamp_pb2.Timestamp:
+        """What was collected at this time or later is given back; required."""
+
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        provider_subscription_id: _builtins.str = ...,
+        paid_since: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["paid_since", b"paid_since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "paid_since", b"paid_since", "provider_subscription_id", b"provider_subscription_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefundSubscriptionRequest: _TypeAlias = RefundSubscriptionRequest  # noqa: Y015
+
+@_typing.final
+class RefundSubscriptionResponse(_message.Message):
+    """What was given back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUND_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    refund_id: _builtins.str
+    """The provider's id of the refund, the first of several; empty if nothing was collected."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """What was given back, all together."""
+
+    def __init__(
+        self,
+        *,
+        refund_id: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "refund_id", b"refund_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefundSubscriptionResponse: _TypeAlias = RefundSubscriptionResponse  # noqa: Y015
+
+@_typing.final
+class RefreshSubscriptionRequest(_message.Message):
+    """Asks for a subscription to be looked at now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDER_SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    provider_subscription_id: _builtins.str
+    """The provider's id."""
+    def __init__(
+        self,
+        *,
+        provider_subscription_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["provider_subscription_id", b"provider_subscription_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefreshSubscriptionRequest: _TypeAlias = RefreshSubscriptionRequest  # noqa: Y015
+
+@_typing.final
+class RefreshSubscriptionResponse(_message.Message):
+    """The subscription as the provider has it now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FACT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def fact(self) -> _facts_pb2.Fact:
+        """A state fact of tollgate.payments.v1.ProviderSubscription; the request was begun before the
+        fetch that it tells of.
+        """
+
+    def __init__(
+        self,
+        *,
+        fact: _facts_pb2.Fact | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefreshSubscriptionResponse: _TypeAlias = RefreshSubscriptionResponse  # noqa: Y015

@@ -86,6 +86,16 @@ class PaymentsServiceStub:
                 request_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundCheckoutRequest.SerializeToString,
                 response_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundCheckoutResponse.FromString,
                 _registered_method=True)
+        self.RefundSubscription = channel.unary_unary(
+                '/tollgate.payments.v1.PaymentsService/RefundSubscription',
+                request_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundSubscriptionRequest.SerializeToString,
+                response_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundSubscriptionResponse.FromString,
+                _registered_method=True)
+        self.RefreshSubscription = channel.unary_unary(
+                '/tollgate.payments.v1.PaymentsService/RefreshSubscription',
+                request_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefreshSubscriptionRequest.SerializeToString,
+                response_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefreshSubscriptionResponse.FromString,
+                _registered_method=True)
 
 
 class PaymentsServiceServicer:
@@ -195,6 +205,33 @@ class PaymentsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RefundSubscription(self, request, context):
+        """Ends a subscription at the provider now and gives back what was collected for it since a time:
+        of two that bill for one place, the one that has to give way. Safe to repeat. Called by
+        subscription.
+
+        Errors: INVALID_ARGUMENT (account, time, reason), `IDEMPOTENCY_KEY_REUSED`; NOT_FOUND
+        `UNKNOWN_SUBSCRIPTION`; the provider's as above. Nothing to end and nothing to give back is no
+        error: the answer is empty.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RefreshSubscription(self, request, context):
+        """Has a subscription fetched from the provider now, and returns the state fact of what was seen.
+        If that is news, the same fact is on its way to every consumer as well, so taking both does no
+        harm. For decisions that must not rest on news that may be late. Called by subscription.
+
+        Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION` (the provider shows none); ABORTED (a later fetch was
+        faster; ask again); UNAVAILABLE (too many fetches at once: see RetryInfo; or
+        `PROVIDER_UNREACHABLE`); FAILED_PRECONDITION `PROVIDER_OFF`, `PROVIDER_KEY_NOT_VERIFIED`,
+        `NOT_OURS` (it carries a marker of another deployment, or one that no operation proves).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PaymentsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -247,6 +284,16 @@ def add_PaymentsServiceServicer_to_server(servicer, server):
                     servicer.RefundCheckout,
                     request_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundCheckoutRequest.FromString,
                     response_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundCheckoutResponse.SerializeToString,
+            ),
+            'RefundSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefundSubscription,
+                    request_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundSubscriptionRequest.FromString,
+                    response_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundSubscriptionResponse.SerializeToString,
+            ),
+            'RefreshSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefreshSubscription,
+                    request_deserializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefreshSubscriptionRequest.FromString,
+                    response_serializer=tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefreshSubscriptionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -521,6 +568,60 @@ class PaymentsService:
             '/tollgate.payments.v1.PaymentsService/RefundCheckout',
             tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundCheckoutRequest.SerializeToString,
             tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundCheckoutResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefundSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.payments.v1.PaymentsService/RefundSubscription',
+            tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundSubscriptionRequest.SerializeToString,
+            tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefundSubscriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefreshSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.payments.v1.PaymentsService/RefreshSubscription',
+            tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefreshSubscriptionRequest.SerializeToString,
+            tollgate_dot_payments_dot_v1_dot_payments__service__pb2.RefreshSubscriptionResponse.FromString,
             options,
             channel_credentials,
             insecure,

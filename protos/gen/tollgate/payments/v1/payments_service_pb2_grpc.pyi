@@ -96,6 +96,25 @@ class PaymentsServiceStub:
     Errors: NOT_FOUND `UNKNOWN_CHECKOUT`; FAILED_PRECONDITION `NOTHING_TO_REFUND`; the provider's as
     above.
     """
+    RefundSubscription: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.RefundSubscriptionRequest, _payments_service_pb2.RefundSubscriptionResponse]
+    """Ends a subscription at the provider now and gives back what was collected for it since a time:
+    of two that bill for one place, the one that has to give way. Safe to repeat. Called by
+    subscription.
+
+    Errors: INVALID_ARGUMENT (account, time, reason), `IDEMPOTENCY_KEY_REUSED`; NOT_FOUND
+    `UNKNOWN_SUBSCRIPTION`; the provider's as above. Nothing to end and nothing to give back is no
+    error: the answer is empty.
+    """
+    RefreshSubscription: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.RefreshSubscriptionRequest, _payments_service_pb2.RefreshSubscriptionResponse]
+    """Has a subscription fetched from the provider now, and returns the state fact of what was seen.
+    If that is news, the same fact is on its way to every consumer as well, so taking both does no
+    harm. For decisions that must not rest on news that may be late. Called by subscription.
+
+    Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION` (the provider shows none); ABORTED (a later fetch was
+    faster; ask again); UNAVAILABLE (too many fetches at once: see RetryInfo; or
+    `PROVIDER_UNREACHABLE`); FAILED_PRECONDITION `PROVIDER_OFF`, `PROVIDER_KEY_NOT_VERIFIED`,
+    `NOT_OURS` (it carries a marker of another deployment, or one that no operation proves).
+    """
 
 @_typing.type_check_only
 class PaymentsServiceAsyncStub(PaymentsServiceStub):
@@ -164,6 +183,25 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
 
     Errors: NOT_FOUND `UNKNOWN_CHECKOUT`; FAILED_PRECONDITION `NOTHING_TO_REFUND`; the provider's as
     above.
+    """
+    RefundSubscription: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.RefundSubscriptionRequest, _payments_service_pb2.RefundSubscriptionResponse]  # type: ignore[assignment]
+    """Ends a subscription at the provider now and gives back what was collected for it since a time:
+    of two that bill for one place, the one that has to give way. Safe to repeat. Called by
+    subscription.
+
+    Errors: INVALID_ARGUMENT (account, time, reason), `IDEMPOTENCY_KEY_REUSED`; NOT_FOUND
+    `UNKNOWN_SUBSCRIPTION`; the provider's as above. Nothing to end and nothing to give back is no
+    error: the answer is empty.
+    """
+    RefreshSubscription: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.RefreshSubscriptionRequest, _payments_service_pb2.RefreshSubscriptionResponse]  # type: ignore[assignment]
+    """Has a subscription fetched from the provider now, and returns the state fact of what was seen.
+    If that is news, the same fact is on its way to every consumer as well, so taking both does no
+    harm. For decisions that must not rest on news that may be late. Called by subscription.
+
+    Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION` (the provider shows none); ABORTED (a later fetch was
+    faster; ask again); UNAVAILABLE (too many fetches at once: see RetryInfo; or
+    `PROVIDER_UNREACHABLE`); FAILED_PRECONDITION `PROVIDER_OFF`, `PROVIDER_KEY_NOT_VERIFIED`,
+    `NOT_OURS` (it carries a marker of another deployment, or one that no operation proves).
     """
 
 class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -290,6 +328,37 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: NOT_FOUND `UNKNOWN_CHECKOUT`; FAILED_PRECONDITION `NOTHING_TO_REFUND`; the provider's as
         above.
+        """
+
+    @_abc_1.abstractmethod
+    def RefundSubscription(
+        self,
+        request: _payments_service_pb2.RefundSubscriptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.RefundSubscriptionResponse, _abc.Awaitable[_payments_service_pb2.RefundSubscriptionResponse]]:
+        """Ends a subscription at the provider now and gives back what was collected for it since a time:
+        of two that bill for one place, the one that has to give way. Safe to repeat. Called by
+        subscription.
+
+        Errors: INVALID_ARGUMENT (account, time, reason), `IDEMPOTENCY_KEY_REUSED`; NOT_FOUND
+        `UNKNOWN_SUBSCRIPTION`; the provider's as above. Nothing to end and nothing to give back is no
+        error: the answer is empty.
+        """
+
+    @_abc_1.abstractmethod
+    def RefreshSubscription(
+        self,
+        request: _payments_service_pb2.RefreshSubscriptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.RefreshSubscriptionResponse, _abc.Awaitable[_payments_service_pb2.RefreshSubscriptionResponse]]:
+        """Has a subscription fetched from the provider now, and returns the state fact of what was seen.
+        If that is news, the same fact is on its way to every consumer as well, so taking both does no
+        harm. For decisions that must not rest on news that may be late. Called by subscription.
+
+        Errors: NOT_FOUND `UNKNOWN_SUBSCRIPTION` (the provider shows none); ABORTED (a later fetch was
+        faster; ask again); UNAVAILABLE (too many fetches at once: see RetryInfo; or
+        `PROVIDER_UNREACHABLE`); FAILED_PRECONDITION `PROVIDER_OFF`, `PROVIDER_KEY_NOT_VERIFIED`,
+        `NOT_OURS` (it carries a marker of another deployment, or one that no operation proves).
         """
 
 def add_PaymentsServiceServicer_to_server(servicer: PaymentsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

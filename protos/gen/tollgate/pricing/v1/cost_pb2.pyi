@@ -119,7 +119,7 @@ class CostRecord(_message.Message):
     rate_card_version: _builtins.str
     """Version of the rate card that was in force when it began."""
     cost: _builtins.str
-    """What it has cost so far, or until its end; exact, as monthly_rate."""
+    """What it has cost so far, or until its end: a decimal as monthly_rate, to twelve places."""
     @_builtins.property
     def capacity(self) -> _capacity_pb2.Capacity:
         """What stood."""
@@ -292,12 +292,16 @@ class Budget(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    EMAILS_FIELD_NUMBER: _builtins.int
+    WEBHOOK_URL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"bud_…"."""
     display_name: _builtins.str
     """For people; 1 to 200 characters."""
     etag: _builtins.str
     """Grows with each change; an update may name it."""
+    webhook_url: _builtins.str
+    """Where a signed POST (Standard Webhooks) goes when a threshold is passed; empty for none."""
     @_builtins.property
     def filter(self) -> Global___CostFilter:
         """What counts; at least one field is set."""
@@ -318,6 +322,12 @@ class Budget(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it was last changed."""
 
+    @_builtins.property
+    def emails(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who is written to when a threshold is passed: at most 5 addresses, each once. A person names
+        the own address only, an org-admin any for the organization's budgets.
+        """
+
     def __init__(
         self,
         *,
@@ -329,10 +339,12 @@ class Budget(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        emails: _abc.Iterable[_builtins.str] | None = ...,
+        webhook_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time", "filter", b"filter", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "filter", b"filter", "name", b"name", "thresholds", b"thresholds", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time", "display_name", b"display_name", "emails", b"emails", "etag", b"etag", "filter", b"filter", "name", b"name", "thresholds", b"thresholds", "update_time", b"update_time", "webhook_url", b"webhook_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -400,6 +412,7 @@ class BudgetAlert(_message.Message):
     AMOUNT_FIELD_NUMBER: _builtins.int
     FOUND_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    DELIVERIES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"alr_…", derived from budget, threshold and month."""
     budget: _builtins.str
@@ -422,6 +435,10 @@ class BudgetAlert(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was noticed."""
 
+    @_builtins.property
+    def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlertDelivery]:
+        """Who is told of it, and how far that is."""
+
     def __init__(
         self,
         *,
@@ -432,11 +449,274 @@ class BudgetAlert(_message.Message):
         amount: _money_pb2.Money | None = ...,
         found: _money_pb2.Money | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        deliveries: _abc.Iterable[Global___AlertDelivery] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time", "found", b"found", "threshold", b"threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "budget", b"budget", "create_time", b"create_time", "found", b"found", "month", b"month", "name", b"name", "threshold", b"threshold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "budget", b"budget", "create_time", b"create_time", "deliveries", b"deliveries", "found", b"found", "month", b"month", "name", b"name", "threshold", b"threshold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BudgetAlert: _TypeAlias = BudgetAlert  # noqa: Y015
+
+@_typing.final
+class AlertDelivery(_message.Message):
+    """One way in which somebody is told of an alert."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Channel:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ChannelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[AlertDelivery._Channel.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        CHANNEL_UNSPECIFIED: AlertDelivery._Channel.ValueType  # 0
+        """Never sent."""
+        CHANNEL_MAIL: AlertDelivery._Channel.ValueType  # 1
+        """A mail."""
+        CHANNEL_WEBHOOK: AlertDelivery._Channel.ValueType  # 2
+        """A signed POST."""
+
+    class Channel(_Channel, metaclass=_ChannelEnumTypeWrapper):
+        """How somebody is told."""
+
+    CHANNEL_UNSPECIFIED: AlertDelivery.Channel.ValueType  # 0
+    """Never sent."""
+    CHANNEL_MAIL: AlertDelivery.Channel.ValueType  # 1
+    """A mail."""
+    CHANNEL_WEBHOOK: AlertDelivery.Channel.ValueType  # 2
+    """A signed POST."""
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[AlertDelivery._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: AlertDelivery._State.ValueType  # 0
+        """Never sent."""
+        STATE_PENDING: AlertDelivery._State.ValueType  # 1
+        """It will be tried, or tried again."""
+        STATE_DELIVERED: AlertDelivery._State.ValueType  # 2
+        """The other side took it."""
+        STATE_GIVEN_UP: AlertDelivery._State.ValueType  # 3
+        """It was refused for good, or tried too often."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """How far it is."""
+
+    STATE_UNSPECIFIED: AlertDelivery.State.ValueType  # 0
+    """Never sent."""
+    STATE_PENDING: AlertDelivery.State.ValueType  # 1
+    """It will be tried, or tried again."""
+    STATE_DELIVERED: AlertDelivery.State.ValueType  # 2
+    """The other side took it."""
+    STATE_GIVEN_UP: AlertDelivery.State.ValueType  # 3
+    """It was refused for good, or tried too often."""
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    LAST_ERROR_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"adl_…", derived from alert, channel and target; a webhook's webhook-id."""
+    channel: Global___AlertDelivery.Channel.ValueType
+    """How."""
+    target: _builtins.str
+    """The address or the URL."""
+    state: Global___AlertDelivery.State.ValueType
+    """How far it is."""
+    attempts: _builtins.int
+    """How often it was tried."""
+    last_error: _builtins.str
+    """Why the last try failed; empty if it did not."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        channel: Global___AlertDelivery.Channel.ValueType = ...,
+        target: _builtins.str = ...,
+        state: Global___AlertDelivery.State.ValueType = ...,
+        attempts: _builtins.int = ...,
+        last_error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "channel", b"channel", "last_error", b"last_error", "name", b"name", "state", b"state", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlertDelivery: _TypeAlias = AlertDelivery  # noqa: Y015
+
+@_typing.final
+class Recommendation(_message.Message):
+    """What is said of one tenant: whether it uses far less than it pays for, and which plan would do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Outcome:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Recommendation._Outcome.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        OUTCOME_UNSPECIFIED: Recommendation._Outcome.ValueType  # 0
+        """Never sent."""
+        OUTCOME_SMALLER_PLAN: Recommendation._Outcome.ValueType  # 1
+        """A smaller plan holds what is used and costs less."""
+        OUTCOME_INSUFFICIENT_DATA: Recommendation._Outcome.ValueType  # 2
+        """Too few hours were measured to say anything."""
+        OUTCOME_WELL_USED: Recommendation._Outcome.ValueType  # 3
+        """It uses enough of what it pays for."""
+        OUTCOME_NO_CHEAPER_PLAN: Recommendation._Outcome.ValueType  # 4
+        """It uses little, and no plan of its catalog and kind is cheaper and holds that."""
+
+    class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
+        """What is said."""
+
+    OUTCOME_UNSPECIFIED: Recommendation.Outcome.ValueType  # 0
+    """Never sent."""
+    OUTCOME_SMALLER_PLAN: Recommendation.Outcome.ValueType  # 1
+    """A smaller plan holds what is used and costs less."""
+    OUTCOME_INSUFFICIENT_DATA: Recommendation.Outcome.ValueType  # 2
+    """Too few hours were measured to say anything."""
+    OUTCOME_WELL_USED: Recommendation.Outcome.ValueType  # 3
+    """It uses enough of what it pays for."""
+    OUTCOME_NO_CHEAPER_PLAN: Recommendation.Outcome.ValueType  # 4
+    """It uses little, and no plan of its catalog and kind is cheaper and holds that."""
+
+    class _Basis:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _BasisEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Recommendation._Basis.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        BASIS_UNSPECIFIED: Recommendation._Basis.ValueType  # 0
+        """Never sent; not set without a smaller plan."""
+        BASIS_PLAN_PRICE: Recommendation._Basis.ValueType  # 1
+        """The plans' own monthly prices."""
+        BASIS_RATE_CARD: Recommendation._Basis.ValueType  # 2
+        """What the plans' capacities cost for a month by the rate card, with the account's tier."""
+
+    class Basis(_Basis, metaclass=_BasisEnumTypeWrapper):
+        """What was compared."""
+
+    BASIS_UNSPECIFIED: Recommendation.Basis.ValueType  # 0
+    """Never sent; not set without a smaller plan."""
+    BASIS_PLAN_PRICE: Recommendation.Basis.ValueType  # 1
+    """The plans' own monthly prices."""
+    BASIS_RATE_CARD: Recommendation.Basis.ValueType  # 2
+    """What the plans' capacities cost for a month by the rate card, with the account's tier."""
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    PAID_FIELD_NUMBER: _builtins.int
+    USED_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
+    SMALLER_PLAN_FIELD_NUMBER: _builtins.int
+    SMALLER_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    MONTHLY_SAVING_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """The tenant, "ten_…"."""
+    account: _builtins.str
+    """The account."""
+    user: _builtins.str
+    """The subject that owns it; empty for none."""
+    organization: _builtins.str
+    """The organization that owns it; empty for none."""
+    plan: _builtins.str
+    """The plan that it has, "<catalog>/<plan>"."""
+    outcome: Global___Recommendation.Outcome.ValueType
+    """What is said."""
+    hours: _builtins.int
+    """Hours that were measured, of those of the last days that are looked at."""
+    smaller_plan: _builtins.str
+    """The cheapest plan of the same catalog and kind that holds what is used with headroom, and the
+    highest peak of memory: "<catalog>/<plan>"; empty for none.
+    """
+    basis: Global___Recommendation.Basis.ValueType
+    """What was compared."""
+    monthly_saving: _builtins.str
+    """What it saves a month: a decimal in the currency's major unit, to twelve places; empty for
+    nothing.
+    """
+    currency: _builtins.str
+    """ISO 4217 code in lower case; empty without a saving."""
+    @_builtins.property
+    def paid(self) -> Global___ResourceSizes:
+        """What it pays for."""
+
+    @_builtins.property
+    def used(self) -> Global___ResourceSizes:
+        """What it uses: of cores and memory the 95th percentile of the hours' peaks, of storage the most
+        that was claimed, or what is paid for where nobody counts it. Not set without data.
+        """
+
+    @_builtins.property
+    def smaller(self) -> Global___ResourceSizes:
+        """What that plan holds."""
+
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        account: _builtins.str = ...,
+        user: _builtins.str = ...,
+        organization: _builtins.str = ...,
+        plan: _builtins.str = ...,
+        outcome: Global___Recommendation.Outcome.ValueType = ...,
+        paid: Global___ResourceSizes | None = ...,
+        used: Global___ResourceSizes | None = ...,
+        hours: _builtins.int = ...,
+        smaller_plan: _builtins.str = ...,
+        smaller: Global___ResourceSizes | None = ...,
+        basis: Global___Recommendation.Basis.ValueType = ...,
+        monthly_saving: _builtins.str = ...,
+        currency: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["paid", b"paid", "smaller", b"smaller", "used", b"used"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "basis", b"basis", "currency", b"currency", "hours", b"hours", "monthly_saving", b"monthly_saving", "organization", b"organization", "outcome", b"outcome", "paid", b"paid", "plan", b"plan", "smaller", b"smaller", "smaller_plan", b"smaller_plan", "tenant", b"tenant", "used", b"used", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Recommendation: _TypeAlias = Recommendation  # noqa: Y015
+
+@_typing.final
+class ResourceSizes(_message.Message):
+    """Sizes of a deployment, as exact decimals."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CPU_FIELD_NUMBER: _builtins.int
+    MEMORY_FIELD_NUMBER: _builtins.int
+    STORAGE_FIELD_NUMBER: _builtins.int
+    cpu: _builtins.str
+    """Cores."""
+    memory: _builtins.str
+    """GiB of memory."""
+    storage: _builtins.str
+    """GiB of storage."""
+    def __init__(
+        self,
+        *,
+        cpu: _builtins.str = ...,
+        memory: _builtins.str = ...,
+        storage: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu", b"cpu", "memory", b"memory", "storage", b"storage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResourceSizes: _TypeAlias = ResourceSizes  # noqa: Y015

@@ -482,6 +482,50 @@ class DeleteBudgetResponse(_message.Message):
 Global___DeleteBudgetResponse: _TypeAlias = DeleteBudgetResponse  # noqa: Y015
 
 @_typing.final
+class GetBudgetWebhookSecretRequest(_message.Message):
+    """Asks what a budget's webhook is signed with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"bud_…"."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBudgetWebhookSecretRequest: _TypeAlias = GetBudgetWebhookSecretRequest  # noqa: Y015
+
+@_typing.final
+class GetBudgetWebhookSecretResponse(_message.Message):
+    """What a budget's webhook is signed with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECRET_FIELD_NUMBER: _builtins.int
+    secret: _builtins.str
+    """"whsec_" and 32 bytes in base64, as Standard Webhooks writes it. Not to be logged."""
+    def __init__(
+        self,
+        *,
+        secret: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["secret", b"secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBudgetWebhookSecretResponse: _TypeAlias = GetBudgetWebhookSecretResponse  # noqa: Y015
+
+@_typing.final
 class ListBudgetAlertsRequest(_message.Message):
     """Asks for a page of alerts."""
 
@@ -538,3 +582,69 @@ class ListBudgetAlertsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListBudgetAlertsResponse: _TypeAlias = ListBudgetAlertsResponse  # noqa: Y015
+
+@_typing.final
+class ListRecommendationsRequest(_message.Message):
+    """Asks for a page of recommendations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: _builtins.int
+    ONLY_SAVINGS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    only_savings: _builtins.bool
+    """Only those with a smaller plan. Pages may then hold fewer than asked for, or none, though more
+    follow.
+    """
+    page_size: _builtins.int
+    """At most this many, 1 to 1000; 0 for 100."""
+    page_token: _builtins.str
+    """From the last answer; empty for the first page."""
+    @_builtins.property
+    def filter(self) -> _cost_pb2.CostFilter:
+        """Narrows it."""
+
+    def __init__(
+        self,
+        *,
+        filter: _cost_pb2.CostFilter | None = ...,
+        only_savings: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "only_savings", b"only_savings", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecommendationsRequest: _TypeAlias = ListRecommendationsRequest  # noqa: Y015
+
+@_typing.final
+class ListRecommendationsResponse(_message.Message):
+    """A page of recommendations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECOMMENDATIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def recommendations(self) -> _containers.RepeatedCompositeFieldContainer[_cost_pb2.Recommendation]:
+        """By tenant. Tenants that pay for no cores and no memory are left out."""
+
+    def __init__(
+        self,
+        *,
+        recommendations: _abc.Iterable[_cost_pb2.Recommendation] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "recommendations", b"recommendations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecommendationsResponse: _TypeAlias = ListRecommendationsResponse  # noqa: Y015

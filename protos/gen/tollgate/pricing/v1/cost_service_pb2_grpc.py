@@ -76,10 +76,20 @@ class CostServiceStub:
                 request_serializer=tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.DeleteBudgetRequest.SerializeToString,
                 response_deserializer=tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.DeleteBudgetResponse.FromString,
                 _registered_method=True)
+        self.GetBudgetWebhookSecret = channel.unary_unary(
+                '/tollgate.pricing.v1.CostService/GetBudgetWebhookSecret',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.GetBudgetWebhookSecretRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.GetBudgetWebhookSecretResponse.FromString,
+                _registered_method=True)
         self.ListBudgetAlerts = channel.unary_unary(
                 '/tollgate.pricing.v1.CostService/ListBudgetAlerts',
                 request_serializer=tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.ListBudgetAlertsRequest.SerializeToString,
                 response_deserializer=tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.ListBudgetAlertsResponse.FromString,
+                _registered_method=True)
+        self.ListRecommendations = channel.unary_unary(
+                '/tollgate.pricing.v1.CostService/ListRecommendations',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.ListRecommendationsRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.ListRecommendationsResponse.FromString,
                 _registered_method=True)
 
 
@@ -161,10 +171,29 @@ class CostServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetBudgetWebhookSecret(self, request, context):
+        """What a budget's webhook is signed with.
+
+        Errors: NOT_FOUND `UNKNOWN_BUDGET`; FAILED_PRECONDITION `NO_WEBHOOK`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListBudgetAlerts(self, request, context):
         """Lists alerts, newest first.
 
         Errors: INVALID_ARGUMENT (page size, page token), NOT_FOUND `UNKNOWN_BUDGET`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRecommendations(self, request, context):
+        """Says of each tenant that stands whether a smaller plan would hold what it uses.
+
+        Errors: INVALID_ARGUMENT (filter, page size, page token); PERMISSION_DENIED (a filter that is
+        wider than what the caller may see).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -213,10 +242,20 @@ def add_CostServiceServicer_to_server(servicer, server):
                     request_deserializer=tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.DeleteBudgetRequest.FromString,
                     response_serializer=tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.DeleteBudgetResponse.SerializeToString,
             ),
+            'GetBudgetWebhookSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBudgetWebhookSecret,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.GetBudgetWebhookSecretRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.GetBudgetWebhookSecretResponse.SerializeToString,
+            ),
             'ListBudgetAlerts': grpc.unary_unary_rpc_method_handler(
                     servicer.ListBudgetAlerts,
                     request_deserializer=tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.ListBudgetAlertsRequest.FromString,
                     response_serializer=tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.ListBudgetAlertsResponse.SerializeToString,
+            ),
+            'ListRecommendations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRecommendations,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.ListRecommendationsRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.ListRecommendationsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -448,6 +487,33 @@ class CostService:
             _registered_method=True)
 
     @staticmethod
+    def GetBudgetWebhookSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.CostService/GetBudgetWebhookSecret',
+            tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.GetBudgetWebhookSecretRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.GetBudgetWebhookSecretResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListBudgetAlerts(request,
             target,
             options=(),
@@ -464,6 +530,33 @@ class CostService:
             '/tollgate.pricing.v1.CostService/ListBudgetAlerts',
             tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.ListBudgetAlertsRequest.SerializeToString,
             tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.ListBudgetAlertsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRecommendations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.CostService/ListRecommendations',
+            tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.ListRecommendationsRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_cost__service__pb2.ListRecommendationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -76,10 +76,21 @@ class CostServiceStub:
 
     Errors: NOT_FOUND `UNKNOWN_BUDGET`; ABORTED `ETAG_MISMATCH`.
     """
+    GetBudgetWebhookSecret: _grpc.UnaryUnaryMultiCallable[_cost_service_pb2.GetBudgetWebhookSecretRequest, _cost_service_pb2.GetBudgetWebhookSecretResponse]
+    """What a budget's webhook is signed with.
+
+    Errors: NOT_FOUND `UNKNOWN_BUDGET`; FAILED_PRECONDITION `NO_WEBHOOK`.
+    """
     ListBudgetAlerts: _grpc.UnaryUnaryMultiCallable[_cost_service_pb2.ListBudgetAlertsRequest, _cost_service_pb2.ListBudgetAlertsResponse]
     """Lists alerts, newest first.
 
     Errors: INVALID_ARGUMENT (page size, page token), NOT_FOUND `UNKNOWN_BUDGET`.
+    """
+    ListRecommendations: _grpc.UnaryUnaryMultiCallable[_cost_service_pb2.ListRecommendationsRequest, _cost_service_pb2.ListRecommendationsResponse]
+    """Says of each tenant that stands whether a smaller plan would hold what it uses.
+
+    Errors: INVALID_ARGUMENT (filter, page size, page token); PERMISSION_DENIED (a filter that is
+    wider than what the caller may see).
     """
 
 @_typing.type_check_only
@@ -130,10 +141,21 @@ class CostServiceAsyncStub(CostServiceStub):
 
     Errors: NOT_FOUND `UNKNOWN_BUDGET`; ABORTED `ETAG_MISMATCH`.
     """
+    GetBudgetWebhookSecret: _aio.UnaryUnaryMultiCallable[_cost_service_pb2.GetBudgetWebhookSecretRequest, _cost_service_pb2.GetBudgetWebhookSecretResponse]  # type: ignore[assignment]
+    """What a budget's webhook is signed with.
+
+    Errors: NOT_FOUND `UNKNOWN_BUDGET`; FAILED_PRECONDITION `NO_WEBHOOK`.
+    """
     ListBudgetAlerts: _aio.UnaryUnaryMultiCallable[_cost_service_pb2.ListBudgetAlertsRequest, _cost_service_pb2.ListBudgetAlertsResponse]  # type: ignore[assignment]
     """Lists alerts, newest first.
 
     Errors: INVALID_ARGUMENT (page size, page token), NOT_FOUND `UNKNOWN_BUDGET`.
+    """
+    ListRecommendations: _aio.UnaryUnaryMultiCallable[_cost_service_pb2.ListRecommendationsRequest, _cost_service_pb2.ListRecommendationsResponse]  # type: ignore[assignment]
+    """Says of each tenant that stands whether a smaller plan would hold what it uses.
+
+    Errors: INVALID_ARGUMENT (filter, page size, page token); PERMISSION_DENIED (a filter that is
+    wider than what the caller may see).
     """
 
 class CostServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -231,6 +253,17 @@ class CostServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def GetBudgetWebhookSecret(
+        self,
+        request: _cost_service_pb2.GetBudgetWebhookSecretRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_cost_service_pb2.GetBudgetWebhookSecretResponse, _abc.Awaitable[_cost_service_pb2.GetBudgetWebhookSecretResponse]]:
+        """What a budget's webhook is signed with.
+
+        Errors: NOT_FOUND `UNKNOWN_BUDGET`; FAILED_PRECONDITION `NO_WEBHOOK`.
+        """
+
+    @_abc_1.abstractmethod
     def ListBudgetAlerts(
         self,
         request: _cost_service_pb2.ListBudgetAlertsRequest,
@@ -239,6 +272,18 @@ class CostServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists alerts, newest first.
 
         Errors: INVALID_ARGUMENT (page size, page token), NOT_FOUND `UNKNOWN_BUDGET`.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRecommendations(
+        self,
+        request: _cost_service_pb2.ListRecommendationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_cost_service_pb2.ListRecommendationsResponse, _abc.Awaitable[_cost_service_pb2.ListRecommendationsResponse]]:
+        """Says of each tenant that stands whether a smaller plan would hold what it uses.
+
+        Errors: INVALID_ARGUMENT (filter, page size, page token); PERMISSION_DENIED (a filter that is
+        wider than what the caller may see).
         """
 
 def add_CostServiceServicer_to_server(servicer: CostServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

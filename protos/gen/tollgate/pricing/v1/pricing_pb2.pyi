@@ -115,6 +115,9 @@ class Catalog(_message.Message):
     FOREIGN_CHECKOUT_CREATES_ACCOUNT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     FREE_PLAN_FIELD_NUMBER: _builtins.int
+    NEW_MEMBER_PLAN_FIELD_NUMBER: _builtins.int
+    GRANDFATHERED_PLAN_FIELD_NUMBER: _builtins.int
+    BILLING_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The catalog's id, such as "sessions"."""
     version: _builtins.str
@@ -129,9 +132,17 @@ class Catalog(_message.Message):
     """Why the newest content of the catalog's source is not in force, if it is not: file, line, key."""
     free_plan: _builtins.str
     """"<catalog>/<plan>" that everybody holds who pays for none; empty for none."""
+    new_member_plan: _builtins.str
+    """"<catalog>/<plan>" that a new member of a hold is given; empty for none."""
+    grandfathered_plan: _builtins.str
+    """"<catalog>/<plan>" that members from before there were plans keep for nothing; empty for none."""
     @_builtins.property
     def activate_time(self) -> _timestamp_pb2.Timestamp:
         """When this version became the active one."""
+
+    @_builtins.property
+    def billing(self) -> Global___HoldBilling:
+        """A hold's own word on payments; not set where its source has none."""
 
     def __init__(
         self,
@@ -143,14 +154,51 @@ class Catalog(_message.Message):
         foreign_checkout_creates_account: _builtins.bool = ...,
         error: _builtins.str = ...,
         free_plan: _builtins.str = ...,
+        new_member_plan: _builtins.str = ...,
+        grandfathered_plan: _builtins.str = ...,
+        billing: Global___HoldBilling | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["activate_time", b"activate_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["activate_time", b"activate_time", "billing", b"billing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activate_time", b"activate_time", "description", b"description", "error", b"error", "foreign_checkout_creates_account", b"foreign_checkout_creates_account", "free_plan", b"free_plan", "name", b"name", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activate_time", b"activate_time", "billing", b"billing", "description", b"description", "error", b"error", "foreign_checkout_creates_account", b"foreign_checkout_creates_account", "free_plan", b"free_plan", "grandfathered_plan", b"grandfathered_plan", "name", b"name", "new_member_plan", b"new_member_plan", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Catalog: _TypeAlias = Catalog  # noqa: Y015
+
+@_typing.final
+class HoldBilling(_message.Message):
+    """Whether the customers of a hold can pay, and where a payment page sends them back to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENABLED_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    SUCCESS_URL_FIELD_NUMBER: _builtins.int
+    CANCEL_URL_FIELD_NUMBER: _builtins.int
+    enabled: _builtins.bool
+    """Whether its plans are offered for money."""
+    currency: _builtins.str
+    """Its currency, ISO 4217 in lower case."""
+    success_url: _builtins.str
+    """After a payment; empty if it names none."""
+    cancel_url: _builtins.str
+    """After a payment that was called off; empty if it names none."""
+    def __init__(
+        self,
+        *,
+        enabled: _builtins.bool = ...,
+        currency: _builtins.str = ...,
+        success_url: _builtins.str = ...,
+        cancel_url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_url", b"cancel_url", "currency", b"currency", "enabled", b"enabled", "success_url", b"success_url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldBilling: _TypeAlias = HoldBilling  # noqa: Y015
 
 @_typing.final
 class Price(_message.Message):
@@ -879,6 +927,7 @@ class Quote(_message.Message):
     TAKER_FIELD_NUMBER: _builtins.int
     DEPLOYMENT_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"quo_…"."""
     owner: _builtins.str
@@ -891,6 +940,10 @@ class Quote(_message.Message):
     """
     taker: _builtins.str
     """What took it: an operation of payments, or a resource of the provisioner. Empty while nothing."""
+    signature: _builtins.str
+    """A compact JWS (EdDSA) over what was promised, made when this is answered: whoever has the public
+    keys can check it without asking (docs/pricing.md). Empty where pricing has no key.
+    """
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """What has to be paid, before tax, discount and trial."""
@@ -924,10 +977,11 @@ class Quote(_message.Message):
         taker: _builtins.str = ...,
         deployment: Global___DeploymentQuote | None = ...,
         plan: Global___PlanQuote | None = ...,
+        signature: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time", "deployment", b"deployment", "expire_time", b"expire_time", "plan", b"plan", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time", "deployment", b"deployment", "expire_time", b"expire_time", "name", b"name", "owner", b"owner", "payment_required", b"payment_required", "plan", b"plan", "state", b"state", "subject", b"subject", "taker", b"taker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "create_time", b"create_time", "deployment", b"deployment", "expire_time", b"expire_time", "name", b"name", "owner", b"owner", "payment_required", b"payment_required", "plan", b"plan", "signature", b"signature", "state", b"state", "subject", b"subject", "taker", b"taker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["deployment", "plan"]  # noqa: Y015
     _WhichOneofArgType_subject: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
@@ -943,6 +997,7 @@ class DeploymentQuote(_message.Message):
 
     DEPLOYMENT_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
+    OBJECT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def deployment(self) -> Global___Deployment:
         """What was asked for."""
@@ -951,19 +1006,444 @@ class DeploymentQuote(_message.Message):
     def cost(self) -> Global___Cost:
         """What it costs."""
 
+    @_builtins.property
+    def object(self) -> Global___QuotedObject:
+        """The object whose spec the resources were derived from; not set where resources were named."""
+
     def __init__(
         self,
         *,
         deployment: Global___Deployment | None = ...,
         cost: Global___Cost | None = ...,
+        object: Global___QuotedObject | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "deployment", b"deployment"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "deployment", b"deployment", "object", b"object"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "deployment", b"deployment"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "deployment", b"deployment", "object", b"object"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeploymentQuote: _TypeAlias = DeploymentQuote  # noqa: Y015
+
+@_typing.final
+class CustomObject(_message.Message):
+    """A custom resource, as it is to be made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_VERSION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    api_version: _builtins.str
+    """Such as "apps.example.com/v1"."""
+    kind: _builtins.str
+    """Such as "WordPress"."""
+    namespace: _builtins.str
+    """Where it is to stand; may be empty while nobody knows."""
+    name: _builtins.str
+    """What it is to be called; may be empty while nobody knows."""
+    spec: _builtins.str
+    """Its `spec` as JSON, at most 64 KiB: an object."""
+    def __init__(
+        self,
+        *,
+        api_version: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        spec: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_version", b"api_version", "kind", b"kind", "name", b"name", "namespace", b"namespace", "spec", b"spec"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomObject: _TypeAlias = CustomObject  # noqa: Y015
+
+@_typing.final
+class QuotedObject(_message.Message):
+    """The object that a quote is bound to. The spec itself is not kept: it may hold secrets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_VERSION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    SPEC_HASH_FIELD_NUMBER: _builtins.int
+    CATALOG_FIELD_NUMBER: _builtins.int
+    CATALOG_VERSION_FIELD_NUMBER: _builtins.int
+    api_version: _builtins.str
+    """As in CustomObject."""
+    kind: _builtins.str
+    """As in CustomObject."""
+    namespace: _builtins.str
+    """The only namespace that the quote is for; empty for any."""
+    name: _builtins.str
+    """The only name that the quote is for; empty for any."""
+    spec_hash: _builtins.str
+    """"sha256:…" of the canonical spec (docs/pricing.md)."""
+    catalog: _builtins.str
+    """The catalog whose rule derived the resources."""
+    catalog_version: _builtins.str
+    """The version of it."""
+    def __init__(
+        self,
+        *,
+        api_version: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        spec_hash: _builtins.str = ...,
+        catalog: _builtins.str = ...,
+        catalog_version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_version", b"api_version", "catalog", b"catalog", "catalog_version", b"catalog_version", "kind", b"kind", "name", b"name", "namespace", b"namespace", "spec_hash", b"spec_hash"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuotedObject: _TypeAlias = QuotedObject  # noqa: Y015
+
+@_typing.final
+class QuoteClaims(_message.Message):
+    """What the signature of a quote says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUOTE_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    SPEC_HASH_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    CATALOG_VERSION_FIELD_NUMBER: _builtins.int
+    RATE_CARD_VERSION_FIELD_NUMBER: _builtins.int
+    PAYMENT_REQUIRED_FIELD_NUMBER: _builtins.int
+    ISSUE_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    quote: _builtins.str
+    """"quo_…"."""
+    owner: _builtins.str
+    """Whom it was given to."""
+    spec_hash: _builtins.str
+    """"sha256:…" of what was priced, in its canonical form (docs/pricing.md)."""
+    catalog_version: _builtins.str
+    """Version of the catalog; empty where none was used."""
+    rate_card_version: _builtins.str
+    """Version of the rate card; empty for a plan."""
+    payment_required: _builtins.bool
+    """Whether it has to be paid before it is provisioned."""
+    key_id: _builtins.str
+    """Id of the key that signed."""
+    @_builtins.property
+    def total(self) -> _money_pb2.Money:
+        """What has to be paid, before tax, discount and trial."""
+
+    @_builtins.property
+    def issue_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was given, to the second."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when it may be taken, to the second."""
+
+    def __init__(
+        self,
+        *,
+        quote: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        spec_hash: _builtins.str = ...,
+        total: _money_pb2.Money | None = ...,
+        catalog_version: _builtins.str = ...,
+        rate_card_version: _builtins.str = ...,
+        payment_required: _builtins.bool = ...,
+        issue_time: _timestamp_pb2.Timestamp | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        key_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "issue_time", b"issue_time", "total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog_version", b"catalog_version", "expire_time", b"expire_time", "issue_time", b"issue_time", "key_id", b"key_id", "owner", b"owner", "payment_required", b"payment_required", "quote", b"quote", "rate_card_version", b"rate_card_version", "spec_hash", b"spec_hash", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuoteClaims: _TypeAlias = QuoteClaims  # noqa: Y015
+
+@_typing.final
+class QuoteKey(_message.Message):
+    """A public key that signatures of quotes are checked with: a JSON Web Key of type OKP."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    ALGORITHM_FIELD_NUMBER: _builtins.int
+    CURVE_FIELD_NUMBER: _builtins.int
+    X_FIELD_NUMBER: _builtins.int
+    key_id: _builtins.str
+    """The header `kid` of what it signed."""
+    algorithm: _builtins.str
+    """"EdDSA"."""
+    curve: _builtins.str
+    """"Ed25519"."""
+    x: _builtins.str
+    """The key itself, base64url without padding."""
+    def __init__(
+        self,
+        *,
+        key_id: _builtins.str = ...,
+        algorithm: _builtins.str = ...,
+        curve: _builtins.str = ...,
+        x: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "curve", b"curve", "key_id", b"key_id", "x", b"x"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuoteKey: _TypeAlias = QuoteKey  # noqa: Y015
+
+@_typing.final
+class VersionEffect(_message.Message):
+    """What a new version of a catalog or of the rate card would touch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Subject:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _SubjectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[VersionEffect._Subject.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        SUBJECT_UNSPECIFIED: VersionEffect._Subject.ValueType  # 0
+        """Never sent."""
+        SUBJECT_SUBSCRIPTION: VersionEffect._Subject.ValueType  # 1
+        """A subscription that is not over."""
+        SUBJECT_QUOTE: VersionEffect._Subject.ValueType  # 2
+        """A quote that is open."""
+        SUBJECT_BUDGET: VersionEffect._Subject.ValueType  # 3
+        """A budget, by the rate of what stands under its filter."""
+
+    class Subject(_Subject, metaclass=_SubjectEnumTypeWrapper):
+        """What is touched."""
+
+    SUBJECT_UNSPECIFIED: VersionEffect.Subject.ValueType  # 0
+    """Never sent."""
+    SUBJECT_SUBSCRIPTION: VersionEffect.Subject.ValueType  # 1
+    """A subscription that is not over."""
+    SUBJECT_QUOTE: VersionEffect.Subject.ValueType  # 2
+    """A quote that is open."""
+    SUBJECT_BUDGET: VersionEffect.Subject.ValueType  # 3
+    """A budget, by the rate of what stands under its filter."""
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    INTERVAL_FIELD_NUMBER: _builtins.int
+    IMMEDIATE_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
+    subject: Global___VersionEffect.Subject.ValueType
+    """What is touched."""
+    name: _builtins.str
+    """Its name."""
+    account: _builtins.str
+    """Whose it is: account, or a quote's owner; of a budget its filter's user or organization."""
+    interval: Global___Interval.ValueType
+    """How often; not set where it is not charged again and again."""
+    immediate: _builtins.bool
+    """Whether `changes` count as soon as the version is in force, as sizes and entitlements do unless
+    the plan is pinned. No price does: a subscription pays `after` once it is bought anew or changed,
+    a quote once it is asked for again, what stands under a budget once it is made or changed anew.
+    """
+    unknown: _builtins.str
+    """Why `before` and `after` are not known; empty where they are."""
+    @_builtins.property
+    def before(self) -> _money_pb2.Money:
+        """What it costs now, and would by the new version: a subscription for one interval, a quote as a
+        whole, a budget what stands for a month. Neither is set where that is not known.
+        """
+
+    @_builtins.property
+    def after(self) -> _money_pb2.Money:
+        """See `before`."""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What changes besides, for people: "quota.cpu: 8 -> 10"."""
+
+    def __init__(
+        self,
+        *,
+        subject: Global___VersionEffect.Subject.ValueType = ...,
+        name: _builtins.str = ...,
+        account: _builtins.str = ...,
+        before: _money_pb2.Money | None = ...,
+        after: _money_pb2.Money | None = ...,
+        interval: Global___Interval.ValueType = ...,
+        immediate: _builtins.bool = ...,
+        changes: _abc.Iterable[_builtins.str] | None = ...,
+        unknown: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "after", b"after", "before", b"before", "changes", b"changes", "immediate", b"immediate", "interval", b"interval", "name", b"name", "subject", b"subject", "unknown", b"unknown"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VersionEffect: _TypeAlias = VersionEffect  # noqa: Y015
+
+@_typing.final
+class VersionTotal(_message.Message):
+    """What effects come to, in one currency."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    INTERVAL_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    subject: Global___VersionEffect.Subject.ValueType
+    """What is touched."""
+    interval: Global___Interval.ValueType
+    """How often; see VersionEffect."""
+    count: _builtins.int
+    """How many cost something else."""
+    @_builtins.property
+    def before(self) -> _money_pb2.Money:
+        """What they cost now; set with `after` in the same currency."""
+
+    @_builtins.property
+    def after(self) -> _money_pb2.Money:
+        """What they would cost."""
+
+    def __init__(
+        self,
+        *,
+        subject: Global___VersionEffect.Subject.ValueType = ...,
+        interval: Global___Interval.ValueType = ...,
+        count: _builtins.int = ...,
+        before: _money_pb2.Money | None = ...,
+        after: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "count", b"count", "interval", b"interval", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VersionTotal: _TypeAlias = VersionTotal  # noqa: Y015
+
+@_typing.final
+class SessionCost(_message.Message):
+    """What a session costs, as exact decimals in the major unit of the currency: it informs, while
+    credits are what is charged.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    BLOCKS_FIELD_NUMBER: _builtins.int
+    CHARGED_FIELD_NUMBER: _builtins.int
+    INFRASTRUCTURE_FIELD_NUMBER: _builtins.int
+    MARGIN_FIELD_NUMBER: _builtins.int
+    CREDITS_FIELD_NUMBER: _builtins.int
+    currency: _builtins.str
+    """ISO 4217 code in lower case."""
+    blocks: _builtins.int
+    """Blocks that were begun, each charged whole; 0 for no time at all."""
+    charged: _builtins.str
+    """What the customer is told that it cost: the plan's rate for each block."""
+    infrastructure: _builtins.str
+    """What the infrastructure under it costs."""
+    margin: _builtins.str
+    """`charged` less `infrastructure`."""
+    credits: _builtins.int
+    """What starting it takes of the credits."""
+    def __init__(
+        self,
+        *,
+        currency: _builtins.str = ...,
+        blocks: _builtins.int = ...,
+        charged: _builtins.str = ...,
+        infrastructure: _builtins.str = ...,
+        margin: _builtins.str = ...,
+        credits: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "charged", b"charged", "credits", b"credits", "currency", b"currency", "infrastructure", b"infrastructure", "margin", b"margin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionCost: _TypeAlias = SessionCost  # noqa: Y015
+
+@_typing.final
+class SessionMargin(_message.Message):
+    """What one plan of sessions leaves in one interval, for so many sessions of one block."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    INTERVAL_FIELD_NUMBER: _builtins.int
+    REVENUE_FIELD_NUMBER: _builtins.int
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    INFRASTRUCTURE_FIELD_NUMBER: _builtins.int
+    PROVIDER_FEES_FIELD_NUMBER: _builtins.int
+    GROSS_MARGIN_FIELD_NUMBER: _builtins.int
+    NET_MARGIN_FIELD_NUMBER: _builtins.int
+    GROSS_SHARE_FIELD_NUMBER: _builtins.int
+    NET_SHARE_FIELD_NUMBER: _builtins.int
+    plan: _builtins.str
+    """"<catalog>/<plan>"."""
+    interval: Global___Interval.ValueType
+    """How often the price is charged."""
+    sessions: _builtins.int
+    """Sessions that were reckoned with."""
+    infrastructure: _builtins.str
+    """Exact decimals in the major unit, as in SessionCost: what the infrastructure costs."""
+    provider_fees: _builtins.str
+    """What the payment provider keeps."""
+    gross_margin: _builtins.str
+    """Revenue less infrastructure."""
+    net_margin: _builtins.str
+    """Gross margin less the provider's fees."""
+    gross_share: _builtins.str
+    """Gross margin as a share of the revenue, to four places; empty without revenue."""
+    net_share: _builtins.str
+    """Net margin as a share of the revenue, to four places; empty without revenue."""
+    @_builtins.property
+    def revenue(self) -> _money_pb2.Money:
+        """What comes in; 0 for a plan without a price."""
+
+    def __init__(
+        self,
+        *,
+        plan: _builtins.str = ...,
+        interval: Global___Interval.ValueType = ...,
+        revenue: _money_pb2.Money | None = ...,
+        sessions: _builtins.int = ...,
+        infrastructure: _builtins.str = ...,
+        provider_fees: _builtins.str = ...,
+        gross_margin: _builtins.str = ...,
+        net_margin: _builtins.str = ...,
+        gross_share: _builtins.str = ...,
+        net_share: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revenue", b"revenue"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gross_margin", b"gross_margin", "gross_share", b"gross_share", "infrastructure", b"infrastructure", "interval", b"interval", "net_margin", b"net_margin", "net_share", b"net_share", "plan", b"plan", "provider_fees", b"provider_fees", "revenue", b"revenue", "sessions", b"sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionMargin: _TypeAlias = SessionMargin  # noqa: Y015
 
 @_typing.final
 class PlanQuote(_message.Message):

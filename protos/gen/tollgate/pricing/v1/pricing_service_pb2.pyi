@@ -675,12 +675,16 @@ class CreateQuoteRequest(_message.Message):
     PLAN_FIELD_NUMBER: _builtins.int
     LIFETIME_SECONDS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    OBJECT_FIELD_NUMBER: _builtins.int
+    CATALOG_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     """Whom it is for: an account, or the person's subject; empty for the person who asks."""
     lifetime_seconds: _builtins.int
     """How long it may be taken, 60 to 604,800 seconds; 0 for the rate card's own (an hour)."""
     request_id: _builtins.str
     """Idempotency key, at most 255 characters; empty is a new operation."""
+    catalog: _builtins.str
+    """Whose rule counts where several catalogs price the kind of `object`; else empty."""
     @_builtins.property
     def deployment(self) -> _pricing_pb2.Deployment:
         """Resources of a deployment."""
@@ -688,6 +692,12 @@ class CreateQuoteRequest(_message.Message):
     @_builtins.property
     def plan(self) -> Global___PlanSelection:
         """A plan with add-ons."""
+
+    @_builtins.property
+    def object(self) -> _pricing_pb2.CustomObject:
+        """With `deployment`: the object that is to be made, whose spec says the resources; the deployment
+        then has none of its own. The quote is bound to it.
+        """
 
     def __init__(
         self,
@@ -697,10 +707,12 @@ class CreateQuoteRequest(_message.Message):
         plan: Global___PlanSelection | None = ...,
         lifetime_seconds: _builtins.int = ...,
         request_id: _builtins.str = ...,
+        object: _pricing_pb2.CustomObject | None = ...,
+        catalog: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "plan", b"plan", "subject", b"subject"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "object", b"object", "plan", b"plan", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "lifetime_seconds", b"lifetime_seconds", "owner", b"owner", "plan", b"plan", "request_id", b"request_id", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "deployment", b"deployment", "lifetime_seconds", b"lifetime_seconds", "object", b"object", "owner", b"owner", "plan", b"plan", "request_id", b"request_id", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["deployment", "plan"]  # noqa: Y015
     _WhichOneofArgType_subject: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
@@ -873,3 +885,578 @@ class TakeQuoteResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TakeQuoteResponse: _TypeAlias = TakeQuoteResponse  # noqa: Y015
+
+@_typing.final
+class PriceObjectRequest(_message.Message):
+    """Asks what an object costs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECT_FIELD_NUMBER: _builtins.int
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    CATALOG_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """Whose rule counts where several catalogs price the kind; else empty."""
+    account: _builtins.str
+    """As in CalculatePriceRequest."""
+    @_builtins.property
+    def object(self) -> _pricing_pb2.CustomObject:
+        """The object."""
+
+    @_builtins.property
+    def deployment(self) -> _pricing_pb2.Deployment:
+        """What else is priced; its resources are empty."""
+
+    def __init__(
+        self,
+        *,
+        object: _pricing_pb2.CustomObject | None = ...,
+        deployment: _pricing_pb2.Deployment | None = ...,
+        catalog: _builtins.str = ...,
+        account: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "object", b"object"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "catalog", b"catalog", "deployment", b"deployment", "object", b"object"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PriceObjectRequest: _TypeAlias = PriceObjectRequest  # noqa: Y015
+
+@_typing.final
+class PriceObjectResponse(_message.Message):
+    """What the object costs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    OBJECT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deployment(self) -> _pricing_pb2.Deployment:
+        """What was derived from it, as it was priced."""
+
+    @_builtins.property
+    def cost(self) -> _pricing_pb2.Cost:
+        """What that costs."""
+
+    @_builtins.property
+    def object(self) -> _pricing_pb2.QuotedObject:
+        """The object, as a quote would be bound to it."""
+
+    def __init__(
+        self,
+        *,
+        deployment: _pricing_pb2.Deployment | None = ...,
+        cost: _pricing_pb2.Cost | None = ...,
+        object: _pricing_pb2.QuotedObject | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "deployment", b"deployment", "object", b"object"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "deployment", b"deployment", "object", b"object"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PriceObjectResponse: _TypeAlias = PriceObjectResponse  # noqa: Y015
+
+@_typing.final
+class MatchQuoteRequest(_message.Message):
+    """Asks whether an object is what was quoted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUOTE_FIELD_NUMBER: _builtins.int
+    OBJECT_FIELD_NUMBER: _builtins.int
+    CATALOG_FIELD_NUMBER: _builtins.int
+    quote: _builtins.str
+    """"quo_…"."""
+    catalog: _builtins.str
+    """As in PriceObjectRequest, for a quote that is bound to no object."""
+    @_builtins.property
+    def object(self) -> _pricing_pb2.CustomObject:
+        """The object, as it is to be made."""
+
+    def __init__(
+        self,
+        *,
+        quote: _builtins.str = ...,
+        object: _pricing_pb2.CustomObject | None = ...,
+        catalog: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["object", b"object"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "object", b"object", "quote", b"quote"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MatchQuoteRequest: _TypeAlias = MatchQuoteRequest  # noqa: Y015
+
+@_typing.final
+class MatchQuoteResponse(_message.Message):
+    """It is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXACT_FIELD_NUMBER: _builtins.int
+    SPEC_HASH_FIELD_NUMBER: _builtins.int
+    exact: _builtins.bool
+    """Whether it is the very same: false where it needs less than was priced, or where its spec differs
+    in what costs nothing.
+    """
+    spec_hash: _builtins.str
+    """"sha256:…" of its canonical spec."""
+    def __init__(
+        self,
+        *,
+        exact: _builtins.bool = ...,
+        spec_hash: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exact", b"exact", "spec_hash", b"spec_hash"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MatchQuoteResponse: _TypeAlias = MatchQuoteResponse  # noqa: Y015
+
+@_typing.final
+class VerifyQuoteRequest(_message.Message):
+    """Asks whether a signature holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    signature: _builtins.str
+    """A compact JWS, as Quote.signature."""
+    def __init__(
+        self,
+        *,
+        signature: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyQuoteRequest: _TypeAlias = VerifyQuoteRequest  # noqa: Y015
+
+@_typing.final
+class VerifyQuoteResponse(_message.Message):
+    """It holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIMS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    TAKER_FIELD_NUMBER: _builtins.int
+    state: _pricing_pb2.Quote.State.ValueType
+    """Where the quote stands now."""
+    taker: _builtins.str
+    """What took it; empty while nothing did."""
+    @_builtins.property
+    def claims(self) -> _pricing_pb2.QuoteClaims:
+        """What it says."""
+
+    def __init__(
+        self,
+        *,
+        claims: _pricing_pb2.QuoteClaims | None = ...,
+        state: _pricing_pb2.Quote.State.ValueType = ...,
+        taker: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claims", b"claims"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claims", b"claims", "state", b"state", "taker", b"taker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyQuoteResponse: _TypeAlias = VerifyQuoteResponse  # noqa: Y015
+
+@_typing.final
+class ListQuoteKeysRequest(_message.Message):
+    """Asks for the public keys."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListQuoteKeysRequest: _TypeAlias = ListQuoteKeysRequest  # noqa: Y015
+
+@_typing.final
+class ListQuoteKeysResponse(_message.Message):
+    """The public keys."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[_pricing_pb2.QuoteKey]:
+        """The one that signs first; none where quotes are not signed."""
+
+    def __init__(
+        self,
+        *,
+        keys: _abc.Iterable[_pricing_pb2.QuoteKey] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListQuoteKeysResponse: _TypeAlias = ListQuoteKeysResponse  # noqa: Y015
+
+@_typing.final
+class DryRunVersionRequest(_message.Message):
+    """Asks what a new version would touch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    RATE_CARD_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """A catalog, as YAML in any of the forms (docs/catalogs.md), at most 1 MiB."""
+    rate_card: _builtins.str
+    """A rate card, as YAML, at most 1 MiB."""
+    file_name: _builtins.str
+    """What the file is called, for what is said about it; also finds the options of an import."""
+    page_size: _builtins.int
+    """At most this many effects, 1 to 1000; 0 for 100."""
+    page_token: _builtins.str
+    """From the last answer; empty for the first page. Every page is reckoned anew."""
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        rate_card: _builtins.str = ...,
+        file_name: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "content", b"content", "rate_card", b"rate_card"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "content", b"content", "file_name", b"file_name", "page_size", b"page_size", "page_token", b"page_token", "rate_card", b"rate_card"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["catalog", "rate_card"]  # noqa: Y015
+    _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
+
+Global___DryRunVersionRequest: _TypeAlias = DryRunVersionRequest  # noqa: Y015
+
+@_typing.final
+class DryRunVersionResponse(_message.Message):
+    """What a new version would touch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    ACTIVE_VERSION_FIELD_NUMBER: _builtins.int
+    UNCHANGED_FIELD_NUMBER: _builtins.int
+    EFFECTS_FIELD_NUMBER: _builtins.int
+    EFFECT_COUNT_FIELD_NUMBER: _builtins.int
+    TOTALS_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """The catalog; empty for a rate card."""
+    version: _builtins.str
+    """The version that the content would be."""
+    active_version: _builtins.str
+    """The version in force; empty if there is none."""
+    unchanged: _builtins.bool
+    """Whether that is the same."""
+    effect_count: _builtins.int
+    """How many effects there are on all pages."""
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def effects(self) -> _containers.RepeatedCompositeFieldContainer[_pricing_pb2.VersionEffect]:
+        """What is touched: the largest differences first, then what is not known, then the rest by name."""
+
+    @_builtins.property
+    def totals(self) -> _containers.RepeatedCompositeFieldContainer[_pricing_pb2.VersionTotal]:
+        """By subject, currency and interval; what is not known is not in it."""
+
+    @_builtins.property
+    def unknown(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What could not be looked at, for people: the answer is not whole where this is not empty."""
+
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What of the content would not come into force, or would not be kept: file, line, key."""
+
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        version: _builtins.str = ...,
+        active_version: _builtins.str = ...,
+        unchanged: _builtins.bool = ...,
+        effects: _abc.Iterable[_pricing_pb2.VersionEffect] | None = ...,
+        effect_count: _builtins.int = ...,
+        totals: _abc.Iterable[_pricing_pb2.VersionTotal] | None = ...,
+        unknown: _abc.Iterable[_builtins.str] | None = ...,
+        findings: _abc.Iterable[_builtins.str] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_version", b"active_version", "catalog", b"catalog", "effect_count", b"effect_count", "effects", b"effects", "findings", b"findings", "next_page_token", b"next_page_token", "totals", b"totals", "unchanged", b"unchanged", "unknown", b"unknown", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DryRunVersionResponse: _TypeAlias = DryRunVersionResponse  # noqa: Y015
+
+@_typing.final
+class CalculateSessionCostRequest(_message.Message):
+    """Asks what a session costs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    DURATION_SECONDS_FIELD_NUMBER: _builtins.int
+    CATALOG_VERSION_FIELD_NUMBER: _builtins.int
+    plan: _builtins.str
+    """"<catalog>/<plan>"."""
+    duration_seconds: _builtins.int
+    """How long it ran, in seconds, 0 to 31,622,400."""
+    catalog_version: _builtins.str
+    """A version of the plan's catalog; empty for the one in force."""
+    def __init__(
+        self,
+        *,
+        plan: _builtins.str = ...,
+        duration_seconds: _builtins.int = ...,
+        catalog_version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog_version", b"catalog_version", "duration_seconds", b"duration_seconds", "plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CalculateSessionCostRequest: _TypeAlias = CalculateSessionCostRequest  # noqa: Y015
+
+@_typing.final
+class CalculateSessionCostResponse(_message.Message):
+    """What it costs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COST_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def cost(self) -> _pricing_pb2.SessionCost:
+        """The cost."""
+
+    def __init__(
+        self,
+        *,
+        cost: _pricing_pb2.SessionCost | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CalculateSessionCostResponse: _TypeAlias = CalculateSessionCostResponse  # noqa: Y015
+
+@_typing.final
+class ReportSessionMarginsRequest(_message.Message):
+    """Asks for the margins of plans."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATALOG_FIELD_NUMBER: _builtins.int
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    catalog: _builtins.str
+    """The catalog."""
+    @_builtins.property
+    def sessions(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlanSessions]:
+        """How many sessions of one block are reckoned with, for these plans."""
+
+    def __init__(
+        self,
+        *,
+        catalog: _builtins.str = ...,
+        sessions: _abc.Iterable[Global___PlanSessions] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "sessions", b"sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportSessionMarginsRequest: _TypeAlias = ReportSessionMarginsRequest  # noqa: Y015
+
+@_typing.final
+class PlanSessions(_message.Message):
+    """How many sessions a plan's subscriber has in one interval."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    plan: _builtins.str
+    """"<catalog>/<plan>"."""
+    sessions: _builtins.int
+    """0 to 1,000,000,000."""
+    def __init__(
+        self,
+        *,
+        plan: _builtins.str = ...,
+        sessions: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan", "sessions", b"sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanSessions: _TypeAlias = PlanSessions  # noqa: Y015
+
+@_typing.final
+class ReportSessionMarginsResponse(_message.Message):
+    """The margins of plans."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MARGINS_FIELD_NUMBER: _builtins.int
+    CATALOG_VERSION_FIELD_NUMBER: _builtins.int
+    catalog_version: _builtins.str
+    """The version of the catalog."""
+    @_builtins.property
+    def margins(self) -> _containers.RepeatedCompositeFieldContainer[_pricing_pb2.SessionMargin]:
+        """By plan in the order of the catalog, and by price. A plan for which no number was given is
+        reckoned with all that its credits allow: of a year twelve times.
+        """
+
+    def __init__(
+        self,
+        *,
+        margins: _abc.Iterable[_pricing_pb2.SessionMargin] | None = ...,
+        catalog_version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog_version", b"catalog_version", "margins", b"margins"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportSessionMarginsResponse: _TypeAlias = ReportSessionMarginsResponse  # noqa: Y015
+
+@_typing.final
+class ListCatalogSourcesRequest(_message.Message):
+    """Asks for a page of sources."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most this many, 1 to 1000; 0 for 100."""
+    page_token: _builtins.str
+    """From the last answer; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCatalogSourcesRequest: _TypeAlias = ListCatalogSourcesRequest  # noqa: Y015
+
+@_typing.final
+class ListCatalogSourcesResponse(_message.Message):
+    """A page of sources."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___CatalogSource]:
+        """By name."""
+
+    def __init__(
+        self,
+        *,
+        sources: _abc.Iterable[Global___CatalogSource] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "sources", b"sources"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCatalogSourcesResponse: _TypeAlias = ListCatalogSourcesResponse  # noqa: Y015
+
+@_typing.final
+class CatalogSource(_message.Message):
+    """A ConfigMap that a catalog is told of by."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    STANDS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    TEXT_BYTES_FIELD_NUMBER: _builtins.int
+    CATALOG_FIELD_NUMBER: _builtins.int
+    CATALOG_VERSION_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """"<namespace>/<name>"."""
+    stands: _builtins.bool
+    """Whether it stands and is watched."""
+    revision: _builtins.int
+    """Grows with everything that is told of it."""
+    text_bytes: _builtins.int
+    """Length in bytes of what it said last, also where that was too long to be told; 0 for nothing."""
+    catalog: _builtins.str
+    """The catalog that it governs; empty before anything of it was good."""
+    catalog_version: _builtins.str
+    """The version of that catalog that is in force; empty for none."""
+    @_builtins.property
+    def problems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What of it is not in force, and why: a line each, with the place in the text."""
+
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        stands: _builtins.bool = ...,
+        revision: _builtins.int = ...,
+        text_bytes: _builtins.int = ...,
+        catalog: _builtins.str = ...,
+        catalog_version: _builtins.str = ...,
+        problems: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog", b"catalog", "catalog_version", b"catalog_version", "problems", b"problems", "revision", b"revision", "source", b"source", "stands", b"stands", "text_bytes", b"text_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CatalogSource: _TypeAlias = CatalogSource  # noqa: Y015

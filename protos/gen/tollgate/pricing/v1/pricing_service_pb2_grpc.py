@@ -85,6 +85,11 @@ class PricingServiceStub:
                 request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListAccountTiersRequest.SerializeToString,
                 response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListAccountTiersResponse.FromString,
                 _registered_method=True)
+        self.ListCatalogSources = channel.unary_unary(
+                '/tollgate.pricing.v1.PricingService/ListCatalogSources',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListCatalogSourcesRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListCatalogSourcesResponse.FromString,
+                _registered_method=True)
         self.CreateQuote = channel.unary_unary(
                 '/tollgate.pricing.v1.PricingService/CreateQuote',
                 request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CreateQuoteRequest.SerializeToString,
@@ -94,6 +99,41 @@ class PricingServiceStub:
                 '/tollgate.pricing.v1.PricingService/GetQuote',
                 request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.GetQuoteRequest.SerializeToString,
                 response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.GetQuoteResponse.FromString,
+                _registered_method=True)
+        self.PriceObject = channel.unary_unary(
+                '/tollgate.pricing.v1.PricingService/PriceObject',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.PriceObjectRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.PriceObjectResponse.FromString,
+                _registered_method=True)
+        self.MatchQuote = channel.unary_unary(
+                '/tollgate.pricing.v1.PricingService/MatchQuote',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.MatchQuoteRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.MatchQuoteResponse.FromString,
+                _registered_method=True)
+        self.VerifyQuote = channel.unary_unary(
+                '/tollgate.pricing.v1.PricingService/VerifyQuote',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.VerifyQuoteRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.VerifyQuoteResponse.FromString,
+                _registered_method=True)
+        self.ListQuoteKeys = channel.unary_unary(
+                '/tollgate.pricing.v1.PricingService/ListQuoteKeys',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListQuoteKeysRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListQuoteKeysResponse.FromString,
+                _registered_method=True)
+        self.DryRunVersion = channel.unary_unary(
+                '/tollgate.pricing.v1.PricingService/DryRunVersion',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.DryRunVersionRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.DryRunVersionResponse.FromString,
+                _registered_method=True)
+        self.CalculateSessionCost = channel.unary_unary(
+                '/tollgate.pricing.v1.PricingService/CalculateSessionCost',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculateSessionCostRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculateSessionCostResponse.FromString,
+                _registered_method=True)
+        self.ReportSessionMargins = channel.unary_unary(
+                '/tollgate.pricing.v1.PricingService/ReportSessionMargins',
+                request_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ReportSessionMarginsRequest.SerializeToString,
+                response_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ReportSessionMarginsResponse.FromString,
                 _registered_method=True)
         self.TakeQuote = channel.unary_unary(
                 '/tollgate.pricing.v1.PricingService/TakeQuote',
@@ -199,13 +239,24 @@ class PricingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListCatalogSources(self, request, context):
+        """Lists the ConfigMaps that catalogs are told of by: what each said last, and what came of it. For
+        operators.
+
+        Errors: INVALID_ARGUMENT (page size, page token).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateQuote(self, request, context):
         """Prices a deployment, or a plan with add-ons, and keeps the price for its owner.
 
         Errors: as CalculatePrice; NOT_FOUND `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT (owner,
         quantities, lifetime), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
         `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more),
-        `INSTALMENTS_NOT_SOLD` (a commitment that is not paid upfront is priced, and not quoted).
+        `INSTALMENTS_NOT_SOLD` (a commitment that is not paid upfront is priced, and not quoted),
+        `CLOUD_NOT_SOLD` (another cloud's prices are for comparison). With an object also as PriceObject.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -215,6 +266,80 @@ class PricingServiceServicer:
         """One quote.
 
         Errors: NOT_FOUND `UNKNOWN_QUOTE`, also for another owner's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PriceObject(self, request, context):
+        """What a custom resource costs: the rule that a catalog has for its kind derives the billable
+        resources from its spec. Pure: nothing is stored.
+
+        Errors: as CalculatePrice, with the bad fields of the spec by their paths (`spec.replicas`);
+        INVALID_ARGUMENT (kind, spec, a catalog that is not named where several price the kind);
+        NOT_FOUND `UNKNOWN_KIND` (no catalog in force has a rule for it).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MatchQuote(self, request, context):
+        """Says whether an object is what a quote was given for: of the kind, namespace and name that it
+        is bound to, and in need of no more than was priced. Less is no mismatch.
+
+        Errors: NOT_FOUND `UNKNOWN_QUOTE`, `UNKNOWN_KIND`; INVALID_ARGUMENT (object);
+        FAILED_PRECONDITION `QUOTE_SPEC_MISMATCH` (a quote of a plan, or metadata: field, quoted, asked).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyQuote(self, request, context):
+        """Checks the signature of a quote, and says where the quote stands. An expired or taken one is no
+        error.
+
+        Errors: INVALID_ARGUMENT `QUOTE_SIGNATURE_REFUSED` (no signature of ours, or not of what is
+        stored); NOT_FOUND `UNKNOWN_QUOTE`, also for another owner's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListQuoteKeys(self, request, context):
+        """The public keys that signatures of quotes are checked with, the one that signs first. Open to
+        everybody.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DryRunVersion(self, request, context):
+        """What a new version of a catalog or of the rate card would touch, and by how much; nothing is
+        changed. For operators.
+
+        Errors: INVALID_ARGUMENT (no content; a content that could not come into force: `content` says
+        file, line and key; page size, page token).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CalculateSessionCost(self, request, context):
+        """What a session of a plan costs: the rate for each block of time that was begun.
+
+        Errors: INVALID_ARGUMENT (plan, a duration below 0 or above a year); NOT_FOUND `UNKNOWN_PLAN`,
+        `UNKNOWN_CATALOG`; FAILED_PRECONDITION `NO_SESSION_RATES` (its catalog says none).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportSessionMargins(self, request, context):
+        """What each plan of a catalog that sells sessions leaves, gross and net of the provider's fees.
+        For operators.
+
+        Errors: INVALID_ARGUMENT (sessions below 0, a plan that stands twice); NOT_FOUND
+        `UNKNOWN_CATALOG`, `UNKNOWN_PLAN`; FAILED_PRECONDITION `NO_SESSION_RATES`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -284,6 +409,11 @@ def add_PricingServiceServicer_to_server(servicer, server):
                     request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListAccountTiersRequest.FromString,
                     response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListAccountTiersResponse.SerializeToString,
             ),
+            'ListCatalogSources': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCatalogSources,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListCatalogSourcesRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListCatalogSourcesResponse.SerializeToString,
+            ),
             'CreateQuote': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateQuote,
                     request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CreateQuoteRequest.FromString,
@@ -293,6 +423,41 @@ def add_PricingServiceServicer_to_server(servicer, server):
                     servicer.GetQuote,
                     request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.GetQuoteRequest.FromString,
                     response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.GetQuoteResponse.SerializeToString,
+            ),
+            'PriceObject': grpc.unary_unary_rpc_method_handler(
+                    servicer.PriceObject,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.PriceObjectRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.PriceObjectResponse.SerializeToString,
+            ),
+            'MatchQuote': grpc.unary_unary_rpc_method_handler(
+                    servicer.MatchQuote,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.MatchQuoteRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.MatchQuoteResponse.SerializeToString,
+            ),
+            'VerifyQuote': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyQuote,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.VerifyQuoteRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.VerifyQuoteResponse.SerializeToString,
+            ),
+            'ListQuoteKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListQuoteKeys,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListQuoteKeysRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListQuoteKeysResponse.SerializeToString,
+            ),
+            'DryRunVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.DryRunVersion,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.DryRunVersionRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.DryRunVersionResponse.SerializeToString,
+            ),
+            'CalculateSessionCost': grpc.unary_unary_rpc_method_handler(
+                    servicer.CalculateSessionCost,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculateSessionCostRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculateSessionCostResponse.SerializeToString,
+            ),
+            'ReportSessionMargins': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportSessionMargins,
+                    request_deserializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ReportSessionMarginsRequest.FromString,
+                    response_serializer=tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ReportSessionMarginsResponse.SerializeToString,
             ),
             'TakeQuote': grpc.unary_unary_rpc_method_handler(
                     servicer.TakeQuote,
@@ -582,6 +747,33 @@ class PricingService:
             _registered_method=True)
 
     @staticmethod
+    def ListCatalogSources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.PricingService/ListCatalogSources',
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListCatalogSourcesRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListCatalogSourcesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CreateQuote(request,
             target,
             options=(),
@@ -625,6 +817,195 @@ class PricingService:
             '/tollgate.pricing.v1.PricingService/GetQuote',
             tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.GetQuoteRequest.SerializeToString,
             tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.GetQuoteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PriceObject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.PricingService/PriceObject',
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.PriceObjectRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.PriceObjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MatchQuote(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.PricingService/MatchQuote',
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.MatchQuoteRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.MatchQuoteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyQuote(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.PricingService/VerifyQuote',
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.VerifyQuoteRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.VerifyQuoteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListQuoteKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.PricingService/ListQuoteKeys',
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListQuoteKeysRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ListQuoteKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DryRunVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.PricingService/DryRunVersion',
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.DryRunVersionRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.DryRunVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CalculateSessionCost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.PricingService/CalculateSessionCost',
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculateSessionCostRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.CalculateSessionCostResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportSessionMargins(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollgate.pricing.v1.PricingService/ReportSessionMargins',
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ReportSessionMarginsRequest.SerializeToString,
+            tollgate_dot_pricing_dot_v1_dot_pricing__service__pb2.ReportSessionMarginsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -85,18 +85,71 @@ class PricingServiceStub:
 
     Errors: INVALID_ARGUMENT (page size, page token).
     """
+    ListCatalogSources: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.ListCatalogSourcesRequest, _pricing_service_pb2.ListCatalogSourcesResponse]
+    """Lists the ConfigMaps that catalogs are told of by: what each said last, and what came of it. For
+    operators.
+
+    Errors: INVALID_ARGUMENT (page size, page token).
+    """
     CreateQuote: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.CreateQuoteRequest, _pricing_service_pb2.CreateQuoteResponse]
     """Prices a deployment, or a plan with add-ons, and keeps the price for its owner.
 
     Errors: as CalculatePrice; NOT_FOUND `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT (owner,
     quantities, lifetime), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
     `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more),
-    `INSTALMENTS_NOT_SOLD` (a commitment that is not paid upfront is priced, and not quoted).
+    `INSTALMENTS_NOT_SOLD` (a commitment that is not paid upfront is priced, and not quoted),
+    `CLOUD_NOT_SOLD` (another cloud's prices are for comparison). With an object also as PriceObject.
     """
     GetQuote: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.GetQuoteRequest, _pricing_service_pb2.GetQuoteResponse]
     """One quote.
 
     Errors: NOT_FOUND `UNKNOWN_QUOTE`, also for another owner's.
+    """
+    PriceObject: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.PriceObjectRequest, _pricing_service_pb2.PriceObjectResponse]
+    """What a custom resource costs: the rule that a catalog has for its kind derives the billable
+    resources from its spec. Pure: nothing is stored.
+
+    Errors: as CalculatePrice, with the bad fields of the spec by their paths (`spec.replicas`);
+    INVALID_ARGUMENT (kind, spec, a catalog that is not named where several price the kind);
+    NOT_FOUND `UNKNOWN_KIND` (no catalog in force has a rule for it).
+    """
+    MatchQuote: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.MatchQuoteRequest, _pricing_service_pb2.MatchQuoteResponse]
+    """Says whether an object is what a quote was given for: of the kind, namespace and name that it
+    is bound to, and in need of no more than was priced. Less is no mismatch.
+
+    Errors: NOT_FOUND `UNKNOWN_QUOTE`, `UNKNOWN_KIND`; INVALID_ARGUMENT (object);
+    FAILED_PRECONDITION `QUOTE_SPEC_MISMATCH` (a quote of a plan, or metadata: field, quoted, asked).
+    """
+    VerifyQuote: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.VerifyQuoteRequest, _pricing_service_pb2.VerifyQuoteResponse]
+    """Checks the signature of a quote, and says where the quote stands. An expired or taken one is no
+    error.
+
+    Errors: INVALID_ARGUMENT `QUOTE_SIGNATURE_REFUSED` (no signature of ours, or not of what is
+    stored); NOT_FOUND `UNKNOWN_QUOTE`, also for another owner's.
+    """
+    ListQuoteKeys: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.ListQuoteKeysRequest, _pricing_service_pb2.ListQuoteKeysResponse]
+    """The public keys that signatures of quotes are checked with, the one that signs first. Open to
+    everybody.
+    """
+    DryRunVersion: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.DryRunVersionRequest, _pricing_service_pb2.DryRunVersionResponse]
+    """What a new version of a catalog or of the rate card would touch, and by how much; nothing is
+    changed. For operators.
+
+    Errors: INVALID_ARGUMENT (no content; a content that could not come into force: `content` says
+    file, line and key; page size, page token).
+    """
+    CalculateSessionCost: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.CalculateSessionCostRequest, _pricing_service_pb2.CalculateSessionCostResponse]
+    """What a session of a plan costs: the rate for each block of time that was begun.
+
+    Errors: INVALID_ARGUMENT (plan, a duration below 0 or above a year); NOT_FOUND `UNKNOWN_PLAN`,
+    `UNKNOWN_CATALOG`; FAILED_PRECONDITION `NO_SESSION_RATES` (its catalog says none).
+    """
+    ReportSessionMargins: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.ReportSessionMarginsRequest, _pricing_service_pb2.ReportSessionMarginsResponse]
+    """What each plan of a catalog that sells sessions leaves, gross and net of the provider's fees.
+    For operators.
+
+    Errors: INVALID_ARGUMENT (sessions below 0, a plan that stands twice); NOT_FOUND
+    `UNKNOWN_CATALOG`, `UNKNOWN_PLAN`; FAILED_PRECONDITION `NO_SESSION_RATES`.
     """
     TakeQuote: _grpc.UnaryUnaryMultiCallable[_pricing_service_pb2.TakeQuoteRequest, _pricing_service_pb2.TakeQuoteResponse]
     """Takes a quote for one taker; the same taker may ask again. Services only.
@@ -163,18 +216,71 @@ class PricingServiceAsyncStub(PricingServiceStub):
 
     Errors: INVALID_ARGUMENT (page size, page token).
     """
+    ListCatalogSources: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.ListCatalogSourcesRequest, _pricing_service_pb2.ListCatalogSourcesResponse]  # type: ignore[assignment]
+    """Lists the ConfigMaps that catalogs are told of by: what each said last, and what came of it. For
+    operators.
+
+    Errors: INVALID_ARGUMENT (page size, page token).
+    """
     CreateQuote: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.CreateQuoteRequest, _pricing_service_pb2.CreateQuoteResponse]  # type: ignore[assignment]
     """Prices a deployment, or a plan with add-ons, and keeps the price for its owner.
 
     Errors: as CalculatePrice; NOT_FOUND `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT (owner,
     quantities, lifetime), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
     `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more),
-    `INSTALMENTS_NOT_SOLD` (a commitment that is not paid upfront is priced, and not quoted).
+    `INSTALMENTS_NOT_SOLD` (a commitment that is not paid upfront is priced, and not quoted),
+    `CLOUD_NOT_SOLD` (another cloud's prices are for comparison). With an object also as PriceObject.
     """
     GetQuote: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.GetQuoteRequest, _pricing_service_pb2.GetQuoteResponse]  # type: ignore[assignment]
     """One quote.
 
     Errors: NOT_FOUND `UNKNOWN_QUOTE`, also for another owner's.
+    """
+    PriceObject: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.PriceObjectRequest, _pricing_service_pb2.PriceObjectResponse]  # type: ignore[assignment]
+    """What a custom resource costs: the rule that a catalog has for its kind derives the billable
+    resources from its spec. Pure: nothing is stored.
+
+    Errors: as CalculatePrice, with the bad fields of the spec by their paths (`spec.replicas`);
+    INVALID_ARGUMENT (kind, spec, a catalog that is not named where several price the kind);
+    NOT_FOUND `UNKNOWN_KIND` (no catalog in force has a rule for it).
+    """
+    MatchQuote: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.MatchQuoteRequest, _pricing_service_pb2.MatchQuoteResponse]  # type: ignore[assignment]
+    """Says whether an object is what a quote was given for: of the kind, namespace and name that it
+    is bound to, and in need of no more than was priced. Less is no mismatch.
+
+    Errors: NOT_FOUND `UNKNOWN_QUOTE`, `UNKNOWN_KIND`; INVALID_ARGUMENT (object);
+    FAILED_PRECONDITION `QUOTE_SPEC_MISMATCH` (a quote of a plan, or metadata: field, quoted, asked).
+    """
+    VerifyQuote: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.VerifyQuoteRequest, _pricing_service_pb2.VerifyQuoteResponse]  # type: ignore[assignment]
+    """Checks the signature of a quote, and says where the quote stands. An expired or taken one is no
+    error.
+
+    Errors: INVALID_ARGUMENT `QUOTE_SIGNATURE_REFUSED` (no signature of ours, or not of what is
+    stored); NOT_FOUND `UNKNOWN_QUOTE`, also for another owner's.
+    """
+    ListQuoteKeys: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.ListQuoteKeysRequest, _pricing_service_pb2.ListQuoteKeysResponse]  # type: ignore[assignment]
+    """The public keys that signatures of quotes are checked with, the one that signs first. Open to
+    everybody.
+    """
+    DryRunVersion: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.DryRunVersionRequest, _pricing_service_pb2.DryRunVersionResponse]  # type: ignore[assignment]
+    """What a new version of a catalog or of the rate card would touch, and by how much; nothing is
+    changed. For operators.
+
+    Errors: INVALID_ARGUMENT (no content; a content that could not come into force: `content` says
+    file, line and key; page size, page token).
+    """
+    CalculateSessionCost: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.CalculateSessionCostRequest, _pricing_service_pb2.CalculateSessionCostResponse]  # type: ignore[assignment]
+    """What a session of a plan costs: the rate for each block of time that was begun.
+
+    Errors: INVALID_ARGUMENT (plan, a duration below 0 or above a year); NOT_FOUND `UNKNOWN_PLAN`,
+    `UNKNOWN_CATALOG`; FAILED_PRECONDITION `NO_SESSION_RATES` (its catalog says none).
+    """
+    ReportSessionMargins: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.ReportSessionMarginsRequest, _pricing_service_pb2.ReportSessionMarginsResponse]  # type: ignore[assignment]
+    """What each plan of a catalog that sells sessions leaves, gross and net of the provider's fees.
+    For operators.
+
+    Errors: INVALID_ARGUMENT (sessions below 0, a plan that stands twice); NOT_FOUND
+    `UNKNOWN_CATALOG`, `UNKNOWN_PLAN`; FAILED_PRECONDITION `NO_SESSION_RATES`.
     """
     TakeQuote: _aio.UnaryUnaryMultiCallable[_pricing_service_pb2.TakeQuoteRequest, _pricing_service_pb2.TakeQuoteResponse]  # type: ignore[assignment]
     """Takes a quote for one taker; the same taker may ask again. Services only.
@@ -300,6 +406,18 @@ class PricingServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def ListCatalogSources(
+        self,
+        request: _pricing_service_pb2.ListCatalogSourcesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pricing_service_pb2.ListCatalogSourcesResponse, _abc.Awaitable[_pricing_service_pb2.ListCatalogSourcesResponse]]:
+        """Lists the ConfigMaps that catalogs are told of by: what each said last, and what came of it. For
+        operators.
+
+        Errors: INVALID_ARGUMENT (page size, page token).
+        """
+
+    @_abc_1.abstractmethod
     def CreateQuote(
         self,
         request: _pricing_service_pb2.CreateQuoteRequest,
@@ -310,7 +428,8 @@ class PricingServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: as CalculatePrice; NOT_FOUND `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT (owner,
         quantities, lifetime), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
         `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more),
-        `INSTALMENTS_NOT_SOLD` (a commitment that is not paid upfront is priced, and not quoted).
+        `INSTALMENTS_NOT_SOLD` (a commitment that is not paid upfront is priced, and not quoted),
+        `CLOUD_NOT_SOLD` (another cloud's prices are for comparison). With an object also as PriceObject.
         """
 
     @_abc_1.abstractmethod
@@ -322,6 +441,94 @@ class PricingServiceServicer(metaclass=_abc_1.ABCMeta):
         """One quote.
 
         Errors: NOT_FOUND `UNKNOWN_QUOTE`, also for another owner's.
+        """
+
+    @_abc_1.abstractmethod
+    def PriceObject(
+        self,
+        request: _pricing_service_pb2.PriceObjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pricing_service_pb2.PriceObjectResponse, _abc.Awaitable[_pricing_service_pb2.PriceObjectResponse]]:
+        """What a custom resource costs: the rule that a catalog has for its kind derives the billable
+        resources from its spec. Pure: nothing is stored.
+
+        Errors: as CalculatePrice, with the bad fields of the spec by their paths (`spec.replicas`);
+        INVALID_ARGUMENT (kind, spec, a catalog that is not named where several price the kind);
+        NOT_FOUND `UNKNOWN_KIND` (no catalog in force has a rule for it).
+        """
+
+    @_abc_1.abstractmethod
+    def MatchQuote(
+        self,
+        request: _pricing_service_pb2.MatchQuoteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pricing_service_pb2.MatchQuoteResponse, _abc.Awaitable[_pricing_service_pb2.MatchQuoteResponse]]:
+        """Says whether an object is what a quote was given for: of the kind, namespace and name that it
+        is bound to, and in need of no more than was priced. Less is no mismatch.
+
+        Errors: NOT_FOUND `UNKNOWN_QUOTE`, `UNKNOWN_KIND`; INVALID_ARGUMENT (object);
+        FAILED_PRECONDITION `QUOTE_SPEC_MISMATCH` (a quote of a plan, or metadata: field, quoted, asked).
+        """
+
+    @_abc_1.abstractmethod
+    def VerifyQuote(
+        self,
+        request: _pricing_service_pb2.VerifyQuoteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pricing_service_pb2.VerifyQuoteResponse, _abc.Awaitable[_pricing_service_pb2.VerifyQuoteResponse]]:
+        """Checks the signature of a quote, and says where the quote stands. An expired or taken one is no
+        error.
+
+        Errors: INVALID_ARGUMENT `QUOTE_SIGNATURE_REFUSED` (no signature of ours, or not of what is
+        stored); NOT_FOUND `UNKNOWN_QUOTE`, also for another owner's.
+        """
+
+    @_abc_1.abstractmethod
+    def ListQuoteKeys(
+        self,
+        request: _pricing_service_pb2.ListQuoteKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pricing_service_pb2.ListQuoteKeysResponse, _abc.Awaitable[_pricing_service_pb2.ListQuoteKeysResponse]]:
+        """The public keys that signatures of quotes are checked with, the one that signs first. Open to
+        everybody.
+        """
+
+    @_abc_1.abstractmethod
+    def DryRunVersion(
+        self,
+        request: _pricing_service_pb2.DryRunVersionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pricing_service_pb2.DryRunVersionResponse, _abc.Awaitable[_pricing_service_pb2.DryRunVersionResponse]]:
+        """What a new version of a catalog or of the rate card would touch, and by how much; nothing is
+        changed. For operators.
+
+        Errors: INVALID_ARGUMENT (no content; a content that could not come into force: `content` says
+        file, line and key; page size, page token).
+        """
+
+    @_abc_1.abstractmethod
+    def CalculateSessionCost(
+        self,
+        request: _pricing_service_pb2.CalculateSessionCostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pricing_service_pb2.CalculateSessionCostResponse, _abc.Awaitable[_pricing_service_pb2.CalculateSessionCostResponse]]:
+        """What a session of a plan costs: the rate for each block of time that was begun.
+
+        Errors: INVALID_ARGUMENT (plan, a duration below 0 or above a year); NOT_FOUND `UNKNOWN_PLAN`,
+        `UNKNOWN_CATALOG`; FAILED_PRECONDITION `NO_SESSION_RATES` (its catalog says none).
+        """
+
+    @_abc_1.abstractmethod
+    def ReportSessionMargins(
+        self,
+        request: _pricing_service_pb2.ReportSessionMarginsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pricing_service_pb2.ReportSessionMarginsResponse, _abc.Awaitable[_pricing_service_pb2.ReportSessionMarginsResponse]]:
+        """What each plan of a catalog that sells sessions leaves, gross and net of the provider's fees.
+        For operators.
+
+        Errors: INVALID_ARGUMENT (sessions below 0, a plan that stands twice); NOT_FOUND
+        `UNKNOWN_CATALOG`, `UNKNOWN_PLAN`; FAILED_PRECONDITION `NO_SESSION_RATES`.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,36 @@
+"""Subscription over gRPC: what is sold. Only dry runs ask, as the operator who asked for one."""
+
+import grpc.aio
+
+from services.pricing.versions import Holding
+from tollgate.subscription.v1 import subscription_pb2
+from tollgate.subscription.v1 import subscription_service_pb2 as pb
+from tollgate.subscription.v1.subscription_service_pb2_grpc import SubscriptionServiceStub
+
+_PAGE = 1000
+_OVER = frozenset({subscription_pb2.STATE_CANCELED, subscription_pb2.STATE_EXPIRED})
+
+
+class GrpcHoldings:
+    """The port ``Holdings`` over a channel of the chassis."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = SubscriptionServiceStub(channel)
+
+    async def held(self, most: int) -> list[Holding]:
+        """Return subscriptions that are not over, oldest first, at most so many."""
+        found: list[Holding] = []
+        token = ""
+        while len(found) < most:
+            request = pb.ListSubscriptionsRequest(page_size=_PAGE, page_token=token)
+            page = await self._stub.ListSubscriptions(request)
+            found += [_holding(one) for one in page.subscriptions if one.state not in _OVER]
+            token = page.next_page_token
+            if not token:
+                break
+        return found[:most]
+
+
+def _holding(message: subscription_pb2.Subscription) -> Holding:
+    addons = tuple((one.addon, one.quantity) for one in message.addons)
+    return Holding(message.name, message.account, message.plan, message.catalog_version, addons)

@@ -1,0 +1,135 @@
+"""Subscriptions that give way, and decisions that wait for news, in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from services.subscription.domain import GivingWay
+from tests.fakes.memory_db import MemoryTx, Table
+
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class GivingWayRow:
+    """A subscription that gives way, and how far that is."""
+
+    way: GivingWay
+    found: datetime
+    decided: datetime | None = None
+    next_try: datetime | None = None
+    tries: int = 0
+    refund_id: str | None = None
+
+
+@dataclass(frozen=True)
+class PostponedRow:
+    """A decision that waits for news."""
+
+    tries: int
+    next_try: datetime
+    since: datetime
+    told: bool = False
+
+
+GIVING_WAY: Table[str, GivingWayRow] = Table("giving_way")
+POSTPONED: Table[str, PostponedRow] = Table("postponed")
+
+
+def wait_after(tries: int) -> timedelta:
+    """Return how long is waited after this many tries that failed."""
+    return min(_FIRST_WAIT * (1 << min(tries, 12)), _LONGEST_WAIT)
+
+
+class MemoryGivingWay:
+    """Subscriptions that give way, and postponed decisions, in memory."""
+
+    _tx: MemoryTx
+
+    async def save_giving_way(self, row: GivingWay) -> None:
+        fresh = GivingWayRow(replace(row, decided=False), self._moment())
+        if await self._tx.insert(GIVING_WAY, row.subscription, fresh):
+            return
+        known = await self._tx.lock(GIVING_WAY, row.subscription)
+        if known is not None and known.decided is None:
+            newer = replace(known, way=replace(known.way, to=row.to, paid_since=row.paid_since))
+            await self._tx.put(GIVING_WAY, row.subscription, newer)
+
+    async def drop_giving_way(self, subscription: str) -> None:
+        known = await self._tx.lock(GIVING_WAY, subscription)
+        if known is not None and known.decided is None:
+            await self._tx.delete(GIVING_WAY, subscription)
+
+    async def decide_giving_way(self, subscription: str) -> None:
+        known = await self._tx.lock(GIVING_WAY, subscription)
+        if known is not None and known.decided is None:
+            way = replace(known.way, decided=True)
+            decided = replace(known, way=way, decided=self._moment())
+            await self._tx.put(GIVING_WAY, subscription, decided)
+
+    async def due_giving_way(self, delay: timedelta, limit: int) -> Sequence[GivingWay]:
+        await self._tx.db.step()
+        return self._due_giving_way(delay)[:limit]
+
+    def _due_giving_way(self, delay: timedelta) -> list[GivingWay]:
+        before = self._moment() - delay
+        found = [
+            (row.found, name, row.way)
+            for name, row in self._tx.rows(GIVING_WAY)
+            if row.decided is None and row.found <= before and not self._postponed(name)
+        ]
+        return [way for _, _, way in sorted(found, key=lambda row: row[:2])]
+
+    def _gave_way_since(self, since: datetime) -> int:
+        rows = self._tx.rows(GIVING_WAY)
+        return len([row for _, row in rows if row.decided and row.decided > since])
+
+    async def claim_giving_way(self, provider: str, limit: int) -> Sequence[GivingWay]:
+        await self._tx.db.step()
+        claimed: list[GivingWay] = []
+        for name, row in sorted(self._tx.rows(GIVING_WAY), key=lambda pair: pair[0]):
+            if len(claimed) == limit or not self._may_try_way(row, provider):
+                continue
+            if self._tx.try_lock(GIVING_WAY, name):
+                later = self._moment() + wait_after(row.tries)
+                put_off = replace(row, tries=row.tries + 1, next_try=later)
+                await self._tx.put(GIVING_WAY, name, put_off)
+                claimed.append(row.way)
+        return claimed
+
+    def _may_try_way(self, row: GivingWayRow, provider: str) -> bool:
+        if row.decided is None or row.refund_id is not None or row.way.key.provider != provider:
+            return False
+        return (row.next_try or row.decided) <= self._moment()
+
+    async def note_gave_way(self, subscription: str, refund_id: str) -> bool:
+        row = await self._tx.lock(GIVING_WAY, subscription)
+        if row is None or row.refund_id is not None:
+            return False
+        await self._tx.put(GIVING_WAY, subscription, replace(row, refund_id=refund_id))
+        return True
+
+    async def postpone(self, name: str, long: timedelta) -> bool:
+        now = self._moment()
+        row = PostponedRow(1, now + wait_after(0), now)
+        known = await self._tx.lock(POSTPONED, name)
+        if known is not None and known.next_try >= now - _DAY:
+            row = replace(known, tries=known.tries + 1, next_try=now + wait_after(known.tries))
+        tells = not row.told and row.since <= now - long
+        await self._tx.put(POSTPONED, name, replace(row, told=row.told or tells))
+        return tells
+
+    def _postponed(self, name: str) -> bool:
+        row = self._tx.get(POSTPONED, name)
+        return row is not None and row.next_try > self._moment()
+
+    def _giving_way_of(self, account: str) -> list[GivingWay]:
+        return [row.way for _, row in self._tx.rows(GIVING_WAY) if row.way.account == account]
+
+    def _has_to_give_way(self, subscription: str) -> bool:
+        row = self._tx.get(GIVING_WAY, subscription)
+        return row is not None and row.decided is None
+
+    def _moment(self) -> datetime:
+        return datetime.fromtimestamp(self._tx.db.now(), UTC)

@@ -5,11 +5,10 @@ difference. Lists are compared as wholes, item by item: one more rule in a polic
 """
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TypeGuard
-
-import orjson
 
 from services.chassis import quantities
 from services.provisioner.domain import Json, JsonObject
@@ -18,6 +17,7 @@ _QUANTITY_MAPS = frozenset(
     {"hard", "requests", "limits", "default", "defaultRequest", "max", "min"}
 )
 """Mappings of resource names to quantities, wherever they stand in our objects."""
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def matches(wanted: Json, live: Json, *, amounts: bool = False) -> bool:
@@ -61,7 +61,7 @@ def same_amount(left: Json, right: Json) -> bool:
 
 def digest(wanted: JsonObject) -> str:
     """Return a hash that is the same for the same content, however its quantities are written."""
-    raw = orjson.dumps(_canonical(wanted), option=orjson.OPT_SORT_KEYS)
+    raw = _CANONICAL.encode(_canonical(wanted)).encode()
     return hashlib.sha256(raw).hexdigest()[:32]
 
 

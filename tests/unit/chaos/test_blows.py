@@ -45,8 +45,12 @@ async def struck(home: Path, *strikes: Strike, stripe: str = "") -> Striker:
 async def process(home: Path, name: str) -> asyncio.subprocess.Process:
     """Start something that waits, with a pid file as the supervisor writes it."""
     (home / "run").mkdir(exist_ok=True)
-    code = "import signal; signal.pause()"
-    started = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
+    code = "import signal; print('up', flush=True); signal.pause()"
+    pipe = asyncio.subprocess.PIPE
+    started = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=pipe)
+    # A signal that comes while the interpreter starts ends it in another way.
+    assert started.stdout is not None
+    await started.stdout.readline()
     (home / "run" / f"{name}.pid").write_text(f"{started.pid}\n")
     return started
 

@@ -40,7 +40,7 @@ __all__ = [
 # While a key runs its due_at is the end of its lease, so what is asked for goes to next_at.
 _ONCE_MORE = """
 ON CONFLICT (queue, key) DO UPDATE SET
-    generation = known.generation + 1,
+    generation = excluded.generation,
     priority = greatest(known.priority, excluded.priority),
     due_at = CASE WHEN known.running THEN known.due_at
                   ELSE least(known.due_at, excluded.due_at) END,

@@ -15,7 +15,7 @@ class QueueRow:
 
     due_at: float
     priority: int
-    generation: int = 1
+    generation: int
     running: bool = False
     next_at: float = inf
     epoch: int = 0
@@ -39,15 +39,16 @@ async def enqueue(
     await tx.db.step()
     for key in sorted(set(keys)):
         known = await tx.hold(QUEUE, (queue, key))
-        tx.write(QUEUE, (queue, key), _asked(known, due_at, priority))
+        generation = tx.db.next("reconcile_generation")
+        tx.write(QUEUE, (queue, key), _asked(known, generation, due_at, priority))
     if due_in <= 0 and keys:
         after_commit(topic(queue))
 
 
-def _asked(known: QueueRow | None, due_at: float, priority: int) -> QueueRow:
+def _asked(known: QueueRow | None, generation: int, due_at: float, priority: int) -> QueueRow:
     if known is None:
-        return QueueRow(due_at, priority)
-    bumped = replace(known, generation=known.generation + 1, priority=max(known.priority, priority))
+        return QueueRow(due_at, priority, generation)
+    bumped = replace(known, generation=generation, priority=max(known.priority, priority))
     if known.running:
         return replace(bumped, next_at=min(known.next_at, due_at))
     return replace(bumped, due_at=min(known.due_at, due_at))

@@ -30,9 +30,20 @@ async def _claim_one(backend: Backend) -> ClaimedKey:
 async def test_a_key_enqueued_twice_is_one_job(backend: Backend) -> None:
     await _enqueue(backend, "a", "a")
     await _enqueue(backend, "a")
-    claimed = await _claim_one(backend)
-    assert claimed.key == "a"
-    assert claimed.generation == 2
+    assert await _claim(backend) == ["a"]
+
+
+async def test_a_key_that_went_and_came_anew_is_never_taken_for_the_one_before(
+    backend: Backend,
+) -> None:
+    seen = set[int]()
+    for _ in range(3):
+        await _enqueue(backend, "a")
+        await _enqueue(backend, "a")
+        claimed = await _claim_one(backend)
+        await backend.queue.finish(QUEUE, claimed)
+        assert claimed.generation not in seen
+        seen.add(claimed.generation)
 
 
 async def test_a_key_that_runs_is_not_claimed_again(backend: Backend) -> None:

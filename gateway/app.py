@@ -79,7 +79,7 @@ def make_app(
             )
         )
     )
-    app.include_router(costs_routes(services.costs, rate))
+    app.include_router(costs_routes(services.costs, services.subscription, rate))
     app.include_router(source_routes(services.pricing, rate))
     return app
 

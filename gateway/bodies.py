@@ -26,6 +26,7 @@ _EXPECTED = {
     "bool_type": "expected true or false",
     "list_type": "expected a list",
     "model_type": "expected an object",
+    "dict_type": "expected an object",
     "string_pattern_mismatch": "expected no control characters",
     "string_too_long": "expected at most {max_length} characters",
     "greater_than_equal": "expected at least {ge}",

@@ -26,6 +26,8 @@ from services.chassis.errors import (
 )
 
 _WORD = re.compile(r"[A-Za-z_]+")
+_INNER = re.compile(r"^(plan|object|deployment)\.")
+"""What a service's request holds in a message of its own, and a body does not."""
 
 HTTP_STATUS: Mapping[Code, int] = {
     Code.CANCELLED: 499,
@@ -99,7 +101,7 @@ class Dialect:
         return "; ".join(f"{bad.field}: {bad.description}" for bad in own), own
 
     def _field(self, path: str) -> str:
-        own = path.removeprefix("plan.").removeprefix("object.")
+        own = _INNER.sub("", path)
         # What stands in an object's spec is the client's own wording.
         if own.startswith("spec."):
             return own
@@ -165,6 +167,8 @@ QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
 UNKNOWN_PLAN = "UNKNOWN_PLAN"
 UNKNOWN_ADDON = "UNKNOWN_ADDON"
 _PAYMENT_DECLINED = 402
+# ABORTED over gRPC (AIP-154); over HTTP what RFC 9110 says of a state that is not the newest.
+_PRECONDITION_FAILED = 412
 
 BILLING = Dialect(
     billing_body,
@@ -191,7 +195,9 @@ BILLING = Dialect(
 )
 SCAFFOLDER = Dialect(
     scaffolder_body,
-    MappingProxyType({"PAYMENT_DECLINED": _PAYMENT_DECLINED}),
+    MappingProxyType(
+        {"PAYMENT_DECLINED": _PAYMENT_DECLINED, "ETAG_MISMATCH": _PRECONDITION_FAILED}
+    ),
     MappingProxyType(
         {
             "duration_hours": "duration",

@@ -227,7 +227,7 @@ def _budget(message: cost_pb2.Budget) -> Budget:
             display_name=message.display_name,
             narrow=_narrow(message.filter),
             amount=money(message.amount),
-            thresholds=[_threshold(one) for one in message.thresholds],
+            thresholds=[threshold(one) for one in message.thresholds],
             emails=tuple(message.emails),
             webhook_url=message.webhook_url,
         ),
@@ -237,7 +237,8 @@ def _budget(message: cost_pb2.Budget) -> Budget:
     )
 
 
-def _threshold(message: cost_pb2.BudgetThreshold) -> Threshold:
+def threshold(message: cost_pb2.BudgetThreshold) -> Threshold:
+    """Read a threshold."""
     return Threshold(message.percent, _BASES.get(message.basis, _OTHER))
 
 
@@ -246,7 +247,7 @@ def _alert(message: cost_pb2.BudgetAlert) -> Alert:
         name=message.name,
         budget=message.budget,
         month=message.month,
-        threshold=_threshold(message.threshold),
+        threshold=threshold(message.threshold),
         amount=money(message.amount),
         found=money(message.found),
         create_time=message.create_time.ToDatetime(tzinfo=UTC),

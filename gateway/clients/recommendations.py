@@ -17,6 +17,11 @@ _BASES: Mapping[int, str] = {
     cost_pb2.Recommendation.BASIS_PLAN_PRICE: "plan-price",
     cost_pb2.Recommendation.BASIS_RATE_CARD: "rate-card",
 }
+_LEFT_OUT: Mapping[int, str] = {
+    cost_pb2.Recommendation.LEFT_OUT_ADDONS: "addons",
+    cost_pb2.Recommendation.LEFT_OUT_TERMS: "terms",
+    cost_pb2.Recommendation.LEFT_OUT_VOLUME_DISCOUNTS: "volume-discounts",
+}
 
 
 def recommendation(message: cost_pb2.Recommendation) -> Recommendation:
@@ -42,6 +47,7 @@ def _smaller(message: cost_pb2.Recommendation) -> SmallerPlan:
         basis=_BASES.get(message.basis, _OTHER),
         monthly_saving=message.monthly_saving,
         currency=message.currency,
+        left_out=tuple(_LEFT_OUT.get(one, _OTHER) for one in message.left_out),
     )
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC
 
-import grpc.aio
-
+from gateway.clients.notices import NoticeCalls
 from gateway.clients.paging import PAGE_SIZE, pages
 from gateway.clients.values import INTERVALS, addons_of, money, time_of, to_addons
 from gateway.ports import (
@@ -25,7 +24,6 @@ from services.chassis.errors import Unavailable
 from tollgate.pricing.v1 import pricing_pb2
 from tollgate.subscription.v1 import subscription_pb2
 from tollgate.subscription.v1 import subscription_service_pb2 as pb
-from tollgate.subscription.v1.subscription_service_pb2_grpc import SubscriptionServiceStub
 
 TIMEOUT = 25.0
 """Seconds for a call behind which the payment provider is asked, several times at worst."""
@@ -44,17 +42,22 @@ _TO_INTERVALS = {
 }
 
 
-class GrpcSubscription:
+class GrpcSubscription(NoticeCalls):
     """The port ``Subscription`` over a channel of the chassis."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stub = SubscriptionServiceStub(channel)
-
     async def find_account(self, kind: AccountKind, external_id: str) -> str:
-        """Return the account of this name among those that the actor may see; empty for none."""
+        """Return the account of this name among those that the actor may see; empty for none.
+
+        The previous version of subscription is asked for one, and lists all.
+        """
 
         def ask(token: str) -> Awaitable[pb.ListAccountsResponse]:
-            request = pb.ListAccountsRequest(page_size=PAGE_SIZE, page_token=token)
+            request = pb.ListAccountsRequest(
+                page_size=PAGE_SIZE,
+                page_token=token,
+                kind=_KINDS[kind],
+                external_id=external_id,
+            )
             return self._stub.ListAccounts(request)
 
         async for page in pages(ask):

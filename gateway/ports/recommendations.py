@@ -17,7 +17,8 @@ class Sizes:
 class SmallerPlan:
     """The plan that would do; ``basis`` is plan-price or rate-card.
 
-    ``monthly_saving`` is a decimal in the currency's major unit, as a text.
+    ``monthly_saving`` is a decimal in the currency's major unit, as a text; it does not count what
+    is ``left_out``: addons, terms, volume-discounts.
     """
 
     plan: str
@@ -25,6 +26,7 @@ class SmallerPlan:
     basis: str
     monthly_saving: str
     currency: str
+    left_out: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

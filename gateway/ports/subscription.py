@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from gateway.ports.notices import BudgetNotices
 from services.chassis.money import Money
 
 
@@ -163,7 +164,7 @@ class Entitlement:
     upgrade: Upgrade | None = None
 
 
-class Subscription(Protocol):
+class Subscription(BudgetNotices, Protocol):
     """The subscription service."""
 
     async def find_account(self, kind: AccountKind, external_id: str) -> str:

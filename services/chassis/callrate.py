@@ -25,6 +25,11 @@ class CallRate:
         # Tokens that were left, and when. Who is forgotten has a full bucket again.
         self._left: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
 
+    @property
+    def at_once(self) -> int:
+        """The most calls that may come at once."""
+        return int(self._most)
+
     def take(self, caller: Principal, calls: int = 1) -> None:
         """Count calls; ResourceExhausted with the time to wait if that is too many.
 

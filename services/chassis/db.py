@@ -12,7 +12,8 @@ import structlog
 from services.chassis import wakeups as wakeup
 from services.chassis.backoff import Backoff
 from services.chassis.clock import Clock, SystemClock
-from services.chassis.errors import Aborted, Unavailable
+from services.chassis.errors import Aborted, InvalidArgument, Unavailable
+from services.chassis.pool import MAX_QUERIES, DirectPool
 from services.chassis.wakeups import Wakeups
 
 Connection: TypeAlias = (
@@ -78,17 +79,31 @@ async def open_pool(
     settings = {} if pgbouncer else {"application_name": application_name}
     if schema is not None and not pgbouncer:
         settings["search_path"] = schema
+    if not pgbouncer:
+        # Every statement is one of a few hundred, and what it finds does not depend on its
+        # parameters; PostgreSQL would else plan some of them anew each time, for more than they
+        # cost.
+        settings["plan_cache_mode"] = "force_generic_plan"
     failures = 0
     while True:
         try:
-            pool = await asyncpg.create_pool(
+            pool = await DirectPool(
                 dsn,
                 min_size=min_size,
                 max_size=max_size,
+                max_queries=MAX_QUERIES,
+                # An idle connection costs less than a timer for each use of it.
+                max_inactive_connection_lifetime=0.0,
+                connection_class=asyncpg.Connection,
+                record_class=asyncpg.Record,
+                setup=None,
                 init=_prepare,
                 reset=_no_reset,
+                loop=None,
                 command_timeout=command_timeout,
                 statement_cache_size=0 if pgbouncer else 100,
+                # PostgreSQL plans a kept statement anew itself when what it was planned on changes.
+                max_cached_statement_lifetime=0,
                 server_settings=settings,
             )
         except _LOST_CONNECTION as exc:
@@ -193,6 +208,9 @@ class PgTransactions(Generic[S]):
     async def _understood(self, connection: Connection, work: Awaitable[T]) -> T:
         try:
             return await work
+        except asyncpg.CharacterNotInRepertoireError as exc:
+            # A NUL, which no text of PostgreSQL holds: whoever sent it is told so.
+            raise InvalidArgument("A text holds a NUL.", reason="INVALID_TEXT") from exc
         except asyncpg.InterfaceError as exc:
             if connection.is_closed():
                 raise

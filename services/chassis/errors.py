@@ -223,6 +223,11 @@ class Violations:
         """Note a bad field."""
         self._found.append(FieldViolation(field, description))
 
+    @property
+    def found(self) -> tuple[FieldViolation, ...]:
+        """What was noted so far."""
+        return tuple(self._found)
+
     def raise_if_any(self) -> None:
         """Raise InvalidArgument (reason INVALID_FIELDS) if a field was bad."""
         if not self._found:

@@ -16,6 +16,8 @@ from prometheus_client import (
 from prometheus_client import Counter as Counter
 from prometheus_client import Histogram as Histogram
 
+from services.chassis.rpcfigures import RpcFigures
+
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 METER_NAME: Final = "tollgate"
 PREFIX: Final = "tollgate_"
@@ -38,10 +40,8 @@ class Metrics:
         self._counters: dict[str, Counter] = {}
         self._gauges: dict[str, Gauge] = {}
         self._histograms: dict[str, Histogram] = {}
-        self._rpcs = self.counter("rpc_handled", "RPCs answered", ("listener", "method", "code"))
-        self._seconds = self.histogram("rpc_seconds", "Duration of RPCs", ("listener", "method"))
-        self._counts: dict[tuple[str, str, str], Counter] = {}
-        self._durations: dict[tuple[str, str], Histogram] = {}
+        self._rpcs = RpcFigures(PREFIX, _SECONDS)
+        self._registry.register(self._rpcs)
 
     def counter(self, name: str, doc: str, labels: Sequence[str] = ()) -> Counter:
         """Return the counter of this name; its series ends in ``_total``."""
@@ -69,15 +69,7 @@ class Metrics:
 
     def rpc(self, listener: str, method: str, code: str, seconds: float) -> None:
         """Count one answered RPC. Methods are those registered, so their number is bounded."""
-        key = (listener, method, code)
-        count = self._counts.get(key)
-        if count is None:
-            count = self._counts[key] = self._rpcs.labels(*key)
-        count.inc()
-        duration = self._durations.get(key[:2])
-        if duration is None:
-            duration = self._durations[key[:2]] = self._seconds.labels(*key[:2])
-        duration.observe(seconds)
+        self._rpcs.count(listener, method, code, seconds)
 
     def families(self) -> Iterable[Family]:
         """Read everything now, gauges too: counters, gauges and histograms, each a family."""

@@ -171,12 +171,17 @@ ON CONFLICT (destination, fact_id) DO NOTHING
 """  # noqa: S608
 
 
-def written(fact: FactRecord) -> tuple[object, ...]:
-    """Return the parameters of ``append_from``, and ask for the wake-ups of its commit."""
+def written(fact: FactRecord, *, at_once: bool = True) -> tuple[object, ...]:
+    """Return the parameters of ``append_from``, and ask for the wake-ups of its commit.
+
+    What need not be told ``at_once`` goes with what comes next to the same destination, or when
+    the relay looks by itself.
+    """
     if not fact.destinations:
         raise ValueError(f"fact {fact.id} ({fact.type}) goes nowhere")
-    for destination in fact.destinations:
-        after_commit(topic(destination))
+    if at_once:
+        for destination in fact.destinations:
+            after_commit(topic(destination))
     return (
         list(fact.destinations),
         fact.id,

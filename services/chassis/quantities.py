@@ -8,7 +8,8 @@ import re
 from decimal import Decimal
 
 _PATTERN = re.compile(
-    r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:[eE]([+-]?\d{1,2})|(m|k|[MGTPE]i?|Ki|n|u|))"
+    r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:[eE]([+-]?\d{1,2})|(m|k|[MGTPE]i?|Ki|n|u|))",
+    re.ASCII,
 )
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}

@@ -50,7 +50,9 @@ def redact(
     """Hide secrets in one log event; a structlog processor."""
     for key, value in event.items():
         # Nearly all there is, said without a call.
-        if type(value) is str and value in _harmless and not is_secret_name(key):
+        kind = type(value)
+        known = value in _harmless if kind is str else kind is float or kind is int
+        if known and not is_secret_name(key):
             continue
         event[key] = _clean(key, value, 0)
     return event

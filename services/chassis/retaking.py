@@ -61,10 +61,10 @@ async def retake(tx: Transactions[KeptFacts], types: Sequence[str], take: Take) 
     """
     taken = 0
     for type_name in types:
-        while kept := await tx.run(partial(_kept, type_name=type_name)):
+        while kept := await tx.single(partial(_kept, type_name=type_name)):
             for record, source in kept:
                 await take(record, source)
-                await tx.run(partial(_forget, fact_id=record.id, type_name=type_name))
+                await tx.single(partial(_forget, fact_id=record.id, type_name=type_name))
             taken += len(kept)
     return taken
 

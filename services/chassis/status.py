@@ -1,5 +1,7 @@
 """The one place where refusals become google.rpc.Status, and come back from it."""
 
+from collections.abc import Sequence
+
 import grpc
 import grpc.aio
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -12,7 +14,12 @@ DOMAIN = "tollgate.dev"
 DETAILS_KEY = "grpc-status-details-bin"
 
 _NANOS = 1_000_000_000
-_MAX_TEXT = 2_000  # A status travels in HTTP headers, which are bounded.
+# A status travels in HTTP headers, the text of it twice and what is binary a third longer. Of more
+# than 8 KiB a client of gRPC tells nothing but that it was too much.
+_MAX_TEXT = 1_000
+_MAX_WIDE_TEXT = _MAX_TEXT // 9  # what is not ASCII takes up to nine characters there
+_MAX_FIELDS = 3_600
+_AROUND_A_FIELD = 8
 
 _WITHOUT_WORDS = {
     Code.UNAVAILABLE: "A service that this needs cannot be reached now.",
@@ -23,23 +30,35 @@ _WITHOUT_WORDS = {
 
 def to_status(exc: Refusal) -> status_pb2.Status:
     """Write a refusal as a status with ErrorInfo, BadRequest and RetryInfo."""
+    longest = _MAX_TEXT if exc.message.isascii() else _MAX_WIDE_TEXT
     status = status_pb2.Status(
-        code=code_pb2.Code.Value(exc.code.value), message=exc.message[:_MAX_TEXT]
+        code=code_pb2.Code.Value(exc.code.value), message=exc.message[:longest]
     )
     details = status.details
     details.add().Pack(
         error_details_pb2.ErrorInfo(reason=exc.reason, domain=DOMAIN, metadata=exc.metadata)
     )
     if exc.fields:
-        bad = error_details_pb2.BadRequest()
-        for violation in exc.fields:
-            bad.field_violations.add(field=violation.field, description=violation.description)
-        details.add().Pack(bad)
+        details.add().Pack(_bad_request(exc.fields))
     if exc.retry_after is not None:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromNanoseconds(int(exc.retry_after * _NANOS))
         details.add().Pack(retry)
     return status
+
+
+def _bad_request(fields: Sequence[FieldViolation]) -> error_details_pb2.BadRequest:
+    """Name every bad field that there is room for; the last entry says how many more there are."""
+    bad = error_details_pb2.BadRequest()
+    left = _MAX_FIELDS
+    for place, one in enumerate(fields):
+        left -= len(one.field.encode()) + len(one.description.encode()) + _AROUND_A_FIELD
+        if left < 0:
+            more = f"{len(fields) - place} more fields are wrong"
+            bad.field_violations.add(field=one.field, description=more)
+            break
+        bad.field_violations.add(field=one.field, description=one.description)
+    return bad
 
 
 def from_status(status: status_pb2.Status) -> Refusal:

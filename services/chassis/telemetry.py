@@ -5,7 +5,8 @@ import re
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
-from typing import BinaryIO, Final
+from datetime import UTC, datetime
+from typing import BinaryIO, Final, TypeAlias
 
 import orjson
 import structlog
@@ -13,16 +14,19 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import TraceFlags
 
 from services.chassis.redact import redact
+from services.chassis.unrecorded import UnrecordedTracing
 
 TRACER_NAME: Final = "tollgate"
 # W3C: version, trace, span, flags, and what a later version may add.
 _PARENT = re.compile(
     r"[ \t]*((?!ff)[0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?[ \t]*"
 )
+# Levels that structlog's methods of other names have.
+_METHODS: Final = {"warn": "warning", "exception": "error"}
 _LEVELS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -31,6 +35,7 @@ _LEVELS: Final = {
 }
 
 EventDict = MutableMapping[str, object]
+Tracing: TypeAlias = TracerProvider | UnrecordedTracing
 
 
 def configure_logging(service: str, level: str = "info", out: BinaryIO | None = None) -> None:
@@ -43,12 +48,7 @@ def configure_logging(service: str, level: str = "info", out: BinaryIO | None = 
         processors=[
             structlog.processors.format_exc_info,
             redact,
-            # What follows is our own and holds no secret: it is added after the search for them.
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _adding_service(service),
-            add_trace_id,
-            structlog.processors.JSONRenderer(serializer=_dumps),
+            _writing(service),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.BytesLoggerFactory(out or sys.stdout.buffer),
@@ -64,19 +64,23 @@ def service_resource(service: str) -> Resource:
     return Resource.create({SERVICE_NAME: service})
 
 
-def configure_tracing(service: str, endpoint: str, ratio: float) -> TracerProvider:
-    """Make this process's tracer provider; spans are exported only if there is an endpoint.
+def configure_tracing(service: str, endpoint: str, ratio: float) -> Tracing:
+    """Make this process's tracer provider; spans are recorded only if there is an endpoint.
 
     ``ratio`` is the share of traces begun here that is recorded; a caller's decision is kept.
     """
-    root = TraceIdRatioBased(ratio) if endpoint else ALWAYS_OFF
-    provider = TracerProvider(sampler=ParentBased(root), resource=service_resource(service))
-    if endpoint:
-        # Imported here because it costs a second gRPC stack that most processes do not use.
-        from services.chassis.otlp import SpanPush
-
-        provider.add_span_processor(SpanPush(endpoint))
+    provider = _exporting(service, endpoint, ratio) if endpoint else UnrecordedTracing()
     trace.set_tracer_provider(provider)
+    return provider
+
+
+def _exporting(service: str, endpoint: str, ratio: float) -> TracerProvider:
+    # Imported here because it costs a second gRPC stack that most processes do not use.
+    from services.chassis.otlp import SpanPush
+
+    sampler = ParentBased(TraceIdRatioBased(ratio))
+    provider = TracerProvider(sampler=sampler, resource=service_resource(service))
+    provider.add_span_processor(SpanPush(endpoint))
     return provider
 
 
@@ -135,16 +139,18 @@ def add_trace_id(_logger: object, _method: str, event: EventDict) -> EventDict:
     return event
 
 
-def _adding_service(service: str) -> structlog.typing.Processor:
-    def add_service(_logger: object, _method: str, event: EventDict) -> EventDict:
+def _writing(service: str) -> structlog.typing.Processor:
+    """Make what adds our own to an event, which holds no secret, and writes it as JSON."""
+
+    def write(_logger: object, method: str, event: EventDict) -> bytes:
+        event["level"] = _METHODS.get(method, method)
+        event["timestamp"] = datetime.now(UTC).isoformat()[: -len("+00:00")] + "Z"
         event["service"] = service
-        return event
+        return orjson.dumps(
+            add_trace_id(None, method, event), default=repr, option=orjson.OPT_NON_STR_KEYS
+        )
 
-    return add_service
-
-
-def _dumps(value: object, **_options: object) -> bytes:
-    return orjson.dumps(value, default=repr, option=orjson.OPT_NON_STR_KEYS)
+    return write
 
 
 class _Forward(logging.Handler):

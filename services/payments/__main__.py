@@ -1,6 +1,7 @@
 """The payments process: ``python -m services.payments [--validate|--help]``."""
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +31,10 @@ from services.payments.ingest import (
 )
 from services.payments.operations import Selling, shared_pace
 from services.payments.pinning import KeyState, check_key
+from services.payments.ports import Provider
 from services.payments.providers.opening import open_commerce, open_provider
+from services.payments.providers.stripe.settings import SharedKey, StripeSettings
+from services.payments.rotation import KeyFile
 from services.payments.sealing import Sealer
 from services.payments.servicer import SERVICE, Ingest, PaymentsServicer, Served
 from services.payments.store import OPERATIONS, QUEUE, PgStore
@@ -55,16 +59,17 @@ async def run(config: Config, process: Process) -> None:
         wakeups=wakeups,
         clock=process.clock,
     )
-    provider = open_provider(config.stripe, process.clock)
+    shared = SharedKey(config.stripe.secret_key) if config.stripe is not None else None
+    provider = open_provider(config.stripe, process.clock, shared)
     process.resources.push_async_callback(provider.close)
     pace = shared_pace(tx, provider.name, process.clock, FETCHES_PER_SECOND)
-    commerce = open_commerce(config.stripe, pace)
+    commerce = open_commerce(config.stripe, pace, shared)
     process.resources.push_async_callback(commerce.close)
     key = KeyState()
     selling = Selling(tx, provider, commerce, key, config.deployment, process.clock, process.ids)
     drained = asyncio.Event()
     ingest: Ingest = partial(refuse_events, provider)
-    if config.stripe is not None:
+    if config.stripe is not None and shared is not None:
         if not any(config.stripe.secrets.values()):
             process.log.warning("No webhook secret is set, so nothing listens for webhooks.")
         sealer = Sealer(config.encryption_keys)
@@ -72,6 +77,7 @@ async def run(config: Config, process: Process) -> None:
         ingest = _start_intake(config, process, folding, drained)
         check = partial(check_key, tx, provider, config.stripe_account, config.stripe.livemode, key)
         process.task_group.create_task(verify_key(check, key, process.clock))
+        _watch_key(config, config.stripe, process, shared, key, tx)
         process.metrics.watch(
             "provider_key_verified",
             "1 while the provider's key is seen to belong to the pinned account",
@@ -89,6 +95,26 @@ async def run(config: Config, process: Process) -> None:
     process.log.info("ready", public=server.public_port, internal=server.internal_port)
     await server.serve(process.stopping)
     drained.set()
+
+
+def _watch_key(
+    config: Config,
+    stripe: StripeSettings,
+    process: Process,
+    shared: SharedKey,
+    state: KeyState,
+    tx: PgTransactions[PgStore],
+) -> None:
+    """Begin to follow the file that the key comes from, if it does from one."""
+    if stripe.key_file is None:
+        return
+
+    def open_with(secret_key: str) -> Provider:
+        return open_provider(replace(stripe, secret_key=secret_key), process.clock)
+
+    expected, clock = config.stripe_account, process.clock
+    file = KeyFile(stripe.key_file, shared, state, tx, open_with, expected=expected, clock=clock)
+    process.task_group.create_task(file.watch())
 
 
 async def _open_database(config: Config, process: Process) -> Pool:

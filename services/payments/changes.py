@@ -1,21 +1,42 @@
 """Changing and ending subscriptions at the provider."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from services.payments.binding import Operation
 from services.payments.commerce import BilledItem, EndMode, Standing, decode
 from services.payments.domain import AccountId
-from services.payments.errors import ObjectOutOfReach, SubscriptionOver, UnknownSubscription
-from services.payments.operations import Made, Selling, Step, prepare, prepared, send
+from services.payments.errors import (
+    ObjectOutOfReach,
+    SubscriptionChanged,
+    SubscriptionOver,
+    UnknownSubscription,
+)
+from services.payments.operations import (
+    Later,
+    Made,
+    Selling,
+    Step,
+    prepare,
+    prepared,
+    send,
+)
 from services.payments.ports import Store
+from services.payments.turns import is_its_turn
 from services.payments.views import SubscriptionStatus
 
 _OVER = frozenset({SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXPIRED})
+_EARLIER_UNDER_WAY = 0.25
+"""Seconds after which an earlier change of the account is looked at again."""
 
 
 async def change_subscription(selling: Selling, operation: Operation) -> Step:
-    """Bill for other items from now on."""
+    """Bill for other items from now on, after the account's changes that were under way before.
+
+    Two that were worked out from the same would else both be sent, and one be lost.
+    """
+    if not operation.parameters and not await is_its_turn(selling.tx, operation):
+        return Later(_EARLIER_UNDER_WAY)
     subscription_id, ask = _subject(operation)
     wanted = tuple(BilledItem(price, quantity) for price, quantity in ask["items"])
     standing = await standing_of(selling, operation.account_id, subscription_id)
@@ -30,6 +51,7 @@ async def change_subscription(selling: Selling, operation: Operation) -> Step:
 
     if not operation.parameters:
         _refuse_over(standing)
+        _refuse_changed(standing, [BilledItem(*item) for item in ask.get("held", ())])
         parameters = selling.commerce.change_parameters(standing, wanted)
         if parameters is None:
             return Made(standing.view)
@@ -97,6 +119,15 @@ def _refuse_over(standing: Standing) -> None:
     if is_over(standing):
         raise SubscriptionOver(
             f"{standing.view.id} has ended.", metadata={"subscription": standing.view.id}
+        )
+
+
+def _refuse_changed(standing: Standing, held: Sequence[BilledItem]) -> None:
+    """Refuse what was worked out from something else than what is billed."""
+    if held and set(held) != set(standing.billed):
+        raise SubscriptionChanged(
+            f"{standing.view.id} was changed meanwhile.",
+            metadata={"subscription": standing.view.id},
         )
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
@@ -37,6 +37,11 @@ class BilledItem:
 
     price_id: str
     quantity: int
+
+
+def plain(items: Iterable[BilledItem]) -> list[list[str | int]]:
+    """Return items as JSON."""
+    return [[item.price_id, item.quantity] for item in items]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class NewCheckout:
     def sold(self) -> dict[str, object]:
         """What makes two pages the same to the person who pays: not whose they are or how long."""
         return {
-            "items": [[item.price_id, item.quantity] for item in self.items],
+            "items": plain(self.items),
             "recurring": self.recurring,
             "quote": self.quote,
             "currency": self.subtotal.currency,
@@ -167,6 +172,11 @@ class Standing:
     view: SubscriptionView
     items: tuple[StandingItem, ...]
 
+    @property
+    def billed(self) -> tuple[BilledItem, ...]:
+        """What it is billed for."""
+        return tuple(BilledItem(item.price_id, item.quantity) for item in self.items)
+
 
 @unique
 class EndMode(StrEnum):
@@ -214,12 +224,22 @@ def item_changes(
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A payment that was collected, and what of it was given back already."""
+    """A payment that was collected, and what of it was given back or taken back already.
+
+    ``disputed`` is what the payer's bank holds or took; None for nothing.
+    """
 
     payment_id: str
     paid: Money
     refunded: Money
     refund_id: str = ""
+    disputed: Money | None = None
+
+    @property
+    def left(self) -> Money:
+        """What can still be given back."""
+        none = Money.zero(self.paid.currency)
+        return max(self.paid - self.refunded - (self.disputed or none), none)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from services.chassis.config import ChassisConfig, Env, read_chassis, read_target
 from services.payments.providers.stripe.settings import StripeSettings, is_live
@@ -67,6 +68,9 @@ def _stripe(env: Env, *, on: bool) -> StripeSettings | None:
     key = env.secret(
         "STRIPE_SECRET_KEY", default=None if on else "", doc="secret or restricted key"
     )
+    source = env.text(
+        "STRIPE_SECRET_KEY_FILE", default="", doc="file of the key, read again when it changes"
+    )
     shared = _secrets(
         env.secret("STRIPE_WEBHOOK_SECRET", default="", doc="signing secrets, by commas")
     )
@@ -84,7 +88,18 @@ def _stripe(env: Env, *, on: bool) -> StripeSettings | None:
     except ValueError as error:
         env.problem("STRIPE_SECRET_KEY", str(error))
     secrets = {path: _secrets(value) if value else shared for path, value in own.items()}
-    return StripeSettings(key, secrets, api_base.rstrip("/"))
+    return StripeSettings(key, secrets, api_base.rstrip("/"), _source_of(key, source))
+
+
+def _source_of(key: str, source: str) -> Path | None:
+    """Return the file that the key was read from, None if it was given itself."""
+    if not source:
+        return None
+    try:
+        content = Path(source).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return Path(source) if content == key else None
 
 
 def _secrets(value: str) -> tuple[str, ...]:

@@ -173,6 +173,12 @@ class SubscriptionOver(FailedPrecondition):
     reason = "SUBSCRIPTION_OVER"
 
 
+class SubscriptionChanged(Aborted):
+    """The subscription is not billed for what a change of it was worked out from."""
+
+    reason = "SUBSCRIPTION_CHANGED"
+
+
 class NothingToRefund(FailedPrecondition):
     """Nothing was charged, and no subscription stands."""
 
@@ -193,6 +199,7 @@ FINAL: Mapping[str, type[Refusal]] = MappingProxyType(
             PromotionCodeInvalid,
             ProviderRefused,
             QuoteMismatch,
+            SubscriptionChanged,
             SubscriptionOver,
             UnknownCheckout,
             UnknownSubscription,

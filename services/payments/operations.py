@@ -28,7 +28,7 @@ from services.payments.errors import (
 )
 from services.payments.pinning import KeyState
 from services.payments.ports import AuditEntry, Commerce, OnceKey, Pace, Provider, Store
-from services.payments.turns import Turns
+from services.payments.turns import Turns, after_others, holds_place
 
 T = TypeVar("T")
 
@@ -38,6 +38,8 @@ PATIENCE = 25.0
 """Seconds that a caller waits at most for an operation."""
 _POLL = 0.25
 _KEYS_A_RUN = 2
+# Seconds after which an operation comes again whose account has enough of them worked on.
+_NO_SEAT = 1.0
 _REFUSED, _MESSAGE, _META, _JOINED = "refused", "message", "meta.", "joined"
 
 
@@ -116,7 +118,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is asked for. ``same`` is what has to be the same for it to be the same request."""
+    """What is asked for. ``same`` is what has to be the same for it to be the same request.
+
+    ``in_turn``: after those of its kind that are under way for the account.
+    """
 
     kind: OperationKind
     ask: Mapping[str, object]
@@ -124,6 +129,7 @@ class Task:
     quote: str = ""
     priority: int = 4
     object: str = ""
+    in_turn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +186,8 @@ async def begin(
     async def write(store: Store) -> str:
         async def produce() -> str:
             check()
-            await store.put_operation_once(operation)
+            wanted = await after_others(store, operation) if task.in_turn else operation
+            await store.put_operation_once(wanted)
             await store.enqueue_operation(operation.id, task.priority)
             await store.audit(_entry(asked, task, operation))
             return operation.id
@@ -274,6 +281,15 @@ async def work_on(
     operation = await load(selling, operation_id)
     if operation.state is not OperationState.STARTED:
         return None
+    with selling.turns.seat(operation.account_id) as seated:
+        if not (seated or await holds_place(selling.tx, operation)):
+            return _NO_SEAT
+        return await _work_on(selling, operation, handlers)
+
+
+async def _work_on(
+    selling: Selling, operation: Operation, handlers: Mapping[OperationKind, Handler]
+) -> float | None:
     try:
         selling.pinned()
         step = await handlers[operation.kind](selling, operation)

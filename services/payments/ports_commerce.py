@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from services.payments.binding import Operation, OperationState
+from services.payments.binding import Operation, OperationKind, OperationState
 from services.payments.commerce import (
     BilledItem,
     Charge,
@@ -127,7 +127,7 @@ class Commerce(Protocol):
         """Return every payment that was collected for a subscription's invoices since a time.
 
         ``since`` is a whole second, as providers tell times, and is among them. What was given back
-        already is said of each.
+        or disputed already is said of each.
         """
         ...
 
@@ -155,6 +155,15 @@ class CommerceStore(Protocol):
         """Return an operation of ours."""
         ...
 
+    async def operations_under_way(
+        self, account_id: AccountId, kind: OperationKind
+    ) -> Sequence[OperationId]:
+        """Return the account's operations of a kind that are STARTED.
+
+        Whoever asks for the same waits until the caller's transaction ends.
+        """
+        ...
+
     async def operation_made(self, operation_id: OperationId, object_id: str) -> None:
         """Note what an operation made, if that is not known yet."""
         ...
@@ -167,6 +176,12 @@ class CommerceStore(Protocol):
         self, operation_id: OperationId, parameters: bytes, parameters_hash: bytes
     ) -> Operation:
         """Keep what will be sent, unless something is kept already; returns the row."""
+        ...
+
+    async def amend_operation(
+        self, known: Operation, parameters: bytes, parameters_hash: bytes
+    ) -> Operation:
+        """Keep something else instead, unless another did since it was known; returns the row."""
         ...
 
     async def renew_operation(self, operation_id: OperationId, attempt: int) -> Operation:

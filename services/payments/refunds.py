@@ -17,31 +17,38 @@ from services.payments.commerce import (
     Refund,
     Settlement,
     decode,
+    digest,
+    encode,
 )
 from services.payments.errors import NothingToRefund, ProviderRefused
 from services.payments.operations import Made, Selling, Step, prepare, prepared, send
 from services.payments.ports import Store
 
+_EVER = datetime.fromtimestamp(0, UTC)
+
 
 async def refund_checkout(selling: Selling, operation: Operation) -> Step:
-    """End the subscription first, so that it charges nothing more, then give the money back.
+    """End the subscription first, so that it collects nothing more; then give all of it back.
 
-    Whether it is to be ended is decided once as well: a second try would see that it has ended, and
-    take that for nothing to do.
+    That is what the checkout was paid with and what was collected later: by a renewal, a change,
+    the end of a trial. Whether it is to be ended is decided before, and once: a second try would
+    see that it has ended, and take that for nothing to do.
     """
     ask = decode(operation.ask)
     checkout_id, reason = str(ask["checkout"]), str(ask["reason"])
     if not operation.parameters:
         settlement = await selling.commerce.settlement(checkout_id)
-        ends = settlement.subscription_id if settlement.subscription_stands else ""
-        refunds = _refunds(selling, operation, settlement.charges, reason)
-        if not refunds and not ends:
-            return _nothing_left(settlement)
-        plan = {"subscription": ends, "refunds": refunds}
+        if settlement.subscription_stands:
+            # No refunds yet: a worker of an older version finds none named, and leaves it to us.
+            plan: Parameters = {"subscription": settlement.subscription_id}
+        else:
+            charges = await _all_of(selling, settlement)
+            refunds = _refunds(selling, operation, charges, reason)
+            if not refunds:
+                return _nothing_left(checkout_id, charges)
+            plan = {"subscription": "", "refunds": refunds}
         operation = await prepare(selling, operation, plan)
-    ends = str(prepared(operation)["subscription"])
-    if ends:
-        await _cancel(selling, operation, ends)
+    operation = await _ended(selling, operation, checkout_id, reason)
     total = await _give_back(selling, operation)
 
     async def paid_page(store: Store) -> None:
@@ -50,6 +57,35 @@ async def refund_checkout(selling: Selling, operation: Operation) -> Step:
             await store.leave_place(place.operation_id, PlaceState.COMPLETE)
 
     return Made(total, object_id=total.id, result=result_of(total), also=paid_page)
+
+
+async def _ended(
+    selling: Selling, operation: Operation, checkout_id: str, reason: str
+) -> Operation:
+    """End what is to be ended, and only then decide what is given back; returns what is kept now.
+
+    An older version decided before: what it may have sent stays as it was, and the rest is added.
+    """
+    plan = cast("Mapping[str, Any]", prepared(operation))
+    if not plan["subscription"]:
+        return operation
+    await _cancel(selling, operation, plan["subscription"])
+    known = plan.get("refunds", [])
+    named = {payment_id for payment_id, _ in known}
+    charges = await _all_of(selling, await selling.commerce.settlement(checkout_id))
+    others = [charge for charge in charges if charge.payment_id not in named]
+    added = _refunds(selling, operation, others, reason, further=bool(known))
+    content = {"subscription": "", "refunds": [*known, *added]}
+    return await selling.tx.run(
+        lambda store: store.amend_operation(operation, encode(content), digest(content))
+    )
+
+
+async def _all_of(selling: Selling, settlement: Settlement) -> Sequence[Charge]:
+    """Return what a checkout was paid with and what its subscription collected, each once."""
+    name = settlement.subscription_id
+    later = await selling.commerce.collected(name, _EVER) if name else ()
+    return list({one.payment_id: one for one in (*settlement.charges, *later)}.values())
 
 
 async def refund_subscription(selling: Selling, operation: Operation) -> Step:
@@ -74,13 +110,21 @@ async def refund_subscription(selling: Selling, operation: Operation) -> Step:
 
 
 def _refunds(
-    selling: Selling, operation: Operation, charges: Sequence[Charge], reason: str
+    selling: Selling,
+    operation: Operation,
+    charges: Sequence[Charge],
+    reason: str,
+    *,
+    further: bool = False,
 ) -> list[tuple[str, Parameters]]:
-    """Say of each payment how to give back what is left of it, if anything is."""
-    left = [charge for charge in charges if charge.paid > charge.refunded]
+    """Say of each payment how to give back what is left of it, if anything is.
+
+    All are ``further`` ones if the operation has made its first already.
+    """
+    left = [charge for charge in charges if charge.left.minor_units]
     build = selling.commerce.refund_parameters
     return [
-        (charge.payment_id, build(charge, operation.marker, reason, further=place > 0))
+        (charge.payment_id, build(charge, operation.marker, reason, further=further or place > 0))
         for place, charge in enumerate(left)
     ]
 
@@ -99,13 +143,13 @@ async def _give_back(selling: Selling, operation: Operation) -> Refund:
     return _sum(refunds)
 
 
-def _nothing_left(settlement: Settlement) -> Made:
+def _nothing_left(checkout_id: str, charges: Sequence[Charge]) -> Made:
     """Nothing is left to do: it was given back before, or there never was anything."""
-    given: Sequence[Charge] = [charge for charge in settlement.charges if charge.refund_id]
+    given = [charge for charge in charges if charge.refund_id]
     if not given:
         raise NothingToRefund(
-            "Nothing was charged and no subscription stands.",
-            metadata={"checkout": settlement.checkout_id},
+            "Nothing is left to give back and no subscription stands.",
+            metadata={"checkout": checkout_id},
         )
     total = _sum([Refund(charge.refund_id, charge.refunded) for charge in given])
     return Made(total, result=result_of(total))
@@ -126,12 +170,18 @@ async def _cancel(selling: Selling, operation: Operation, subscription_id: str) 
 async def _refund(
     selling: Selling, operation: Operation, payment_id: str, parameters: Parameters
 ) -> Refund:
-    refund = await send(
-        selling,
-        operation,
-        lambda key: selling.commerce.refund(f"{key}.{payment_id}", parameters),
-        lambda: selling.commerce.find_refund(payment_id, operation.marker),
-    )
+    async def find() -> Refund | None:
+        return await selling.commerce.find_refund(payment_id, operation.marker)
+
+    # The key is of all calls together: another one may have given up the one this was made with.
+    refund = await find() if operation.attempt else None
+    if refund is None:
+        refund = await send(
+            selling,
+            operation,
+            lambda key: selling.commerce.refund(f"{key}.{payment_id}", parameters),
+            find,
+        )
     if refund.failed:
         raise ProviderRefused(
             "The payment provider could not give the money back.",

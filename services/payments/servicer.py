@@ -117,10 +117,11 @@ class PaymentsServicer(PaymentsServiceServicer):
         self, request: pb.ChangeSubscriptionRequest, context: Context
     ) -> pb.ChangeSubscriptionResponse:
         """Bill for other items."""
-        items = convert.from_proto_change(request)
+        items, held = convert.from_proto_change(request)
         asked = _asked("ChangeSubscription", request.account, request.request_id)
         name = request.provider_subscription_id
-        state = await usecases.change_subscription(self._served.selling, asked, name, items)
+        selling = self._served.selling
+        state = await usecases.change_subscription(selling, asked, name, items, held)
         return pb.ChangeSubscriptionResponse(subscription=convert.to_proto_subscription(state))
 
     async def EndSubscription(  # noqa: N802

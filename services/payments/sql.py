@@ -38,8 +38,9 @@ EVENT = f"""
 SELECT {_EVENT_COLUMNS} FROM events WHERE provider = $1 AND event_id = $2 FOR UPDATE
 """  # noqa: S608 - built of constants
 
+# A first page begins at infinity, so that the index finds every page's begin.
 _AFTER = """
-($1::timestamptz IS NULL OR (receive_time, event_id) < ($1::timestamptz, $2::text))
+(receive_time, event_id) < (coalesce($1::timestamptz, 'infinity'), coalesce($2::text, ''))
 """
 
 LIST_EVENTS = f"""

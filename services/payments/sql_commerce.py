@@ -16,6 +16,12 @@ PUT_OPERATION_ONCE = f"{PUT_OPERATION} ON CONFLICT (id) DO NOTHING"
 
 OPERATION = f"SELECT {_OPERATION} FROM operations WHERE id = $1"  # noqa: S608 - built of constants
 
+LOCK_KIND = "SELECT pg_advisory_xact_lock(hashtextextended('operations of ' || $1 || ' ' || $2, 0))"
+
+UNDER_WAY = """
+SELECT id FROM operations WHERE account_id = $1 AND kind = $2 AND state = 'STARTED' ORDER BY id
+"""
+
 # `object_id` stays once it is set: only the object that the operation made has it.
 OPERATION_MADE = """
 UPDATE operations SET object_id = $2, state = 'MADE' WHERE id = $1 AND object_id = ''
@@ -24,6 +30,10 @@ UPDATE operations SET object_id = $2, state = 'MADE' WHERE id = $1 AND object_id
 PREPARE_OPERATION = """
 UPDATE operations SET parameters = $2, parameters_hash = $3, keyed_at = clock_timestamp()
 WHERE id = $1 AND parameters = ''
+"""
+
+AMEND_OPERATION = """
+UPDATE operations SET parameters = $3, parameters_hash = $4 WHERE id = $1 AND parameters_hash = $2
 """
 
 RENEW_OPERATION = """

@@ -4,18 +4,19 @@ import ssl
 from pathlib import Path
 
 from services.chassis.callrate import CallRate
-from services.chassis.channel import connect
+from services.chassis.channel import Channel, connect
 from services.chassis.config import StartError
 from services.chassis.database import open_database
 from services.chassis.db import PgTransactions, Pool
+from services.chassis.outbox import Relay
 from services.chassis.process import Process, main
 from services.chassis.queue import Worker
 from services.chassis.retaking import KeptFacts, KeptFactsSql, retake_for_ever
 from services.chassis.server import GrpcServer, Servicers
 from services.chassis.sink import SERVICE as SINK
-from services.chassis.sink import FactSinkServicer
+from services.chassis.sink import FactSinkClient, FactSinkServicer
 from services.chassis.wakeups import Wakeups
-from services.pricing import convert
+from services.pricing import convert, usecases
 from services.pricing.access import ACCESS, COST_ACCESS
 from services.pricing.clients import GrpcHoldings
 from services.pricing.config import PricingConfig, read_config
@@ -44,7 +45,8 @@ from services.pricing.worker import (
     RateCardFile,
     purge,
 )
-from services.pricing.worker.telling import AlertTeller, Mailer, WebhookSender
+from services.pricing.worker.telling import AlertTeller, Mailer
+from services.pricing.worker.telling.webhooks import WebhookSender
 from tollgate.common.v1.fact_sink_service_pb2_grpc import add_FactSinkServicer_to_server
 from tollgate.pricing.v1.cost_service_pb2_grpc import add_CostServiceServicer_to_server
 from tollgate.pricing.v1.pricing_service_pb2_grpc import add_PricingServiceServicer_to_server
@@ -58,21 +60,16 @@ async def run(config: PricingConfig, process: Process) -> None:
     versions, cards = VersionCache(), CardCache()
     codec = QuoteCodec(convert.encode_quote, convert.decode_quote)
     tx = PgTransactions(pool, lambda connection: PgStore(connection, versions, cards, codec))
-    files = CatalogFiles(config.catalogs, tx, process.clock, config.imports)
-    rates = RateCardFile(config.rate_card, tx, process.clock)
-    for name, source in (("TOLLGATE_CATALOG", files), ("TOLLGATE_RATE_CARD", rates)):
-        try:
-            await source.load()
-        except CatalogRejected as rejected:
-            raise StartError(f"{name}: {rejected}") from rejected
-        process.task_group.create_task(source.watch())
+    await _files(config, process, tx)
     process.task_group.create_task(purge(tx, process.clock))
     adviser = Adviser(CatalogsInForce(tx), config.rules)
-    costs, observations = _costs(config, process, pool, adviser)
+    subscription = _subscription(config, process)
+    costs, observations = _costs(config, process, pool, adviser, subscription)
     observed = ObservedCatalogs(tx, config.imports, observations.take)
     await observed.load()
+    process.task_group.create_task(observed.watch(process.clock))
     signer = await _quote_keys(config, process)
-    desk = _versions(config, process, pool, tx)
+    desk = _versions(config, pool, tx, subscription)
     servicer = PricingServicer(tx, process.ids, _rate(config, process), signer, desk)
     servicers: Servicers = [
         (add_PricingServiceServicer_to_server, servicer, SERVICE),
@@ -83,18 +80,49 @@ async def run(config: PricingConfig, process: Process) -> None:
     await GrpcServer.from_config(config.chassis, process, servicers, access).serve(process.stopping)
 
 
+async def _files(config: PricingConfig, process: Process, tx: PricingTransactions) -> None:
+    """Bring into force what the files say, and begin to follow them."""
+    sources: dict[str, CatalogFiles | RateCardFile] = {
+        "TOLLGATE_RATE_CARD": RateCardFile(config.rate_card, tx, process.clock)
+    }
+    if config.catalogs is not None:
+        files = CatalogFiles(config.catalogs, tx, process.clock, config.imports)
+        sources["TOLLGATE_CATALOG"] = files
+    elif not config.imports.expects_configmaps and not await usecases.catalog_sources(tx):
+        raise StartError(
+            "TOLLGATE_CATALOG is none, and nothing else says what is sold: no ConfigMap was told"
+            " of so far, and TOLLGATE_CATALOG_IMPORTS has no section named <namespace>/<name>."
+        )
+    for name, source in sources.items():
+        try:
+            await source.load()
+        except CatalogRejected as rejected:
+            raise StartError(f"{name}: {rejected}") from rejected
+        process.task_group.create_task(source.watch())
+
+
 def _costs(
-    config: PricingConfig, process: Process, pool: Pool, adviser: Adviser
+    config: PricingConfig,
+    process: Process,
+    pool: Pool,
+    adviser: Adviser,
+    subscription: Channel | None,
 ) -> tuple[Servicers, ObservationIntake]:
     """Return what serves costs and what takes observations, and begin to look at the budgets."""
     wakeups = Wakeups()
     tx = _cost_transactions(pool, wakeups)
     alerts = process.metrics.counter("budget_alerts", "Thresholds of budgets passed", ("basis",))
-    watch = BudgetWatch(tx, process.clock, alerts)
+    watch = BudgetWatch(tx, process.clock, alerts, notify=subscription is not None)
     process.task_group.create_task(watch.run(config.budget_poll))
     process.task_group.create_task(DaySums(tx, process.clock).run(FOLD_EVERY))
     process.task_group.create_task(OldUse(tx, adviser, process.clock).run(FORGET_EVERY))
     handle = _teller(config, process, tx).handle
+    if subscription is not None:
+        deliver = FactSinkClient(subscription).deliver
+        relay = Relay(
+            pool, cost_convert.SUBSCRIPTION, deliver, wakeups=wakeups, clock=process.clock
+        )
+        process.task_group.create_task(relay.run())
     worker = Worker(pool, DELIVERIES, handle, wakeups=wakeups, clock=process.clock)
     process.work.create_task(worker.run(process.stopping))
     servicer = CostServicer(tx, process.ids, config.user_claim, adviser, config.telling.telling)
@@ -129,6 +157,9 @@ def _cost_transactions(pool: Pool, wakeups: Wakeups | None = None) -> PgTransact
         cost_convert.decode_budget,
         cost_convert.encode_alert,
         cost_convert.decode_alert,
+        cost_convert.notice_fact,
+        cost_convert.decode_notice,
+        convert.decode_quote,
     )
     cards = CardsByVersion()
     return PgTransactions(
@@ -136,20 +167,24 @@ def _cost_transactions(pool: Pool, wakeups: Wakeups | None = None) -> PgTransact
     )
 
 
+def _subscription(config: PricingConfig, process: Process) -> Channel | None:
+    if not config.subscription:
+        return None
+    channel = connect(
+        config.subscription,
+        server_name=cost_convert.SUBSCRIPTION,
+        tls=config.chassis.tls,
+        clock=process.clock,
+    )
+    process.resources.push_async_callback(channel.close)
+    return channel
+
+
 def _versions(
-    config: PricingConfig, process: Process, pool: Pool, tx: PricingTransactions
+    config: PricingConfig, pool: Pool, tx: PricingTransactions, subscription: Channel | None
 ) -> VersionDesk:
     """Return where dry runs look."""
-    holdings = None
-    if config.subscription:
-        channel = connect(
-            config.subscription,
-            server_name="subscription",
-            tls=config.chassis.tls,
-            clock=process.clock,
-        )
-        process.resources.push_async_callback(channel.close)
-        holdings = GrpcHoldings(channel)
+    holdings = None if subscription is None else GrpcHoldings(subscription)
     return VersionDesk(tx, holdings, _cost_transactions(pool), config.imports)
 
 

@@ -17,10 +17,15 @@ from services.pricing.sources import (
 from services.pricing.worker import catalog_texts, key_ring, rate_card_text
 from services.pricing.worker.telling import TellingSettings, read_telling
 
+NO_FILES = "none"
+"""What TOLLGATE_CATALOG says where no file is a catalog."""
+
 
 @dataclass(frozen=True, slots=True)
 class PricingConfig:
     """``catalogs`` is a catalog file, or a folder of them; ``rate_card`` is a file.
+
+    Without ``catalogs`` what is sold is what ConfigMaps say that the provisioner tells of.
 
     ``imports`` is what catalogs in other forms than ours are read with.
 
@@ -28,12 +33,13 @@ class PricingConfig:
     replica for; 0 a minute bounds nothing. ``user_claim`` is the claim that names a person as the
     owner of what stands, ``budget_poll`` the seconds between two looks at the budgets.
     ``quote_keys`` is the file of the keys that quotes are signed with; None signs none.
-    ``subscription`` is where dry runs ask what is sold; empty asks nobody. ``telling`` is how
-    alerts of budgets reach people. ``rules`` say when a smaller plan is recommended.
+    ``subscription`` is where dry runs ask what is sold, and who is told of passed budgets; empty
+    for nobody. ``telling`` is how alerts of budgets reach people. ``rules`` say when a smaller plan
+    is recommended.
     """
 
     chassis: ChassisConfig
-    catalogs: Path
+    catalogs: Path | None
     rate_card: Path
     imports: ImportSettings
     calculations_per_minute: int
@@ -48,18 +54,7 @@ class PricingConfig:
 
 def read_config(env: Env) -> PricingConfig:
     """Read the settings."""
-    catalogs = Path(
-        env.text(
-            "TOLLGATE_CATALOG",
-            default="deploy/catalogs",
-            doc="a catalog file, or a folder of *.yaml",
-        )
-    )
-    try:
-        catalog_texts(catalogs)
-    except CatalogRejected as rejected:
-        for problem in rejected.problems:
-            env.problem("TOLLGATE_CATALOG", problem)
+    catalogs = _catalogs(env)
     rate_card = Path(
         env.text("TOLLGATE_RATE_CARD", default="deploy/rates/default.yaml", doc="a rate card file")
     )
@@ -99,11 +94,27 @@ def read_config(env: Env) -> PricingConfig:
         subscription=env.address(
             "TOLLGATE_SUBSCRIPTION_TARGET",
             default="",
-            doc="internal listener of subscription, for dry runs; empty tells its part as unknown",
+            doc="internal listener of subscription, asked by dry runs, told of passed budgets",
         ),
         telling=read_telling(env),
         rules=_read_rules(env),
     )
+
+
+def _catalogs(env: Env) -> Path | None:
+    named = env.text(
+        "TOLLGATE_CATALOG",
+        default="deploy/catalogs",
+        doc="a catalog file, or a folder of *.yaml; none where a ConfigMap is the only source",
+    )
+    if named == NO_FILES:
+        return None
+    try:
+        catalog_texts(Path(named))
+    except CatalogRejected as rejected:
+        for problem in rejected.problems:
+            env.problem("TOLLGATE_CATALOG", problem)
+    return Path(named)
 
 
 def _read_rules(env: Env) -> Rules:

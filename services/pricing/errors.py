@@ -126,6 +126,10 @@ class CatalogRejected(Exception):  # noqa: N818 - an answer about a file, not a 
         self.problems = problems
 
 
+class PriceContested(CatalogRejected):
+    """Another catalog in force sells a price of it: it may come into force when that changes."""
+
+
 class CatalogGoverned(CatalogRejected):
     """The catalog has to come from another source, which stands: no file may change it."""
 

@@ -71,12 +71,11 @@ class Derived:
     origins: Mapping[str, str]
 
 
-def derive(rule: KindRule, spec: Mapping[str, Json]) -> list[Derived]:
+def derive(rule: KindRule, spec: Mapping[str, Json], bad: Violations) -> list[Derived]:
     """Return what an object is billed by, in the rule's order.
 
-    InvalidArgument names every field of the spec that is missing, or no size at all.
+    Every field of the spec that is missing, or no size at all, is added to ``bad``.
     """
-    bad = Violations()
     found: list[Derived] = []
     for one in rule.resources:
         for root, item in _items(one, spec, bad):
@@ -84,10 +83,10 @@ def derive(rule: KindRule, spec: Mapping[str, Json]) -> list[Derived]:
                 bad.add(root, f"expected at most {MAX_DERIVED} billable resources")
                 break
             if not one.when or _there(_at(item, one.when)):
-                found.append(_derived(one, root, item, bad))
+                derived = _derived(one, root, item, bad)
+                found += [] if derived is None else [derived]
     if not found:
         bad.add("spec", f"holds nothing that a {rule.kind} is billed by")
-    bad.raise_if_any()
     return found
 
 
@@ -113,7 +112,8 @@ def _items(
         bad.add(where, "expected a list")
 
 
-def _derived(rule: ResourceRule, root: str, item: Json, bad: Violations) -> Derived:
+def _derived(rule: ResourceRule, root: str, item: Json, bad: Violations) -> Derived | None:
+    """Return what one resource is billed by; nothing of it is while it has no replicas."""
     sizes: dict[str, str] = {}
     origins: dict[str, str] = {}
     for name in _SIZES:
@@ -122,6 +122,8 @@ def _derived(rule: ResourceRule, root: str, item: Json, bad: Violations) -> Deri
     replicas = 0
     if text.isascii() and text.isdigit() and len(text) < _LONGEST:
         replicas = int(text)
+        if not replicas:
+            return None
     elif text:
         bad.add(origins["replicas"], f"expected a whole number of replicas, got {text!r}")
     request = ResourceRequest(rule.type, replicas=replicas, **sizes)

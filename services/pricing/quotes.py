@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from services.chassis.errors import Violations
+from services.chassis.errors import FieldViolation, Violations
 from services.chassis.money import Money
 from services.pricing.costing import Cost, Deployment, DeploymentRequest
 from services.pricing.domain import Addon, Catalog, Interval, Plan, Price, qualified
@@ -147,10 +147,9 @@ def plan_quote(
     """
     bad = Violations()
     if len(addons) > MAX_QUOTED_ADDONS:
-        bad.add("plan.addons", f"expected at most {MAX_QUOTED_ADDONS}, got {len(addons)}")
+        bad.add("addons", f"expected at most {MAX_QUOTED_ADDONS}, got {len(addons)}")
     if selection.trial and not plan.trial_days:
-        bad.add("plan.trial", f"plan {plan.id} has no trial")
-    bad.raise_if_any()
+        bad.add("trial", f"plan {plan.id} has no trial")
     _require_on_sale(catalog, plan, addons, hidden=hidden)
     interval = selection.interval or Interval.MONTH
     currency = selection.currency or _first_currency(plan, interval)
@@ -158,7 +157,15 @@ def plan_quote(
         (plan, 1),
         *sorted(addons, key=lambda pair: pair[0].id),
     ]
-    lines = tuple(_line(catalog, item, quantity, currency, interval) for item, quantity in items)
+    lines: tuple[QuoteLine, ...] = ()
+    try:
+        lines = tuple(_line(catalog, one, quantity, currency, interval) for one, quantity in items)
+    except NotSoldInCurrency as unsold:
+        if not bad.found:
+            raise
+        for wrong in unsold.fields:
+            bad.add(wrong.field, wrong.description)
+    bad.raise_if_any()
     return PlanQuote(
         plan=qualified(catalog.name, plan.id),
         catalog_version=catalog.version,
@@ -213,9 +220,11 @@ def _line(
     name = qualified(catalog.name, item.id)
     if price is None:
         sold = [f"{each.amount.currency}/{each.interval}" for each in item.prices]
+        what = f"{name} is not sold in {currency} for each {interval}; it is in {', '.join(sold)}."
         raise NotSoldInCurrency(
-            f"{name} is not sold in {currency} for each {interval}; it is in {', '.join(sold)}.",
+            what,
             metadata={"subject": name, "sold": ",".join(sold)},
+            fields=[FieldViolation("currency", what)],
         )
     return QuoteLine(name, price.provider_prices, quantity, price.amount)
 

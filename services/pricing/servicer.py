@@ -12,6 +12,7 @@ from services.chassis.sharing import SharedRead
 from services.chassis.telemetry import current_trace_id
 from services.pricing import convert, usecases
 from services.pricing.claims import claims_of
+from services.pricing.convert.paths import OF_DEPLOYMENT, OF_OBJECT, OF_PLAN
 from services.pricing.ports import QuoteSigner
 from services.pricing.quotes import Shown
 from services.pricing.signatures import QuoteKeys
@@ -119,7 +120,9 @@ class PricingServicer(PricingServiceServicer):
         """Say what a deployment costs."""
         self._count()
         asked = convert.from_proto_deployment(request.deployment)
-        cost = await usecases.calculate_price(self._prices, _asker(), asked, request.account)
+        with OF_DEPLOYMENT:
+            asker = _asker(traced=False)
+            cost = await usecases.calculate_price(self._prices, asker, asked, request.account)
         response = pb.CalculatePriceResponse()
         convert.write_cost(response.cost, cost)
         return response
@@ -130,13 +133,14 @@ class PricingServicer(PricingServiceServicer):
         """Say what a deployment costs at each place; counted as so many prices."""
         self._count()
         asked = convert.from_proto_comparison(request)
-        offers = await usecases.compare_prices(
-            self._prices,
-            _asker(),
-            asked,
-            request.account,
-            charge=lambda prices: self._count(prices - 1),
-        )
+        with OF_DEPLOYMENT:
+            offers = await usecases.compare_prices(
+                self._prices,
+                _asker(),
+                asked,
+                request.account,
+                charge=self._count_more,
+            )
         return pb.ComparePricesResponse(offers=[convert.to_proto_offer(one) for one in offers])
 
     async def SetAccountTier(  # noqa: N802
@@ -172,7 +176,8 @@ class PricingServicer(PricingServiceServicer):
         """Price something and keep the price."""
         self._count()
         asked = convert.from_proto_quote_request(request)
-        shown = await usecases.create_quote(self._tx, self._ids, _asker(), asked)
+        with OF_PLAN if request.WhichOneof("subject") == "plan" else OF_DEPLOYMENT:
+            shown = await usecases.create_quote(self._tx, self._ids, _asker(), asked)
         return pb.CreateQuoteResponse(quote=self._quote(shown))
 
     async def GetQuote(  # noqa: N802
@@ -196,14 +201,15 @@ class PricingServicer(PricingServiceServicer):
     ) -> pb.PriceObjectResponse:
         """Say what a custom resource costs."""
         self._count()
-        priced = await usecases.price_object(
-            self._prices,
-            _asker(),
-            convert.from_proto_object(request.object),
-            convert.from_proto_deployment(request.deployment),
-            catalog=request.catalog,
-            account=request.account,
-        )
+        with OF_DEPLOYMENT:
+            priced = await usecases.price_object(
+                self._prices,
+                _asker(),
+                convert.from_proto_object(request.object),
+                convert.from_proto_deployment(request.deployment),
+                catalog=request.catalog,
+                account=request.account,
+            )
         return pb.PriceObjectResponse(
             deployment=convert.to_proto_deployment(priced.deployment),
             cost=convert.to_proto_cost(priced.cost),
@@ -215,7 +221,10 @@ class PricingServicer(PricingServiceServicer):
     ) -> pb.MatchQuoteResponse:
         """Say whether an object is what was quoted."""
         made = convert.from_proto_object(request.object)
-        match = await usecases.match_quote(self._tx, _asker(), request.quote, made, request.catalog)
+        with OF_OBJECT:
+            match = await usecases.match_quote(
+                self._tx, _asker(), request.quote, made, request.catalog
+            )
         return pb.MatchQuoteResponse(exact=match.exact, spec_hash=match.spec_hash)
 
     async def VerifyQuote(  # noqa: N802
@@ -286,9 +295,18 @@ class PricingServicer(PricingServiceServicer):
         if self._rate is not None and principal.kind == "user" and from_edge and prices > 0:
             self._rate.take(principal, prices)
 
+    def _count_more(self, prices: int) -> None:
+        """Count the prices of a call that was counted as one.
 
-def _asker() -> Asker:
+        All that may come at once is the most that a call is counted as, or it could never be made.
+        """
+        if self._rate is not None:
+            self._count(min(prices, self._rate.at_once) - 1)
+
+
+def _asker(*, traced: bool = True) -> Asker:
+    """Return who asks; where nothing is written down, nobody needs the trace."""
     principal, caller = current(), current_caller()
     operator = principal.kind == "service" or principal.is_platform_admin
     trusted = operator or (caller is not None and caller.service in _TRUSTED)
-    return Asker(principal.subject, trusted, operator, current_trace_id())
+    return Asker(principal.subject, trusted, operator, current_trace_id() if traced else "")

@@ -44,13 +44,17 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A subscription that is not over, at the version of its catalog that it was sold by."""
+    """A subscription that is not over, at the version of its catalog that it was sold by.
+
+    ``interval`` is how often it is billed, as far as its period tells.
+    """
 
     name: str
     account: str
     plan: str
     catalog_version: str
     addons: tuple[tuple[str, int], ...] = ()
+    interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,19 +199,30 @@ class CatalogChange:
         return found
 
     def _priced(self, effect: Effect, held: Holding, sold: Catalog, plan: Plan) -> Effect:
-        """Add what a subscription pays and would pay, if its price is the only one there was."""
-        if len(plan.prices) != 1:
-            return _unknown(effect, f"is billed by one of {len(plan.prices)} prices")
-        price = plan.prices[0]
-        currency, interval = price.amount.currency, price.interval
-        try:
-            before = _sum(sold, held, currency, interval)
-            after = _sum(self._new, held, currency, interval)
-        except LookupError as missing:
-            return _unknown(effect, str(missing.args[0]))
-        if before == after:
+        """Add what a subscription pays and would pay, where one price only can bill it.
+
+        Of several that may, nothing is said if none changes; else all are named.
+        """
+        if not plan.prices:
+            return _unknown(effect, "was sold without a price")
+        found: list[Effect] = []
+        for price in plan.prices:
+            currency, interval = price.amount.currency, price.interval
+            if held.interval in (None, interval):
+                try:
+                    before = _sum(sold, held, currency, interval)
+                    after = _sum(self._new, held, currency, interval)
+                except LookupError as missing:
+                    found.append(_unknown(effect, str(missing.args[0])))
+                else:
+                    found.append(_at(effect, before, after, interval))
+        if not found:
+            return _unknown(effect, f"was sold without a price for each {held.interval}")
+        if all(one.before == one.after and not one.unknown for one in found):
             return effect
-        return _at(effect, before, after, interval)
+        if len(found) == 1:
+            return found[0]
+        return _unknown(effect, f"is billed by one of: {'; '.join(map(_shown, found))}")
 
 
 def quote_by_card(card: RateCard, quote: Quote, standing: Standing) -> Effect | None:
@@ -273,6 +288,13 @@ def _at(effect: Effect, before: Money, after: Money, interval: Interval | None =
         effect.immediate,
         effect.changes,
     )
+
+
+def _shown(effect: Effect) -> str:
+    """Write what one price of several comes to."""
+    if effect.unknown:
+        return effect.unknown
+    return f"{effect.before} for each {effect.interval}, and would be {effect.after}"
 
 
 def _unknown(effect: Effect, why: str) -> Effect:

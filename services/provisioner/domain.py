@@ -166,7 +166,10 @@ class Subscribed:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the cluster is to hold for one incarnation of an account: a full snapshot."""
+    """What the cluster is to hold for one incarnation of an account: a full snapshot.
+
+    ``traceparent`` is the trace that it came in, empty for none; it makes no other order.
+    """
 
     account: str
     incarnation: int
@@ -179,6 +182,7 @@ class Order:
     paid_until: datetime | None = None
     receive_time: datetime | None = None
     subscription: Subscribed | None = None
+    traceparent: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

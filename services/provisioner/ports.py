@@ -183,6 +183,15 @@ class Cluster(Protocol):
         """Read all objects of a kind in a namespace, whoever made them; KindMissing."""
         ...
 
+    async def list_labelled(
+        self, api_version: str, kind: str, label: str, value: str, *, timeout: float
+    ) -> Sequence[Live]:
+        """Read all objects of a kind that carry a label, in all namespaces; KindMissing.
+
+        The answer is the newest state there is, never what a cache knows.
+        """
+        ...
+
     async def delete(self, live: Live, *, timeout: float) -> None:
         """Delete exactly this object; gone already is well; ObjectChanged."""
         ...

@@ -9,13 +9,15 @@ is read back from the API server; only then the workloads, and last of all the b
 the owner enters. When it is suspended: the binding goes first, then the workloads.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from services.chassis.backoff import Jitter, system_jitter
 from services.chassis.clock import Clock
 from services.chassis.errors import Refusal, is_transient
 from services.chassis.ids import Ids
+from services.chassis.telemetry import remote_span
 from services.provisioner import findings, isolation, lifecycle
 from services.provisioner.claiming import Claiming, is_ours
 from services.provisioner.domain import NamespaceCapacity, Tenant, TenantPhase
@@ -80,6 +82,10 @@ class Reconciler:
         tenant = await self._record.load(tenant_id)
         if tenant is None:
             return None
+        with _traced(tenant):
+            return await self._run(tenant, lease)
+
+    async def _run(self, tenant: Tenant, lease: Lease) -> Result | None:
         timeline = Timeline.begin(self._clock, tenant)
         hand = Hand(self._cluster, tenant.version, lease, self._clock, self._pauses)
         try:
@@ -242,3 +248,11 @@ class Reconciler:
     def _is_own(tenant: Tenant, desired: Blueprint, seen: Mapping[Ref, Live]) -> bool:
         namespace = seen.get(desired.namespace.ref)
         return namespace is not None and bool(tenant.uid) and namespace.uid == tenant.uid
+
+
+@contextmanager
+def _traced(tenant: Tenant) -> Iterator[None]:
+    """Continue the trace of an order that is not made true yet; a later look has one of its own."""
+    made_true = tenant.observed_generation == tenant.version.generation
+    with remote_span("" if made_true else tenant.order.traceparent, "reconcile tenant"):
+        yield

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -11,6 +11,7 @@ from services.chassis.context import Context
 from services.chassis.facts import FactRecord
 from services.chassis.identity import current
 from services.chassis.ids import Ids
+from services.chassis.telemetry import current_traceparent
 from services.provisioner import convert, usecases
 from services.provisioner.convert.organization import to_proto_quota
 from services.provisioner.convert.projects import (
@@ -156,7 +157,7 @@ class ProvisionerServicer(ProvisionerServiceServicer):
         desk, heard = self._desk, self._desk.organizations
         if heard is None:
             raise OrganizationsNotServed("This process was given no organizations.")
-        return ProjectQuotas(desk.tx, desk.cluster, heard.view, heard.ways)
+        return ProjectQuotas(desk.tx, desk.cluster, heard.view, heard.ways, desk.clock)
 
 
 class OrderIntake:
@@ -175,7 +176,7 @@ class OrderIntake:
         if fact.type != convert.ORDERED:
             await desk.tx.run(lambda store: store.keep_unknown(fact, source))
             return
-        order = convert.from_fact(fact)
+        order = replace(convert.from_fact(fact), traceparent=current_traceparent())
         try:
             await usecases.order_capacity(
                 desk.tx, desk.names, desk.ids, desk.clock, order, f"service:{source}"

@@ -31,7 +31,7 @@ QUEUE = "tenants"
 _WRITTEN = (
     "epoch, generation, ordered_phase, plan, capacity, owner_subject, organization, paid_until, "
     "receive_time, phase, reason, namespace, uid, claim, attempt, standing, observed_generation, "
-    "conditions, ready_time, update_time, revision, subscription"
+    "conditions, ready_time, update_time, revision, subscription, traceparent"
 )
 _BY_ID = "SELECT * FROM tenants WHERE id = $1"
 _LOCK_ID = _BY_ID + " FOR NO KEY UPDATE"
@@ -49,15 +49,15 @@ WITH numbered AS (
 ), added AS (
     INSERT INTO tenants (id, number, account, incarnation, create_time, {_WRITTEN})
     SELECT $1, last, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-        $19, $20, $21, $22, $23, $24, $25, $26
+        $19, $20, $21, $22, $23, $24, $25, $26, $27
     FROM numbered ON CONFLICT DO NOTHING RETURNING *
-), noted AS ({audit.record_from("added", 28)}),
-asked AS ({queue.enqueue_from("added", "id", "$27")})
+), noted AS ({audit.record_from("added", 29)}),
+asked AS ({queue.enqueue_from("added", "id", "$28")})
 SELECT * FROM added
 """  # noqa: S608
 _SAVE = f"""
 UPDATE tenants SET ({_WRITTEN}, change, changed_at) = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, change + 1, clock_timestamp())
+    $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, change + 1, clock_timestamp())
 WHERE id = $1 RETURNING *
 """  # noqa: S608
 # What a run changes of a tenant: not its order. The row is locked by the UPDATE before the fact is
@@ -176,7 +176,9 @@ class PgStore:
         if fact is None:
             change = await self._connection.fetchval(_SAVE_IF_UNCHANGED, *found)
         else:
-            told = outbox.written(self._codec.fact(fact))
+            # That a run began is most often followed by its end before anybody could look.
+            begun = tenant.phase is TenantPhase.PROGRESSING and not tenant.reason
+            told = outbox.written(self._codec.fact(fact), at_once=not begun)
             change = await self._connection.fetchval(_SAVE_AND_TELL, *found, *told)
         if change is None:
             return None
@@ -257,6 +259,7 @@ class PgStore:
             None
             if order.subscription is None
             else self._codec.subscribed_to_bytes(order.subscription),
+            order.traceparent,
         )
 
     def _became(self, tenant: Tenant) -> tuple[object, ...]:
@@ -320,6 +323,7 @@ def _order(row: asyncpg.Record, capacity: Capacity, told: Subscribed | None) -> 
         paid_until=row["paid_until"],
         receive_time=row["receive_time"],
         subscription=told,
+        traceparent=row["traceparent"],
     )
 
 

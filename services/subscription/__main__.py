@@ -17,7 +17,7 @@ from services.chassis.database import open_database
 from services.chassis.db import Connection, PgTransactions, open_pool
 from services.chassis.errors import Refusal
 from services.chassis.facts import FactRecord
-from services.chassis.ids import RandomIds
+from services.chassis.ids import Ids, RandomIds
 from services.chassis.metrics import Metrics
 from services.chassis.outbox import Relay
 from services.chassis.process import EXIT_CONFIG, EXIT_FAILED, Process, main
@@ -76,6 +76,10 @@ class Neighbours:
         self.to_provisioner = open_channel("provisioner", config.provisioner_target)
         self.provisioner = GrpcProvisioner(self.to_provisioner)
 
+    def desk(self, tx: SubscriptionTransactions, ids: Ids, claim: str, intake: FactIntake) -> Desk:
+        """Return what buying and changing need."""
+        return Desk(tx, ids, claim, self.pricing, self.payments, self.provisioner, intake.take)
+
 
 async def run(config: SubscriptionConfig, process: Process) -> None:
     """Serve until the process is to stop."""
@@ -94,7 +98,7 @@ async def run(config: SubscriptionConfig, process: Process) -> None:
     )
     giver = Giver(asks.payments, timedelta(seconds=config.refund_delay))
     chores = Chores(intake, pool, process.metrics, giver)
-    desk = Desk(tx, process.ids, config.user_claim, asks.pricing, asks.payments, asks.provisioner)
+    desk = asks.desk(tx, process.ids, config.user_claim, intake)
     loop = partial(every, clock=process.clock)
     for task in (
         relay.run(),
@@ -165,15 +169,17 @@ async def _asking(env: Env, do: Callable[[_Asking], Awaitable[str]]) -> str:
 
 
 async def _by_hand(asked: argparse.Namespace, given: _Asking) -> str:
-    asks, claim = given.asks, given.config.user_claim
-    desk = Desk(given.tx, given.ids, claim, asks.pricing, asks.payments, asks.provisioner)
+    desk = given.asks.desk(given.tx, given.ids, given.config.user_claim, _intake(given))
     return await by_hand.perform(desk, asked)
 
 
 async def _sweep_refunds(asked: argparse.Namespace, given: _Asking) -> str:
+    return await commands.sweep_refunds(_intake(given), given.asks.payments, asked)
+
+
+def _intake(given: _Asking) -> FactIntake:
     alerting = Alerting(Metrics().counter("alerts", "What needs a person", ("reason",)))
-    intake = FactIntake(given.tx, given.asks.pricing, given.ids, alerting)
-    return await commands.sweep_refunds(intake, given.asks.payments, asked)
+    return FactIntake(given.tx, given.asks.pricing, given.ids, alerting)
 
 
 def operator(arguments: list[str], env: Env) -> int:

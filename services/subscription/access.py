@@ -13,7 +13,7 @@ _SPENDERS = Rule(callers=frozenset({"gateway", "provisioner"}))
 _OPERATORS = Rule(callers=frozenset({"gateway"}), roles=frozenset({Role.PLATFORM_ADMIN}))
 
 ACCESS: AccessTable = {
-    DELIVER: Rule(callers=frozenset({"payments", "provisioner"})),
+    DELIVER: Rule(callers=frozenset({"payments", "pricing", "provisioner"})),
     f"/{SERVICE}/CreateAccount": _CUSTOMERS,
     f"/{SERVICE}/GetAccount": _SIGNED_IN,
     f"/{SERVICE}/ListAccounts": _SIGNED_IN,

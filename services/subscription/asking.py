@@ -1,9 +1,13 @@
 """What people ask with about accounts, and which of them they may see."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.subscription.domain import Account, AccountKind
 from services.subscription.incoming import Customer
+from services.subscription.noticing import BudgetNotice
+
+MAX_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +24,21 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """An account with the providers' customers that belong to it."""
+    """An account with the providers' customers that belong to it.
+
+    ``notices`` is what stands of its budgets, where one account is asked for.
+    """
 
     account: Account
     customers: tuple[Customer, ...] = ()
+    notices: tuple[BudgetNotice, ...] = ()
+
+
+class OutsideName(NamedTuple):
+    """What the outside knows an account by."""
+
+    kind: AccountKind
+    external_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from services.chassis.errors import (
+    Aborted,
     AlreadyExists,
     FailedPrecondition,
     InvalidArgument,
@@ -39,6 +40,17 @@ class CustomerBound(AlreadyExists):
     def __init__(self, customer: str) -> None:
         super().__init__(
             f"Customer {customer} belongs to another account.", metadata={"customer": customer}
+        )
+
+
+class SubscriptionChanged(Aborted):
+    """Others kept changing the subscription at the provider; ask again, with another key."""
+
+    reason = "SUBSCRIPTION_CHANGED"
+
+    def __init__(self, subscription: str) -> None:
+        super().__init__(
+            f"Others keep changing {subscription}.", metadata={"subscription": subscription}
         )
 
 

@@ -68,7 +68,8 @@ class Unit:
         if newest and sold and newest.plan == sold.plan:
             # What an older version stored has no terms; they are not lost again by that.
             terms = sold.terms if newest.terms == UNTOLD else newest.terms
-            return replace(newest, catalog_version=sold.catalog_version, terms=terms)
+            if (newest.catalog_version, newest.terms) != (sold.catalog_version, terms):
+                return replace(newest, catalog_version=sold.catalog_version, terms=terms)
         return newest
 
     @property

@@ -135,8 +135,10 @@ class Chores:
             _log.info("Orders were given again in a new epoch.", accounts=sent)
 
     async def purge(self) -> None:
-        """Forget idempotency keys that are past their time."""
+        """Forget idempotency keys that are past their time, and waits that are over."""
         while await self.intake.tx.run(lambda store: store.forget_answers()):
+            pass
+        while await self.intake.tx.run(lambda store: store.forget_postponed()):
             pass
 
     async def count_backlog(self) -> None:

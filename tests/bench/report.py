@@ -18,10 +18,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Check:
-    """A floor and what was found."""
+    """A floor and what was found; ``because`` says of what, in the run's own figures."""
 
     floor: Floor
     found: float
+    because: str = ""
 
     @property
     def met(self) -> bool:
@@ -47,9 +48,9 @@ class Report:
         """Add a row."""
         self.figures.append(Figure(what, unit, values))
 
-    def check(self, floor: Floor, found: float) -> None:
-        """Hold a floor against a figure."""
-        self.checks.append(Check(floor, found))
+    def check(self, floor: Floor, found: float, because: str = "") -> None:
+        """Hold a floor against a figure; ``because`` is told where it is missed."""
+        self.checks.append(Check(floor, found, because))
 
     def as_json(self) -> dict[str, Any]:
         """The whole report as JSON holds it."""
@@ -68,6 +69,7 @@ class Report:
                     "reason": one.floor.reason,
                     "found": one.found,
                     "met": one.met,
+                    "because": "" if one.met else one.because,
                 }
                 for one in self.checks
             ],
@@ -90,4 +92,5 @@ def lines(report: Report) -> list[str]:
 def _told(check: Check) -> list[str]:
     word = "met   " if check.met else "MISSED"
     first = f"  {word} {check.floor.name}: {check.found:.3g}, floor {check.floor.words}"
-    return [first, f"           {check.floor.reason}"]
+    why = [] if check.met or not check.because else [f"           missed: {check.because}"]
+    return [first, *why, f"           {check.floor.reason}"]

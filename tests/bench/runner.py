@@ -126,7 +126,8 @@ def summary(outcomes: Sequence[Outcome]) -> list[str]:
                 "met" if check.met else "MISSED",
                 one.name,
                 check.floor.name,
-                f"{check.found:.3g} ({check.floor.words})",
+                f"{check.found:.3g} ({check.floor.words})"
+                + (f": {check.because}" if check.because and not check.met else ""),
             )
             for check in checks
         ]

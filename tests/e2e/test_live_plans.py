@@ -81,3 +81,17 @@ async def test_a_broken_plan_is_not_sold_and_the_others_are(operator: Operator) 
     await operator.write("plans:", "plans: [")
     await operator.write("price: 99", "price: 89")
     await operator.until_prices(dev_pool=19, pro_pool=49, scale_pool=89)
+
+
+async def test_a_price_that_an_edit_names_for_the_first_time_is_bought(operator: Operator) -> None:
+    world = operator.world
+    fresh = "price: 69\n    providers: {stripe: {priceId: price_live_edit}}"
+    await operator.write("price: 49", fresh)
+    await operator.until_prices(dev_pool=19, pro_pool=69, scale_pool=99)
+    body = {"planId": "pro-pool", "addons": []}
+    url = f"{world.endpoints['gateway']}/api/billing/organization-subscription"
+    headers = {"Authorization": f"Bearer {world.endpoints['tokens']['org-admin']}"}
+    async with world.http.post(url, json=body, headers=headers) as answer:
+        told = await answer.json()
+        assert answer.status == 200, told
+    assert told["data"]["url"].startswith(world.endpoints["stripe"]["api_base"])

@@ -72,6 +72,15 @@ class FaultyCluster:
             lambda: self.cluster.list_in(api_version, kind, namespace, timeout=timeout),
         )
 
+    async def list_labelled(
+        self, api_version: str, kind: str, label: str, value: str, *, timeout: float
+    ) -> Sequence[Live]:
+        return await self._at(
+            "list",
+            Ref(api_version, kind, "", ""),
+            lambda: self.cluster.list_labelled(api_version, kind, label, value, timeout=timeout),
+        )
+
     async def delete(self, live: Live, *, timeout: float) -> None:
         return await self._at(
             "delete", live.ref, lambda: self.cluster.delete(live, timeout=timeout)

@@ -32,6 +32,7 @@ from gateway.ports import (
     VerifiedQuote,
     Webhook,
 )
+from gateway.ports.notices import BudgetNotice
 from gateway.ports.sources import CatalogSource
 from services.chassis.errors import (
     FailedPrecondition,
@@ -258,6 +259,17 @@ class MemorySubscription:
     required: list[Requirement] = field(default_factory=list)
     entitled: Entitlement | None = None
     refusal: Refusal | None = None
+    noticed: Sequence[BudgetNotice] = ()
+
+    async def visible_accounts(self, most: int) -> Sequence[str]:
+        """Return the first accounts that the actor may see."""
+        return [name for ref, name in self.accounts.items() if self._sees(*ref)][:most]
+
+    async def budget_notices(self, account: str) -> Sequence[BudgetNotice]:
+        """Return what stands of an account's budgets."""
+        if not any(name == account and self._sees(*ref) for ref, name in self.accounts.items()):
+            raise NotFound(f"There is no account {account}.", reason="UNKNOWN_ACCOUNT")
+        return [one for one in self.noticed if one.account == account]
 
     async def find_account(self, kind: AccountKind, external_id: str) -> str:
         """Return an account that the actor may see."""

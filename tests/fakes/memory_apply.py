@@ -27,7 +27,7 @@ def is_ours(entry: Mapping[str, Any], operation: str) -> bool:
 
 def fields_of(content: Json, *, top: bool = True) -> dict[str, Any]:
     """Return the fields of a manifest, as FieldsV1."""
-    if not isinstance(content, Mapping):
+    if type(content) is not dict and not isinstance(content, Mapping):
         return {}
     identity = ("apiVersion", "kind", "name", "namespace")
     return {
@@ -53,7 +53,9 @@ def prune(content: dict[str, Any], owned: Mapping[str, Any], kept: list[Mapping[
 def merge(content: dict[str, Any], wanted: JsonObject) -> None:
     """Write what is wanted into an object."""
     for key, value in wanted.items():
-        if isinstance(value, Mapping) and isinstance(content.get(key), dict):
+        if type(value) is str:
+            content[key] = value
+        elif isinstance(value, Mapping) and isinstance(content.get(key), dict):
             merge(content[key], value)
         else:
             content[key] = deepcopy(value)

@@ -10,7 +10,7 @@ several rows takes its step by itself and then uses ``hold`` and ``write``.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from math import inf
@@ -92,7 +92,7 @@ class MemoryDatabase:
         self.holders: dict[_Place, MemoryTx] = {}
         self.waiting: dict[MemoryTx, tuple[_Place, asyncio.Future[None]]] = {}
         self._sequences: defaultdict[str, int] = defaultdict(int)
-        self._indexes: dict[Index[Any, Any], _Entries] = {}
+        self._indexes: defaultdict[str, dict[Index[Any, Any], _Entries]] = defaultdict(dict)
 
     def now(self) -> float:
         """Return the database's time in seconds."""
@@ -117,9 +117,10 @@ class MemoryDatabase:
 
     def entries(self, index: Index[K, V], value: Hashable) -> dict[K, None]:
         """Return the keys of the committed rows of an index that have this value."""
-        entries = self._indexes.get(index)
+        indexes = self._indexes[index.table.name]
+        entries = indexes.get(index)
         if entries is None:
-            entries = self._indexes[index] = {}
+            entries = indexes[index] = {}
             for key, row in self.tables[index.table.name].items():
                 _move(entries, key, None, index.of(key, row))
         return entries.get(value, {})
@@ -128,12 +129,11 @@ class MemoryDatabase:
         """Put a committed row in its place; None removes it."""
         table = self.tables[name]
         before = table.get(key)
-        for index, entries in self._indexes.items():
-            if index.table.name == name:
-                was = None if before is None else index.of(key, before)
-                now = None if row is None else index.of(key, row)
-                if was != now:
-                    _move(entries, key, was, now)
+        for index, entries in self._indexes[name].items():
+            was = None if before is None else index.of(key, before)
+            now = None if row is None else index.of(key, row)
+            if was != now:
+                _move(entries, key, was, now)
         if row is None:
             table.pop(key, None)
         else:
@@ -152,20 +152,22 @@ class MemoryTx:
         self.until = inf
         """When it has taken too long, by the database's monotonic clock."""
         self._writes: dict[_Place, Any] = {}
+        self.touched: set[str] = set()
+        """Names of the tables that it has written to."""
         self._locks: dict[_Place, None] = {}
         self._ended = False
 
     def get(self, table: Table[K, V], key: K) -> V | None:
         """Return a row, or None."""
         place = (table.name, key)
-        row: V | None = (
-            self._writes[place] if place in self._writes else self.db.tables[table.name].get(key)
-        )
-        return row
+        if place in self._writes:
+            written: V | None = self._writes[place]
+            return written
+        return self.db.tables[table.name].get(key)
 
     def rows(self, table: Table[K, V]) -> list[tuple[K, V]]:
         """Return all rows in the order in which they were made."""
-        if not self._writes:
+        if table.name not in self.touched:
             return list(self.db.tables[table.name].items())
         merged: dict[Any, Any] = dict(self.db.tables[table.name])
         for (name, key), row in self._writes.items():
@@ -175,7 +177,11 @@ class MemoryTx:
 
     def found(self, index: Index[K, V], value: Hashable) -> list[tuple[K, V]]:
         """Return the rows that have this value in an index; their order says nothing."""
-        keys: dict[Any, None] = dict(self.db.entries(index, value))
+        keys: dict[Any, None] = self.db.entries(index, value)
+        if index.table.name not in self.touched:
+            table = self.db.tables[index.table.name]
+            return [(key, table[key]) for key in keys]
+        keys = dict(keys)
         for name, key in self._writes:
             if name == index.table.name:
                 keys[key] = None
@@ -189,14 +195,16 @@ class MemoryTx:
         wait for each other.
         """
         await self.db.step()
-        return await self.hold(table, key)
+        place = (table.name, key)
+        if not self._take(place):
+            await self._wait_for(place)
+        return self.get(table, key)
 
     async def hold(self, table: Table[K, V], key: K) -> V | None:
         """Take a row's lock within a statement that has begun; see ``lock``."""
-        self.check_time()
         place = (table.name, key)
-        while not self._take(place):
-            await self._wait(place)
+        if not self._take(place):
+            await self._wait_for(place)
         return self.get(table, key)
 
     def write(self, table: Table[K, V], key: K, row: V | None) -> None:
@@ -204,6 +212,7 @@ class MemoryTx:
         place = (table.name, key)
         assert place in self._locks, f"{place} is not held"
         self._writes[place] = row
+        self.touched.add(table.name)
 
     def try_lock(self, table: Table[K, V], key: K) -> bool:
         """Take the row's lock unless somebody has it (SKIP LOCKED)."""
@@ -211,28 +220,33 @@ class MemoryTx:
 
     async def put(self, table: Table[K, V], key: K, row: V) -> None:
         """Write a row, locking it."""
-        await self.lock(table, key)
-        self._writes[table.name, key] = row
+        await self.db.step()
+        place = (table.name, key)
+        if not self._take(place):
+            await self._wait_for(place)
+        self._writes[place] = row
+        self.touched.add(table.name)
 
     async def insert(self, table: Table[K, V], key: K, row: V) -> bool:
         """Write a row unless the key is taken; waits for another that is at the same key."""
         if await self.lock(table, key) is not None:
             return False
-        self._writes[table.name, key] = row
+        self.write(table, key, row)
         return True
 
     async def delete(self, table: Table[K, V], key: K) -> bool:
         """Remove a row; False if there is none."""
         if await self.lock(table, key) is None:
             return False
-        self._writes[table.name, key] = None
+        self.write(table, key, None)
         return True
 
     def commit(self) -> None:
         """Make everything visible at once."""
         self._check()
+        put = self.db.set
         for (name, key), row in self._writes.items():
-            self.db.set(name, key, row)
+            put(name, key, row)
         self._end()
 
     def rollback(self) -> None:
@@ -242,7 +256,7 @@ class MemoryTx:
 
     def check_time(self) -> None:
         """Raise TimeoutError if it has taken too long."""
-        if self.until < inf and self.db.clock.monotonic() >= self.until:
+        if self.db.clock.monotonic() >= self.until:
             raise TimeoutError
 
     def _check(self) -> None:
@@ -250,12 +264,20 @@ class MemoryTx:
             raise ConnectionLost("the transaction has ended")
 
     def _take(self, place: _Place) -> bool:
-        self._check()
+        if self._ended:
+            raise ConnectionLost("the transaction has ended")
+        if self.db.clock.monotonic() >= self.until:
+            raise TimeoutError
         holder = self.db.holders.setdefault(place, self)
         if holder is not self:
             return False
         self._locks[place] = None
         return True
+
+    async def _wait_for(self, place: _Place) -> None:
+        await self._wait(place)
+        while not self._take(place):
+            await self._wait(place)
 
     async def _wait(self, place: _Place) -> None:
         self._refuse_circle(place)
@@ -303,46 +325,49 @@ class MemoryTransactions(Generic[S]):
         self._wakeups = wakeups or Wakeups()
         self._backoff = Backoff(base=0.01, cap=0.2, jitter=lambda: 0.5)
 
-    async def run(self, fn: Callable[[S], Awaitable[T]], *, timeout: float = 10.0) -> T:
+    def run(
+        self, fn: Callable[[S], Awaitable[T]], *, timeout: float = 10.0
+    ) -> Coroutine[Any, Any, T]:
         """Run ``fn`` and commit; rerun it after a deadlock or a lost connection.
 
         ``timeout`` is in seconds of the database's clock, and bounds waits for locks: nothing else
         in a transaction takes long.
         """
-        return await self._insist(fn, timeout, alone=False)
+        return self._insist(fn, timeout, alone=False)
 
-    async def single(self, fn: Callable[[S], Awaitable[T]], *, timeout: float = 10.0) -> T:
+    def single(
+        self, fn: Callable[[S], Awaitable[T]], *, timeout: float = 10.0
+    ) -> Coroutine[Any, Any, T]:
         """Run ``fn``, whose one statement is a transaction by itself: its commit is no step."""
-        return await self._insist(fn, timeout, alone=True)
+        return self._insist(fn, timeout, alone=True)
 
+    # Every statement comes by here on its way, so that this is one frame, and not three.
     async def _insist(self, fn: Callable[[S], Awaitable[T]], timeout: float, *, alone: bool) -> T:
-        deadline = self._db.clock.monotonic() + timeout
+        db = self._db
+        deadline = db.clock.monotonic() + timeout
         failures = 0
         while True:
+            tx = db.begin()
+            tx.until = deadline
             try:
-                return await self._attempt(fn, deadline, alone=alone)
+                with wakeup.gathering() as topics:
+                    result = await fn(self._make_store(tx))
+                    if not alone:
+                        await db.step()
+                    tx.check_time()
+                    self._commit(tx)
             except (Deadlock, ConnectionLost, TimeoutError) as exc:
                 failures += 1
                 delay = self._backoff.delay(failures)
-                if self._db.clock.monotonic() + delay >= deadline:
+                if db.clock.monotonic() + delay >= deadline:
                     raise _gave_up(exc) from exc
-            await self._db.clock.sleep(delay)
-
-    async def _attempt(self, fn: Callable[[S], Awaitable[T]], deadline: float, *, alone: bool) -> T:
-        with wakeup.gathering() as topics:
-            tx = self._db.begin()
-            tx.until = deadline
-            try:
-                result = await fn(self._make_store(tx))
-                if not alone:
-                    await self._db.step()
-                tx.check_time()
-                self._commit(tx)
+            else:
+                for topic in sorted(topics):
+                    self._wakeups.wake(topic)
+                return result
             finally:
                 tx.rollback()
-        for topic in sorted(topics):
-            self._wakeups.wake(topic)
-        return result
+            await db.clock.sleep(delay)
 
     def _commit(self, tx: MemoryTx) -> None:
         fate = self._db.fate()

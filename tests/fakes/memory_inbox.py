@@ -20,9 +20,14 @@ async def remember(tx: MemoryTx, fact: FactRecord, source: str) -> bool:
 
 
 async def remember_all(tx: MemoryTx, facts: Sequence[FactRecord], source: str) -> set[str]:
-    """Count money facts; return the ids of those that are new."""
-    ordered = sorted(facts, key=lambda fact: fact.id)
-    return {fact.id for fact in ordered if await remember(tx, fact, source)}
+    """Count money facts by one statement; return the ids of those that are new."""
+    await tx.db.step()
+    new: set[str] = set()
+    for fact in sorted(facts, key=lambda fact: fact.id):
+        if await tx.hold(FACTS, (source, fact.id)) is None:
+            tx.write(FACTS, (source, fact.id), fact.type)
+            new.add(fact.id)
+    return new
 
 
 async def latest(tx: MemoryTx, object_key: str, type: str, revision: int) -> bool:  # noqa: A002

@@ -61,16 +61,18 @@ class MemoryStore(MemoryCommerceRows):
 
     async def put_events(self, events: Sequence[NewEvent]) -> Sequence[bool]:
         new: list[bool] = []
+        await self._tx.db.step()
         for event in sorted(events, key=lambda event: event.event.id):
             name = (event.provider, event.event.id)
-            known = await self._tx.lock(EVENTS, name)
+            known = await self._tx.hold(EVENTS, name)
             new.append(known is None)
             if known is None:
-                await self._tx.put(EVENTS, name, _stored(event))
-                await self._tx.put(BODIES, name, (event.receive_time, event.body))
+                self._tx.write(EVENTS, name, _stored(event))
+                await self._tx.hold(BODIES, name)
+                self._tx.write(BODIES, name, (event.receive_time, event.body))
             else:
                 counted = replace(known, deliveries=known.deliveries + event.copies)
-                await self._tx.put(EVENTS, name, counted)
+                self._tx.write(EVENTS, name, counted)
         order = sorted(range(len(events)), key=lambda place: events[place].event.id)
         answers = dict(zip(order, new, strict=True))
         return [answers[place] for place in range(len(events))]
@@ -114,7 +116,7 @@ class MemoryStore(MemoryCommerceRows):
         shown = list(dict.fromkeys(ref for event in own for ref in event.event.shows))
         theirs = self._open(provider, shown)[:limit]
         queued = memory_queue.asked(self._tx, QUEUE, [ref.key for ref in shown])
-        wait = await self.take_token(pace.endpoint, pace.per_second, pace.leave)
+        wait = await self._take_token(pace)
         if wait > 0:
             return FoldStart(wait=wait)
         listed = {event.event.root.key for event in theirs if event.event.root is not None}
@@ -122,7 +124,8 @@ class MemoryStore(MemoryCommerceRows):
         return FoldStart((*own, *theirs), 0.0, self._tx.db.next("fetch_tickets"), kept)
 
     async def begin_fetch(self, pace: Turn) -> FoldStart:
-        wait = await self.take_token(pace.endpoint, pace.per_second, pace.leave)
+        await self._tx.db.step()
+        wait = await self._take_token(pace)
         if wait > 0:
             return FoldStart(wait=wait)
         return FoldStart(ticket=self._tx.db.next("fetch_tickets"))
@@ -143,49 +146,74 @@ class MemoryStore(MemoryCommerceRows):
         judgement: Judgement,
         queued: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        await memory_queue.withdraw(self._tx, QUEUE, queued)
+        if queued:
+            await memory_queue.withdraw(self._tx, QUEUE, queued)
+        else:
+            await self._tx.db.step()
         done = judgement.state is EventState.DONE
         for event_id in sorted(event_ids):
-            known = await self._tx.lock(EVENTS, (provider, event_id))
+            known = await self._tx.hold(EVENTS, (provider, event_id))
             if known is not None:
                 settled = replace(known, judgement=judgement, replay=known.replay and not done)
-                await self._tx.put(EVENTS, (provider, event_id), settled)
+                self._tx.write(EVENTS, (provider, event_id), settled)
 
     async def drop_bodies(self, before: datetime, limit: int) -> int:
+        await self._tx.db.step()
         old = [name for name, (at, _) in self._tx.rows(BODIES) if at < before][:limit]
-        for name in old:
-            await self._tx.delete(BODIES, name)
-        return len(old)
+        free = [name for name in old if self._tx.try_lock(BODIES, name)]
+        for name in free:
+            self._tx.write(BODIES, name, None)
+        return len(free)
 
     async def lock_objects(
         self, provider: str, account: str, refs: Sequence[ObjectRef]
     ) -> Sequence[ObjectRow]:
         found: list[ObjectRow] = []
+        await self._tx.db.step()
         for ref in refs:
-            await self._tx.insert(OBJECTS, (provider, account, ref), ObjectRow())
-            row = self._tx.get(OBJECTS, (provider, account, ref))
-            assert row is not None, "it was inserted or was there"
+            row = await self._tx.hold(OBJECTS, (provider, account, ref))
+            if row is None:
+                row = ObjectRow()
+                self._tx.write(OBJECTS, (provider, account, ref), row)
             found.append(row)
         return found
 
     async def save_objects(self, provider: str, account: str, saved: Sequence[SavedObject]) -> None:
+        if not saved:
+            return
+        await self._tx.db.step()
         for one in saved:
-            await self._tx.put(OBJECTS, (provider, account, one.ref), one.row)
+            await self._tx.hold(OBJECTS, (provider, account, one.ref))
+            self._tx.write(OBJECTS, (provider, account, one.ref), one.row)
 
     async def record_facts(self, facts: Sequence[MoneyFact]) -> AbstractSet[str]:
-        ordered = sorted(facts, key=lambda fact: fact.id)
-        return {fact.id for fact in ordered if await self._tx.insert(FACTS, fact.id, fact)}
+        if not facts:
+            return frozenset()
+        await self._tx.db.step()
+        new: set[str] = set()
+        for fact in sorted(facts, key=lambda fact: fact.id):
+            if await self._tx.hold(FACTS, fact.id) is None:
+                self._tx.write(FACTS, fact.id, fact)
+                new.add(fact.id)
+        return new
 
     async def append(self, facts: Sequence[Fact], traceparent: str) -> None:
         await memory_outbox.append(self._tx, [self._codec(fact, traceparent) for fact in facts])
 
     async def take_token(self, endpoint: str, per_second: float, leave: float = 0.0) -> float:
+        await self._tx.db.step()
+        return await self._take_token(Turn(endpoint, per_second, leave))
+
+    async def _take_token(self, pace: Turn) -> float:
+        """Take a token within a statement; only who gets none asks how long to wait."""
+        held = await self._tx.hold(TOKENS, pace.endpoint)
         now = self._tx.db.now()
-        tokens, refilled = await self._tx.lock(TOKENS, endpoint) or (per_second, now)
-        filled = min(per_second, tokens + per_second * (now - refilled))
-        if filled < 1 + leave:
-            return max(0.01, (1 + leave - filled) / per_second)
-        await self._tx.put(TOKENS, endpoint, (filled - 1, now))
+        tokens, refilled = held or (pace.per_second, now)
+        filled = min(pace.per_second, tokens + pace.per_second * (now - refilled))
+        if filled < 1 + pace.leave:
+            await self._tx.db.step()
+            return max(0.01, (1 + pace.leave - filled) / pace.per_second)
+        self._tx.write(TOKENS, pace.endpoint, (filled - 1, now))
         return 0.0
 
     async def pinned(self, provider: str) -> Identity | None:

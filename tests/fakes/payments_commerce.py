@@ -106,7 +106,7 @@ class MemoryCommerce:
     ) -> Parameters:
         return {
             "payment": charge.payment_id,
-            "amount": (charge.paid - charge.refunded).minor_units,
+            "amount": charge.left.minor_units,
             "marker": _plain(marker),
             "further": further,
         }
@@ -232,6 +232,8 @@ class MemoryCommerce:
                 one for one in self.charges.items() if one[1].payment_id == told["payment"]
             )
             amount = Money(charge.paid.currency, told["amount"])
+            if charge.disputed is not None:
+                raise ProviderRefused("disputed", metadata={"code": "charge_disputed"})
             if amount > charge.paid - charge.refunded:
                 raise ProviderRefused("too much", metadata={"code": "charge_already_refunded"})
             name = self._name("re")
@@ -284,7 +286,16 @@ class MemoryCommerce:
         """A period begins and is paid for."""
         items = self.subscriptions[subscription_id].items
         cost = sum(self.prices[item.price_id] * item.quantity for item in items)
-        return self._took(self._name("in"), subscription_id, Money(self.currency, cost))
+        return self.charge(subscription_id, Money(self.currency, cost))
+
+    def charge(self, subscription_id: str, amount: Money) -> Charge:
+        """Something is collected for a subscription, as for a change that is billed at once."""
+        return self._took(self._name("in"), subscription_id, amount)
+
+    def dispute(self, checkout_id: str) -> None:
+        """The payer asks the bank for the money of a page, and gets it."""
+        charge = self.charges[checkout_id]
+        self.charges[checkout_id] = replace(charge, disputed=charge.paid - charge.refunded)
 
     def _took(self, name: str, subscription_id: str, paid: Money) -> Charge:
         self.charges[name] = Charge(self._name("pi"), paid, Money.zero(paid.currency))

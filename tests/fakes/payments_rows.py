@@ -1,10 +1,10 @@
 """The rows of selling in memory: operations, pages and customers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from services.payments.binding import Operation, OperationState
+from services.payments.binding import Operation, OperationKind, OperationState
 from services.payments.commerce import Place, PlaceState
 from services.payments.domain import AccountId, OperationId
 from services.payments.facts import MoneyFact
@@ -14,6 +14,7 @@ from tests.fakes.chassis import MemoryTx, Table, memory_queue
 FACTS: Table[str, MoneyFact] = Table("money_facts")
 OPERATIONS: Table[OperationId, Operation] = Table("operations")
 KEYED: Table[OperationId, float] = Table("operations.keyed_at")
+TURNS: Table[tuple[AccountId, OperationKind], None] = Table("operations_turns")
 PLACES: Table[OperationId, Place] = Table("checkouts")
 OPEN: Table[tuple[str, str, str], OperationId] = Table("checkouts_open")
 CUSTOMERS: Table[tuple[str, str, str], str] = Table("customers")
@@ -38,6 +39,17 @@ class MemoryCommerceRows:
         known = self._tx.get(OPERATIONS, operation_id)
         return None if known is None else self._known(operation_id)
 
+    async def operations_under_way(
+        self, account_id: AccountId, kind: OperationKind
+    ) -> Sequence[OperationId]:
+        await self._tx.lock(TURNS, (account_id, kind))
+        wanted = (account_id, kind, OperationState.STARTED)
+        return [
+            name
+            for name, one in sorted(self._tx.rows(OPERATIONS))
+            if (one.account_id, one.kind, one.state) == wanted
+        ]
+
     async def operation_made(self, operation_id: OperationId, object_id: str) -> None:
         known = await self._tx.lock(OPERATIONS, operation_id)
         if known is not None and not known.object_id:
@@ -53,6 +65,15 @@ class MemoryCommerceRows:
             await self._tx.put(OPERATIONS, operation_id, kept)
             await self._tx.put(KEYED, operation_id, self._tx.db.now())
         return self._known(operation_id)
+
+    async def amend_operation(
+        self, known: Operation, parameters: bytes, parameters_hash: bytes
+    ) -> Operation:
+        row = await self._tx.lock(OPERATIONS, known.id)
+        if row is not None and row.parameters_hash == known.parameters_hash:
+            kept = replace(row, parameters=parameters, parameters_hash=parameters_hash)
+            await self._tx.put(OPERATIONS, known.id, kept)
+        return self._known(known.id)
 
     async def renew_operation(self, operation_id: OperationId, attempt: int) -> Operation:
         known = await self._tx.lock(OPERATIONS, operation_id)

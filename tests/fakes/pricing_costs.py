@@ -15,6 +15,7 @@ from services.pricing.costs.budgets import Alert, Budget
 from services.pricing.costs.domain import DAY, CostFilter, CostRecord, Dimension, Observation
 from services.pricing.costs.forecast import DayChange, Standing
 from services.pricing.costs.months import Window
+from services.pricing.costs.notices import Notice
 from services.pricing.costs.ports import RecordQuery
 from services.pricing.costs.rating import CardHistory
 from services.pricing.costs.report import Sum
@@ -22,6 +23,7 @@ from services.pricing.costs.sight import Asker
 from services.pricing.costs.telling import Delivery, DeliveryState
 from services.pricing.costs.timeline import sorted_once
 from services.pricing.costs.use import UsedHour, UseSummary
+from services.pricing.quotes import PlanQuote, Quote
 from services.pricing.rates import RateCard
 from services.pricing.sizes import EXACT
 from tests.fakes.pricing_use import summary_of
@@ -42,10 +44,13 @@ class CostState:
     alerts: dict[str, Alert] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     queued: list[str] = field(default_factory=list)
+    notices: dict[str, Notice] = field(default_factory=dict)
+    told: list[Notice] = field(default_factory=list)
     answers: dict[tuple[str, str, str], tuple[bytes, str]] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     used: dict[tuple[str, int], UsedHour] = field(default_factory=dict)
     tiers: dict[str, str] = field(default_factory=dict)
+    quotes: list[Quote] = field(default_factory=list)
 
     def copied(self) -> "CostState":
         """Return rows that may be changed without changing these."""
@@ -180,6 +185,7 @@ class MemoryBudgets:
     async def delete_budget(self, name: str) -> None:
         """Delete a budget; its alerts stay."""
         del self._state.budgets[name]
+        self._state.notices.pop(name, None)
 
     async def budgets(self, asker: Asker, after: str, limit: int) -> Sequence[Budget]:
         """Return budgets that this caller may see, by name."""
@@ -222,6 +228,16 @@ class MemoryBudgets:
         """Return who is told of these alerts."""
         found = [one for one in self._state.deliveries.values() if one.alert in alerts]
         return sorted(found, key=lambda one: (one.alert, one.channel, one.target))
+
+    async def notices(self, budgets: Sequence[str]) -> Mapping[str, Notice]:
+        """Return what was told last of these budgets."""
+        return {name: one for name, one in self._state.notices.items() if name in budgets}
+
+    async def tell(self, notice: Notice) -> None:
+        """Keep a notice as the last one, and note that it is on its way."""
+        assert notice.budget in self._state.budgets
+        self._state.notices[notice.budget] = notice
+        self._state.told.append(notice)
 
     async def only_one_evaluates(self) -> bool:
         """Say whether another one evaluates, as the test has set it."""
@@ -296,6 +312,14 @@ class MemoryUse:
     async def tiers_of(self, names: Sequence[str]) -> Mapping[str, str]:
         """Return the tiers of those of these accounts that have one."""
         return {name: self._state.tiers[name] for name in names if name in self._state.tiers}
+
+    async def sold_to(self, accounts: Sequence[str]) -> Mapping[tuple[str, str], PlanQuote]:
+        """Return by which quotes plans were sold; all that are here were taken."""
+        return {
+            (one.owner, one.subject.plan): one.subject
+            for one in self._state.quotes
+            if one.owner in accounts and isinstance(one.subject, PlanQuote)
+        }
 
 
 class MemoryCostStore(MemoryRecords, MemoryBudgets, MemoryUse):

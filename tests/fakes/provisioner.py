@@ -76,12 +76,15 @@ class MemoryStore:
             if known.id == tenant.id or known.namespace == tenant.namespace != "":
                 return None
         number = (await self._tx.lock(NUMBERS, "last") or 0) + 1
-        await self._tx.put(NUMBERS, "last", number)
+        self._tx.write(NUMBERS, "last", number)
         added = replace(tenant, number=number, change=0)
-        if not await self._tx.insert(TENANT_ROWS, tenant.id, added):
+        if await self._tx.hold(TENANT_ROWS, tenant.id) is not None:
             return None
+        self._tx.write(TENANT_ROWS, tenant.id, added)
         await self._touch(tenant.id)
-        await self.audit(entry)
+        noted = self._tx.db.next("audit")
+        await self._tx.hold(AUDIT, noted)
+        self._tx.write(AUDIT, noted, entry)
         await self.enqueue([tenant.id])
         return added
 
@@ -99,7 +102,9 @@ class MemoryStore:
         if before is None or before.change != tenant.change:
             return None
         # As the real one: the order of the row stays what it is.
-        saved = await self.save_tenant(replace(tenant, order=before.order))
+        saved = replace(tenant, order=before.order, change=before.change + 1)
+        self._tx.write(TENANT_ROWS, tenant.id, saved)
+        await self._touch(tenant.id)
         if fact is not None:
             await self.append(fact)
         return saved
@@ -172,7 +177,8 @@ class MemoryStore:
         return 0
 
     async def _touch(self, tenant_id: str) -> None:
-        await self._tx.put(CHANGED, tenant_id, self._tx.db.now())
+        await self._tx.hold(CHANGED, tenant_id)
+        self._tx.write(CHANGED, tenant_id, self._tx.db.now())
         after_commit(TENANTS)
 
 
@@ -257,6 +263,16 @@ class MemoryCluster:
             live
             for live in self.of_kind(kind)
             if (live.ref.api_version, live.ref.namespace) == (api_version, namespace)
+        ]
+
+    async def list_labelled(
+        self, api_version: str, kind: str, label: str, value: str, *, timeout: float
+    ) -> Sequence[Live]:
+        self.calls.append(("list", Ref(api_version, kind, "", "")))
+        return [
+            live
+            for live in self.of_kind(kind)
+            if live.ref.api_version == api_version and live.label(label) == value
         ]
 
     async def delete(self, live: Live, *, timeout: float) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.provisioner import naming
 from services.provisioner.objects import Live, Ref
@@ -46,15 +46,22 @@ class MemoryView:
 
 @dataclass
 class MemoryOrganizations:
-    """What was heard of the organizations of a MemoryCluster: all of it, at once."""
+    """What was heard of the organizations of a MemoryCluster: all of it, at once.
+
+    But for projects in namespaces that are ``unheard``.
+    """
 
     cluster: MemoryCluster
     ready: bool = True
     served: bool = True
     hierarchical_served: bool = False
+    unheard: set[str] = field(default_factory=set)
 
     def look(self, name: str) -> Seen:
-        told = [project_of(live) for live in self.cluster.of_kind("Namespace")]
+        heard = [
+            one for one in self.cluster.of_kind("Namespace") if one.ref.name not in self.unheard
+        ]
+        told = [project_of(live) for live in heard]
         projects = sorted(one[1] for one in told if one is not None and one[0] == name)
         places = {name, *(project.namespace for project in projects)}
         limits = self.cluster.of_kind("LimitRange")

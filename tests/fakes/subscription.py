@@ -60,6 +60,7 @@ from tests.fakes.subscription_facts import (
 )
 from tests.fakes.subscription_giving_way import MemoryGivingWay
 from tests.fakes.subscription_ledger import POOLS, MemoryLedger
+from tests.fakes.subscription_notices import MemoryNotices
 from tests.fakes.subscription_refunds import MemoryRefunds
 
 __all__ = ["AUDIT", "FAILURES", "MemoryStore", "memory_transactions"]
@@ -73,21 +74,25 @@ class MemoryAccounts:
     _tx: MemoryTx
 
     async def lock_customer(self, customer: Customer) -> str:
-        await self._tx.insert(CUSTOMERS, customer, CustomerRow(""))
         row = await self._tx.lock(CUSTOMERS, customer)
+        if row is None:
+            self._tx.write(CUSTOMERS, customer, CustomerRow(""))
         return row.account if row else ""
 
     async def bind_customer(self, customer: Customer, account: str) -> None:
         await self._tx.put(CUSTOMERS, customer, CustomerRow(account))
         for name, purchase in self._tx.found(PURCHASES_BY, customer):
             if not purchase.account:
-                await self._tx.put(PURCHASES, name, replace(purchase, account=account))
+                await self._tx.hold(PURCHASES, name)
+                self._tx.write(PURCHASES, name, replace(purchase, account=account))
         for key, invoice in self._tx.found(INVOICES_BY, customer):
             if not invoice.account:
-                await self._tx.put(INVOICES, key, replace(invoice, account=account))
+                await self._tx.hold(INVOICES, key)
+                self._tx.write(INVOICES, key, replace(invoice, account=account))
         for unit, snapshot in self._tx.found(SNAPSHOTS_BY, customer):
             if not snapshot.account:
-                await self._tx.put(SNAPSHOTS, unit, replace(snapshot, account=account))
+                await self._tx.hold(SNAPSHOTS, unit)
+                self._tx.write(SNAPSHOTS, unit, replace(snapshot, account=account))
 
     async def add_account(self, account: Account) -> bool:
         outside = (account.kind, account.external_id)
@@ -165,11 +170,11 @@ class MemoryBooks(MemoryAssignments, MemoryGivingWay):
         before = await self._tx.lock(ORDERS, key)
         if before and before.phase == "DELETED" and order.phase != "DELETED":
             raise ValueError(f"incarnation {order.incarnation} of {order.account} is closed")
-        await self._tx.put(ORDERS, key, order)
-        account = await self._tx.lock(ACCOUNTS, order.account)
+        self._tx.write(ORDERS, key, order)
+        account = await self._tx.hold(ACCOUNTS, order.account)
         if account is not None and account.generation < order.generation:
             newer = replace(account, generation=order.generation)
-            await self._tx.put(ACCOUNTS, order.account, newer)
+            self._tx.write(ACCOUNTS, order.account, newer)
 
     async def orders(self, account: str) -> Sequence[Order]:
         await self._tx.db.step()
@@ -305,7 +310,13 @@ class MemoryReadings(MemoryAssignments, MemoryGivingWay):
 
 
 class MemoryStore(
-    MemoryFacts, MemoryAccounts, MemoryBooks, MemoryRefunds, MemoryReadings, MemoryLedger
+    MemoryFacts,
+    MemoryAccounts,
+    MemoryBooks,
+    MemoryRefunds,
+    MemoryNotices,
+    MemoryReadings,
+    MemoryLedger,
 ):
     """The service's store in memory, within one transaction."""
 
@@ -317,7 +328,10 @@ class MemoryStore(
         return self._now()
 
     async def audit(self, change: Change) -> None:
-        await self._tx.put(AUDIT, self._tx.db.next("audit"), change)
+        """Add to what is written with the commit; see the real one's ``flush``."""
+        number = self._tx.db.next("audit")
+        await self._tx.hold(AUDIT, number)
+        self._tx.write(AUDIT, number, change)
 
     async def once(self, scope: OnceScope, produce: Callable[[], Awaitable[str]]) -> str:
         if not scope.key:

@@ -130,14 +130,16 @@ class MemoryFacts:
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         known = await self._tx.lock(SNAPSHOTS, snapshot.key)
         if known is None or known.revision <= snapshot.revision:
-            await self._tx.put(SNAPSHOTS, snapshot.key, snapshot)
+            self._tx.write(SNAPSHOTS, snapshot.key, snapshot)
 
     async def put_observation(self, observation: Observation, change: Change) -> bool:
         known = await self._tx.lock(OBSERVATIONS, observation.tenant)
         if known is not None and known.revision >= observation.revision:
             return False
-        await self._tx.put(OBSERVATIONS, observation.tenant, observation)
-        await self._tx.put(AUDIT, self._tx.db.next("audit"), change)
+        self._tx.write(OBSERVATIONS, observation.tenant, observation)
+        number = self._tx.db.next("audit")
+        await self._tx.hold(AUDIT, number)
+        self._tx.write(AUDIT, number, change)
         return True
 
     async def unknown_prices(self) -> Sequence[tuple[str, str]]:

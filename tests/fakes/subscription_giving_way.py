@@ -120,6 +120,14 @@ class MemoryGivingWay:
         await self._tx.put(POSTPONED, name, replace(row, told=row.told or tells))
         return tells
 
+    async def forget_postponed(self) -> int:
+        await self._tx.db.step()
+        before = self._moment() - _DAY
+        old = [name for name, row in self._tx.rows(POSTPONED) if row.next_try < before][:1000]
+        for name in old:
+            await self._tx.delete(POSTPONED, name)
+        return len(old)
+
     def _postponed(self, name: str) -> bool:
         row = self._tx.get(POSTPONED, name)
         return row is not None and row.next_try > self._moment()

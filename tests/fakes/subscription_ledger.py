@@ -35,8 +35,8 @@ class MemoryLedger:
     _tx: MemoryTx
 
     async def open_pool(self, pool: Pool) -> None:
-        await self._tx.insert(POOLS, pool, (Balance(pool), 0))
-        await self._tx.lock(POOLS, pool)
+        if await self._tx.lock(POOLS, pool) is None:
+            self._tx.write(POOLS, pool, (Balance(pool), 0))
 
     async def balance(self, pool: Pool) -> Balance:
         await self._tx.db.step()
@@ -67,9 +67,10 @@ class MemoryLedger:
         assert after.held >= 0
         assert after.debt >= 0
         entry = Entry(posting, last + 1, after.posted, after.held, self._tx.db.clock.now())
-        if not await self._tx.insert(ENTRIES, posting.name, entry):
+        if await self._tx.hold(ENTRIES, posting.name) is not None:
             raise DuplicateEntry(posting.name)
-        await self._tx.put(POOLS, posting.pool, (after, last + 1))
+        self._tx.write(ENTRIES, posting.name, entry)
+        self._tx.write(POOLS, posting.pool, (after, last + 1))
         return entry
 
     async def entry(self, name: str) -> Entry | None:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.chassis.errors import FailedPrecondition, InvalidArgument, NotFound
+from services.chassis.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
 from services.chassis.facts import FactRecord
 from services.chassis.ids import derived
-from services.subscription.incoming import ProviderSubscription
+from services.subscription.incoming import Item, ProviderSubscription
 from services.subscription.ports import (
     BilledItem,
     EndMode,
@@ -35,6 +35,8 @@ class Shop:
     pages: dict[str, Page] = field(default_factory=dict)
     orders: dict[str, PageOrder] = field(default_factory=dict)
     changes: dict[str, tuple[str, tuple[BilledItem, ...]]] = field(default_factory=dict)
+    overtaken: set[str] = field(default_factory=set)
+    """Requests for changes of what was not billed any more."""
     ends: dict[str, tuple[str, EndMode]] = field(default_factory=dict)
     refunds: dict[str, str] = field(default_factory=dict)
     unpaid: set[str] = field(default_factory=set)
@@ -121,13 +123,30 @@ class Shop:
         provider_subscription_id: str,
         items: Sequence[BilledItem],
         request_id: str,
+        held: Sequence[BilledItem] = (),
     ) -> None:
-        """Note a change, once for a key."""
+        """Make a change, once for a key, unless something else than what is held is billed."""
         await self._begin("change")
         asked = (provider_subscription_id, tuple(items))
-        if self.changes.setdefault(request_id, asked) != asked:
+        if self.changes.get(request_id, asked) != asked:
             raise InvalidArgument("another change", reason="IDEMPOTENCY_KEY_REUSED")
+        if request_id in self.overtaken:
+            raise Aborted("changed meanwhile", reason="SUBSCRIPTION_CHANGED")
+        if request_id not in self.changes:
+            self._change(provider_subscription_id, items, request_id, held)
         self.fault("change made")
+
+    def _change(
+        self, name: str, items: Sequence[BilledItem], request_id: str, held: Sequence[BilledItem]
+    ) -> None:
+        seen, revision = self.states[name]
+        billed = {BilledItem(item.price_id, item.quantity) for item in seen.items}
+        if held and billed != set(held):
+            self.overtaken.add(request_id)
+            raise Aborted("changed meanwhile", reason="SUBSCRIPTION_CHANGED")
+        self.changes[request_id] = (name, tuple(items))
+        now = tuple(Item(item.price_id, item.quantity) for item in items)
+        self.states[name] = (replace(seen, items=now), revision + 1)
 
     async def end(
         self, account: str, provider_subscription_id: str, mode: EndMode, request_id: str

@@ -165,7 +165,8 @@ class World:
     @property
     def desk(self) -> Desk:
         """What buying and changing need."""
-        return Desk(self.tx, self.ids, "sub", self.pricing, self.shop, self.cluster)
+        take = self._take_refreshed
+        return Desk(self.tx, self.ids, "sub", self.pricing, self.shop, self.cluster, take)
 
     @cached_property
     def entitlements(self) -> Entitlements:

@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     wanted = _faults(asked.faults)
     if asked.plant and wanted is None:
         wanted = PLANTS[asked.plant].faults
-    settings = Settings(payments=asked.payments, faults=wanted)
+    settings = Settings(payments=asked.payments, rests=asked.rests, faults=wanted)
     totals: Counter[str] = Counter()
     failed: list[Outcome] = []
     with ExitStack() as stack:
@@ -43,7 +43,9 @@ def main(arguments: list[str]) -> int:
         seconds = time.process_time() - began
     each = 1000 * seconds / max(1, totals["payments"])
     _say(
-        f"{len(seeds)} seeds, {totals['payments']} payments, {totals['crashes']} crashes,"
+        f"{len(seeds)} seeds, {totals['payments']} payments"
+        f" ({totals['renewals']} renewals, {totals['changes']} changes of plan),"
+        f" {totals['crashes']} crashes,"
         f" {totals['steps']} steps, {seconds:.1f} s of CPU, {each:.1f} ms a payment,"
         f" {len(failed)} failed"
     )
@@ -56,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--first", type=int, default=1, help="the first one's seed")
     parser.add_argument("--seed", type=int, help="this world only")
     parser.add_argument("--payments", type=int, default=100, help="payments in each world")
+    parser.add_argument(
+        "--rests",
+        type=float,
+        default=Settings().rests,
+        help="how likely a pause is, from 0 to 1: the more, the more payments are renewals",
+    )
     parser.add_argument("--faults", help="names by commas, or none; else the seed draws them")
     parser.add_argument("--stores", choices=("memory", "postgres"), default="memory")
     parser.add_argument("--plant", choices=sorted(PLANTS), help="a known bug to plant")
@@ -87,7 +95,8 @@ def _tell(outcome: Outcome, asked: argparse.Namespace) -> None:
     _say(f"seed {outcome.seed} failed (digest {outcome.digest}); faults: {outcome.faults}")
     for violation in outcome.violations:
         _say(f"  {violation}")
-    again = f"--seed {outcome.seed} --payments {asked.payments} --stores {asked.stores} --trace"
+    shape = f"--payments {asked.payments} --rests {asked.rests}"
+    again = f"--seed {outcome.seed} {shape} --stores {asked.stores} --trace"
     _say(f"  again: python -m tests.simulation {again}")
 
 

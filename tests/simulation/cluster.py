@@ -119,6 +119,19 @@ class SimCluster:
         await self._goes(timeout)
         return found
 
+    async def list_labelled(
+        self, api_version: str, kind: str, label: str, value: str, *, timeout: float
+    ) -> Sequence[Live]:
+        """List what carries a label, in all namespaces."""
+        await self._comes(timeout)
+        found = [
+            live
+            for ref, live in self.store.objects.items()
+            if (ref.api_version, ref.kind) == (api_version, kind) and live.label(label) == value
+        ]
+        await self._goes(timeout)
+        return found
+
     async def delete(self, live: Live, *, timeout: float) -> None:
         """Delete exactly this object."""
         await self._write(timeout, live, lambda: self._delete(live))

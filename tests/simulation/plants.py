@@ -7,7 +7,7 @@ that. A plant replaces a piece of the product while its context lasts, and only 
 import asyncio
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -26,14 +26,20 @@ from services.subscription.usecases import freshness, renewing
 from tests.fakes import memory_queue
 from tests.fakes import provisioner as of_provisioner
 from tests.fakes import subscription_facts as of_facts
+from tests.simulation.actions.action import Action
+from tests.simulation.actions.lifecycles import Dithers
+from tests.simulation.actions.shop_checkouts import BuysAnother, ForeignPurchase
+
+_OFTEN = 400.0
+"""As much as everything else together and more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plant:
     """A bug. ``invariants`` names those that can find it, ``faults`` what has to go wrong for it.
 
-    ``payments`` is how large a world has to be for it to show in one of a few.
-    Calling it gives the context in which it is there.
+    ``payments`` is how large a world has to be for it to show in one of a few, and ``often`` what
+    people do there most of the time. Calling it gives the context in which it is there.
     """
 
     name: str
@@ -41,10 +47,16 @@ class Plant:
     faults: tuple[str, ...]
     bug: Callable[[], AbstractContextManager[None]]
     payments: int = 25
+    often: type[Action] | None = None
 
-    def __call__(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
         """Plant it."""
-        return self.bug()
+        with ExitStack() as stack:
+            stack.enter_context(self.bug())
+            if self.often is not None:
+                stack.enter_context(patch.object(self.often, "weight", _OFTEN))
+            yield
 
 
 @contextmanager
@@ -133,10 +145,23 @@ def _enqueues_nothing_late() -> Iterator[None]:
     """An event that comes while its object is being fetched asks for no other fetch."""
     asks = memory_queue._asked
 
-    def forgets(known: Any, due_at: float, priority: int) -> Any:
-        return known if known is not None and known.running else asks(known, due_at, priority)
+    def forgets(known: Any, generation: int, due_at: float, priority: int) -> Any:
+        running = known is not None and known.running
+        return known if running else asks(known, generation, due_at, priority)
 
     with patch.object(memory_queue, "_asked", forgets):
+        yield
+
+
+@contextmanager
+def _counts_from_one() -> Iterator[None]:
+    """A key's generations are counted in its row, so one that is made anew begins with 1 again."""
+    asks = memory_queue._asked
+
+    def counts(known: Any, _generation: int, due_at: float, priority: int) -> Any:
+        return asks(known, known.generation + 1 if known else 1, due_at, priority)
+
+    with patch.object(memory_queue, "_asked", counts):
         yield
 
 
@@ -201,6 +226,7 @@ _ALL = (
         frozenset({"acknowledged is stored"}),
         ("crashes", "lost commits", "slow statements"),
         _acknowledges_first,
+        payments=70,
     ),
     Plant(
         "spends without key",
@@ -229,10 +255,19 @@ _ALL = (
         _enqueues_nothing_late,
     ),
     Plant(
+        "counts from one",
+        frozenset({"nothing waits for ever", "everything paid is known"}),
+        ("slow pages", "scattered webhooks"),
+        _counts_from_one,
+        payments=40,
+        often=ForeignPurchase,
+    ),
+    Plant(
         "takes older orders",
         frozenset({"consumers hold the newest"}),
         ("late calls",),
         _takes_older_orders,
+        often=Dithers,
     ),
     Plant(
         "takes older snapshots",
@@ -251,13 +286,14 @@ _ALL = (
         frozenset({"refunded once and for cause"}),
         ("late webhooks",),
         _refunds_on_stale_news,
-        payments=60,
+        often=BuysAnother,
     ),
     Plant(
         "lets rivals bill",
         frozenset({"capacity stands iff it is paid"}),
         (),
         _lets_rivals_bill,
+        often=BuysAnother,
     ),
 )
 PLANTS = {plant.name: plant for plant in _ALL}

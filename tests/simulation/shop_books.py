@@ -9,10 +9,12 @@ from services.chassis.money import Money
 from services.payments.commerce import Charge
 from services.payments.errors import ObjectOutOfReach
 from services.payments.views import Marker
-from tests.simulation.shop_prices import Price, Sold, read_catalogs
+from tests.simulation.shop_prices import CODES, Price, Sold, read_catalogs
 from tests.simulation.shop_rows import (
+    Coupon,
     CustomerRow,
     DisputeRow,
+    DisputeState,
     InvoiceRow,
     PaymentRow,
     RefundRow,
@@ -36,7 +38,7 @@ class Books:
         self.payments: dict[str, PaymentRow] = {}
         self.refunds: dict[str, RefundRow] = {}
         self.disputes: dict[str, DisputeRow] = {}
-        self.codes: set[str] = set()
+        self.codes: dict[str, Coupon] = dict(CODES)
         self.by_customer: defaultdict[str, list[str]] = defaultdict(list)
         """Subscriptions of a customer."""
         self.marked: dict[tuple[str, Marker], str] = {}
@@ -66,11 +68,20 @@ class Books:
         return found(self.subscriptions, subscription_id)
 
     def charge(self, payment: PaymentRow) -> Charge:
-        """Return a payment with what was given back of it."""
+        """Return a payment with what was given back of it, and what a bank holds or took."""
         given = [self.refunds[name] for name in payment.refunds]
         counted = [refund for refund in given if refund.state is not RefundState.FAILED]
-        refunded = sum((one.amount for one in counted), Money.zero(payment.amount.currency))
-        return Charge(payment.id, payment.amount, refunded, counted[0].id if counted else "")
+        none = Money.zero(payment.amount.currency)
+        refunded = sum((one.amount for one in counted), none)
+        disputes = [self.disputes[name] for name in payment.disputes]
+        taken = [one.amount for one in disputes if one.state is not DisputeState.WON]
+        return Charge(
+            payment.id,
+            payment.amount,
+            refunded,
+            counted[0].id if counted else "",
+            sum(taken, none) if taken else None,
+        )
 
     def took(self, now: datetime, row: InvoiceRow | SessionRow, amount: Money) -> PaymentRow | None:
         """Collect money for an invoice or a page; None if there is nothing to collect."""

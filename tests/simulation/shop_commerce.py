@@ -25,6 +25,8 @@ from tests.simulation.shop_counter import Counter, Wanted
 from tests.simulation.shop_line import Line, Pace
 from tests.simulation.shop_rows import RefundRow
 
+_PROMOTION = "promo_"
+
 
 class ShopCommerce:
     """What payments sells through."""
@@ -76,7 +78,7 @@ class ShopCommerce:
         """Say how to give back what is left."""
         return {
             "payment": charge.payment_id,
-            "amount": (charge.paid - charge.refunded).minor_units,
+            "amount": charge.left.minor_units,
             "marker": _plain(marker),
             "further": further,
             "reason": reason,
@@ -110,7 +112,7 @@ class ShopCommerce:
         known = await self._line.read("promotion_code.list", lambda: code in self._books.codes)
         if not known:
             raise PromotionCodeInvalid("This promotion code is not valid.")
-        return f"promo_{code}"
+        return f"{_PROMOTION}{code}"
 
     async def create_checkout(self, key: str, parameters: Parameters) -> Page:
         """Make a page; a replayed answer is the page as it is now but for what it was paid."""
@@ -121,7 +123,7 @@ class ShopCommerce:
             customer=told["customer"],
             expires=datetime.fromtimestamp(told["expires_at"], UTC),
             trial_days=told["trial_days"],
-            promotion=bool(told["promotion"]),
+            coupon=self._books.codes.get(told["promotion"].removeprefix(_PROMOTION)),
             marker=_marker(told["marker"]),
         )
         await self._pace("checkout.create")
@@ -184,7 +186,7 @@ class ShopCommerce:
         """End a subscription; one that has ended is shown to nobody who ends it."""
 
         def cancel() -> str:
-            self._counter.end(subscription_id)
+            self._counter.end(subscription_id, by=key)
             return subscription_id
 
         await self._pace("subscription.cancel")
@@ -209,7 +211,7 @@ class ShopCommerce:
             payment = self._books.payments[told["payment"]]
             amount = Money(payment.amount.currency, told["amount"])
             charge = self._books.charge(payment)
-            if amount > charge.paid - charge.refunded:
+            if amount > charge.left:
                 raise ProviderRefused("too much", metadata={"code": "charge_already_refunded"})
             marker = _marker(told["marker"])
             row = self._counter.refund(payment.id, amount, None if told["further"] else marker)

@@ -1,17 +1,19 @@
 """What can be done at the simulated provider, by us through its API or by people at its pages."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.chassis.clock import Clock
 from services.chassis.money import Money
 from services.payments.commerce import PageState
 from services.payments.views import Marker
+from tests.simulation.shop_amounts import after_coupon
 from tests.simulation.shop_billing import Billing
 from tests.simulation.shop_books import Books
 from tests.simulation.shop_post import Post, Spawn
 from tests.simulation.shop_rows import (
+    Coupon,
     CustomerRow,
     DisputeRow,
     DisputeState,
@@ -27,14 +29,14 @@ PAGE_LASTS = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A page to be made; ``promotion`` takes half off the first payment."""
+    """A page to be made."""
 
     items: tuple[tuple[str, int], ...]
     recurring: bool = True
     customer: str = ""
     expires: datetime | None = None
     trial_days: int = 0
-    promotion: bool = False
+    coupon: Coupon | None = None
     marker: Marker | None = None
 
 
@@ -62,8 +64,7 @@ class Counter:
         """Make a page."""
         now = self._clock.now()
         subtotal = self.books.cost(wanted.items)
-        half = Money(subtotal.currency, subtotal.minor_units // 2)
-        due = half if wanted.promotion else subtotal
+        due = after_coupon(subtotal, wanted.coupon)
         row = SessionRow(
             id=self.books.name("cs"),
             items=wanted.items,
@@ -75,6 +76,7 @@ class Counter:
             subtotal=subtotal,
             total=Money.zero(subtotal.currency) if wanted.trial_days else due,
             trial_days=wanted.trial_days,
+            coupon=wanted.coupon,
         )
         self.books.sessions[row.id] = row
         if wanted.marker is not None:
@@ -98,36 +100,82 @@ class Counter:
         self, session_id: str, email: str = "", identity: Mapping[str, str] | None = None
     ) -> bool:
         """Pay a page, as the person does; tells whether it was still open and the card good."""
-        row = self.session(session_id)
-        if row.state is not PageState.OPEN:
-            return False
-        if not row.customer:
-            row.customer = self.customer(email, identity or {}).id
-        if self.books.customers[row.customer].declines:
+        row = self._entered(session_id, email, identity)
+        if row is None or self.books.customers[row.customer].declines:
             return False
         row.state, row.paid, row.paid_at = PageState.COMPLETE, True, self._clock.now()
         if row.recurring:
             self.billing.begin(row)
         else:
             self.books.took(row.paid_at, row, row.total)
-        self._post.send("checkout.session.completed", row.id)
+        self._tell("checkout.session.completed", row)
         return True
 
-    def rebill(self, subscription_id: str, changes: Sequence[tuple[str, str, int]]) -> None:
-        """Bill for other items: id, price and quantity of each; no id adds, no quantity removes."""
+    def debit(
+        self, session_id: str, email: str = "", identity: Mapping[str, str] | None = None
+    ) -> bool:
+        """Let a bank be asked for the money of a page that renews; tells whether it was open.
+
+        The page is complete then, and its money arrives or does not (``debited``).
+        """
+        row = self._entered(session_id, email, identity)
+        if row is None:
+            return False
+        row.state = PageState.COMPLETE
+        self.billing.begin(row, arrived=False)
+        self._tell("checkout.session.completed", row)
+        return True
+
+    def debited(self, session_id: str, *, arrives: bool) -> bool:
+        """Let the bank answer; tells whether anybody still waited for it."""
+        row = self.session(session_id)
+        if not (self.billing.arrives(row) if arrives else self.billing.bounces(row)):
+            return False
+        if arrives:
+            row.paid, row.paid_at = True, self._clock.now()
+        word = "succeeded" if arrives else "failed"
+        self._tell(f"checkout.session.async_payment_{word}", row)
+        return True
+
+    def _entered(
+        self, session_id: str, email: str, identity: Mapping[str, str] | None
+    ) -> SessionRow | None:
+        row = self.session(session_id)
+        if row.state is not PageState.OPEN:
+            return None
+        if not row.customer:
+            row.customer = self.customer(email, identity or {}).id
+        return row
+
+    def _tell(self, kind: str, row: SessionRow) -> None:
+        self._post.send(kind, row.id, subscription=row.subscription, invoice=row.invoice)
+
+    def rebill(
+        self,
+        subscription_id: str,
+        changes: Sequence[tuple[str, str, int]],
+        *,
+        at_once: bool = False,
+    ) -> bool:
+        """Bill for other items: id, price and quantity of each; no id adds, no quantity removes.
+
+        Tells whether that is so now; see ``Billing.rebill``.
+        """
         sub = self.books.subscription(subscription_id)
         if sub.over:
-            return
+            return False
+        items = {item.id: replace(item) for item in sub.items}
         for item_id, price_id, quantity in changes:
-            known = next((item for item in sub.items if item.id == item_id), None)
+            known = items.get(item_id)
             if known is None:
-                sub.items.append(ItemRow(self.books.name("si"), price_id, quantity))
+                name = self.books.name("si")
+                items[name] = ItemRow(name, price_id, quantity)
             elif not quantity:
-                sub.items.remove(known)
+                del items[item_id]
             else:
                 known.price_id = price_id or known.price_id
                 known.quantity = quantity
-        self.billing.changed(sub)
+        return self.billing.rebill(sub, [*items.values()], at_once=at_once)
 
     def end_later(self, subscription_id: str, *, ends: bool) -> None:
         """End with the period, or go on after all."""
@@ -138,9 +186,9 @@ class Counter:
         sub.cancel_time = self._clock.now() if ends else None
         self.billing.changed(sub)
 
-    def end(self, subscription_id: str) -> None:
-        """End now."""
-        self.billing.end(self.books.subscription(subscription_id))
+    def end(self, subscription_id: str, by: str = "") -> None:
+        """End now, ``by`` a call of ours or by somebody."""
+        self.billing.end(self.books.subscription(subscription_id), by)
 
     def pause(self, subscription_id: str, *, paused: bool) -> None:
         """Stop collecting, or go on."""

@@ -9,10 +9,12 @@ from typing import TypeVar
 
 from services.chassis.clock import Clock
 from services.payments.commerce import encode
+from services.payments.domain import RootKind
 from services.payments.errors import ProviderFailed, ProviderUnreachable
 
 T = TypeVar("T")
 
+_PAGE = f"fetch.{RootKind.CHECKOUT}"
 KEYS_KEPT = timedelta(hours=24)
 
 
@@ -48,16 +50,21 @@ class Line:
         self._rng = rng
         self.faults = ShopFaults()
         self.calls: Counter[str] = Counter()
+        self.holds: Callable[[], Awaitable[None]] = nobody_waits
+        """What an answer with a page that was fetched waits for."""
         self._answers: dict[str, _Answer] = {}
 
     def quiet(self) -> None:
         """Nothing goes wrong from now on."""
         self.faults = ShopFaults()
+        self.holds = nobody_waits
 
     async def read(self, call: str, show: Callable[[], T]) -> T:
         """Ask for something; shown as it is at some moment of the call."""
         await self._comes(call)
         seen = show()
+        if call == _PAGE:
+            await self.holds()
         await self._goes()
         return seen
 
@@ -114,3 +121,7 @@ Pace = Callable[[str], Awaitable[None]]
 
 async def at_once(_endpoint: str) -> None:
     """Nobody else asks."""
+
+
+async def nobody_waits() -> None:
+    """Answer at once."""

@@ -1,5 +1,6 @@
 """Webhooks of the simulated provider: at least once, in no order, again until they are taken."""
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -36,7 +37,10 @@ class Event:
 
 @dataclass(slots=True)
 class Habits:
-    """How the post behaves: chances from 0 to 1, times in seconds."""
+    """How the post behaves: chances from 0 to 1, times in seconds.
+
+    ``both``: each paid invoice is told of by both types of events that say so.
+    """
 
     lost: float = 0.0
     doubled: float = 0.0
@@ -44,6 +48,7 @@ class Habits:
     latest: float = 6 * 3600.0
     quickest: float = 0.02
     slowest: float = 0.5
+    both: bool = False
 
 
 class Post:
@@ -60,13 +65,20 @@ class Post:
         """Ids of the events that were answered 200, in that order, once for each answer."""
         self.open: dict[str, None] = {}
         """Ids of the events that were not taken yet."""
+        self._listens: list[asyncio.Future[None]] = []
 
     def quiet(self) -> None:
         """Behave from now on."""
         self.habits = Habits()
 
-    def send(self, kind: str, object_id: str, **payload: int) -> None:
-        """Tell that something happened to an object."""
+    def next_taken(self) -> "asyncio.Future[None]":
+        """Return what is done as soon as another event was taken."""
+        heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._listens.append(heard)
+        return heard
+
+    def send(self, kind: str, object_id: str, **payload: int | str) -> None:
+        """Tell that something happened to an object; ``payload`` is what is told of it besides."""
         now = self._clock.now()
         event_id = f"evt_{len(self.events) + 1}"
         body = orjson.dumps(
@@ -109,6 +121,9 @@ class Post:
         if taken:
             self.taken.append(event.id)
             self.open.pop(event.id, None)
+            listens, self._listens = self._listens, []
+            for heard in listens:
+                heard.set_result(None)
         # What was answered 200 may have been answered so to nobody.
         return taken and self._rng.random() >= self.habits.lost
 

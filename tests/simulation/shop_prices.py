@@ -3,8 +3,8 @@
 The product reads catalogs too, but with code of its own: what is paid here must not depend on it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,8 +13,19 @@ from typing import Any, cast
 import yaml
 
 from services.chassis.money import Money
+from tests.simulation.shop_rows import Coupon
 
-CATALOGS = Path(__file__).parents[2] / "deploy" / "catalogs"
+CATALOGS = (
+    Path(__file__).parents[2] / "deploy" / "catalogs",
+    Path(__file__).parent / "catalogs",
+)
+CODES = {
+    "HALF": Coupon(50),
+    "GIFT": Coupon(100),
+    "FRIENDS": Coupon(20, lasts=True),
+    "STAFF": Coupon(100, lasts=True),
+}
+"""Promotion codes that the shop gives out."""
 _LASTS = {"month": timedelta(days=30), "year": timedelta(days=365)}
 
 
@@ -32,6 +43,7 @@ class Sold:
     """What a price stands for: a plan or an add-on by its full name, and the plan's own words.
 
     ``kind`` is what the plan provisions, empty for an add-on; ``credits`` are for each period.
+    ``gives`` is the plan's ``provisions`` as they are written, or what the add-on adds.
     """
 
     name: str
@@ -42,12 +54,14 @@ class Sold:
     on_end: str = ""
     retention: timedelta = timedelta(0)
     creates_account: bool = False
+    trial_days: int = 0
+    gives: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_catalogs(folder: Path = CATALOGS) -> dict[str, Sold]:
+def read_catalogs(folders: Sequence[Path] = CATALOGS) -> dict[str, Sold]:
     """Return everything that is sold, by the provider's price id."""
     sold: dict[str, Sold] = {}
-    for path in sorted(folder.glob("*.yaml")):
+    for path in (path for folder in folders for path in sorted(folder.glob("*.yaml"))):
         catalog = cast("dict[str, Any]", yaml.safe_load(path.read_text()))
         for item in (*_plans(catalog), *_addons(catalog)):
             sold[item.price.id] = item
@@ -66,6 +80,8 @@ def _plans(catalog: Mapping[str, Any]) -> list[Sold]:
             on_end=plan["on_end"],
             retention=timedelta(days=days),
             creates_account=catalog.get("foreign_checkout") == "create_account",
+            trial_days=plan.get("trial_days", 0),
+            gives=plan["provisions"],
         )
         for name, plan in catalog["plans"].items()
         for price in _prices(plan)
@@ -74,7 +90,7 @@ def _plans(catalog: Mapping[str, Any]) -> list[Sold]:
 
 def _addons(catalog: Mapping[str, Any]) -> list[Sold]:
     return [
-        Sold(f"{catalog['catalog']}/{name}", price)
+        Sold(f"{catalog['catalog']}/{name}", price, gives=addon["adds"])
         for name, addon in catalog.get("addons", {}).items()
         for price in _prices(addon)
     ]

@@ -32,7 +32,9 @@ class ShopProvider:
         if raw.headers.get("signature") != SIGNATURE:
             return Refused("SIGNATURE_MISSING")
         told = orjson.loads(raw.body)
-        object_id = told["data"]["object"]["id"]
+        payload = told["data"]["object"]
+        object_id = payload["id"]
+        kind = events.HANDLED.get(told["type"])
         return VerifiedEvent(
             id=told["id"],
             type=told["type"],
@@ -42,6 +44,8 @@ class ShopProvider:
             api_version=told["api_version"],
             created=datetime.fromtimestamp(told["created"], UTC),
             root=self.root(told["type"], object_id),
+            shows=() if kind is None else kind.shows(payload),
+            follows=kind is not None and kind.follows(payload),
         )
 
     def root(self, event_type: str, object_id: str) -> ObjectRef | None:

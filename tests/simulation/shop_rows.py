@@ -39,9 +39,23 @@ class DisputeState(StrEnum):
     LOST = "lost"
 
 
+@dataclass(frozen=True, slots=True)
+class Coupon:
+    """What a promotion code takes off: so much of the first invoice, or of every one if it lasts.
+
+    What is charged only after a trial is what counts as the first.
+    """
+
+    percent: int
+    lasts: bool = False
+
+
 @dataclass(slots=True)
 class CustomerRow:
-    """A customer. ``declines`` says that the card on file is refused."""
+    """A customer. ``declines`` says that the card on file is refused.
+
+    ``balance`` is what invoices below nothing left over, in minor units: the next ones take it.
+    """
 
     id: str
     email: str
@@ -49,6 +63,7 @@ class CustomerRow:
     marker: Marker | None
     made: datetime
     declines: bool = False
+    balance: int = 0
 
 
 @dataclass(slots=True)
@@ -62,7 +77,10 @@ class ItemRow:
 
 @dataclass(slots=True)
 class SessionRow:
-    """A payment page; ``total`` is what is due at once, after trial and promotion."""
+    """A payment page; ``total`` is what is due at once, after trial and promotion.
+
+    One that is complete and not paid waits for a bank, or was given up by it.
+    """
 
     id: str
     items: tuple[tuple[str, int], ...]
@@ -74,6 +92,7 @@ class SessionRow:
     subtotal: Money
     total: Money
     trial_days: int = 0
+    coupon: Coupon | None = None
     state: PageState = PageState.OPEN
     paid: bool = False
     subscription: str = ""
@@ -84,7 +103,7 @@ class SessionRow:
 
 @dataclass(slots=True)
 class InvoiceRow:
-    """An invoice of a subscription."""
+    """An invoice of a subscription. ``amount`` is collected, after what is in its favour."""
 
     id: str
     subscription: str
@@ -142,14 +161,19 @@ class DisputeRow:
 class SubscriptionRow:
     """A subscription. ``lives`` are the times at which it began or ceased to be in force.
 
-    ``over_at`` is when it ended for good. ``cancels_unpaid`` says what becomes of it once no try to
-    collect is left: it ends, or is left unpaid. ``paid_periods`` are the begins of those paid for.
+    ``over_at`` is when it ended for good, and ``ended_by`` the key of our call that ended it.
+    ``cancels_unpaid`` says what becomes of it once no try to collect is left: it ends, or is left
+    unpaid. ``billed`` is what it was for since when, ``paid_periods`` are the begins of those paid
+    for. ``owed`` is the invoice that is being collected, ``waits`` what changes left to the next
+    one, in minor units. ``awaits`` says that its first money is on its way through a bank; the
+    provider calls it active meanwhile.
     """
 
     id: str
     customer: str
     marker: Marker | None
     items: list[ItemRow]
+    made: datetime
     period_start: datetime
     period_end: datetime
     status: SubscriptionStatus = SubscriptionStatus.ACTIVE
@@ -160,14 +184,20 @@ class SubscriptionRow:
     paused: bool = False
     latest_invoice: str = ""
     session: str = ""
+    coupon: Coupon | None = None
+    owed: str = ""
+    waits: int = 0
+    awaits: bool = False
+    ended_by: str = ""
     cancels_unpaid: bool = True
     lives: list[tuple[datetime, bool]] = field(default_factory=list)
+    billed: list[tuple[datetime, tuple[tuple[str, int], ...]]] = field(default_factory=list)
     paid_periods: list[datetime] = field(default_factory=list)
 
     @property
     def live(self) -> bool:
         """Whether it is in force now, and collected for."""
-        return self.status in LIVE and not self.paused
+        return self.status in LIVE and not self.paused and not self.awaits
 
     @property
     def over(self) -> bool:

@@ -42,7 +42,7 @@ class Paid:
 
 
 def truth(books: Books) -> list[Paid]:
-    """Return everything that was ever bought, in the order of payment."""
+    """Return everything that was ever paid, or begun with a trial, in the order of the pages."""
     found: list[Paid] = []
     for row in books.subscriptions.values():
         session = books.sessions[row.session]
@@ -50,7 +50,9 @@ def truth(books: Books) -> list[Paid]:
         plan = next((sold for sold in plans if sold.kind), plans[0])
         owner = "" if row.marker is None else row.marker.account_id
         paid_at = session.paid_at
-        assert paid_at is not None, f"{row.id} began without a payment"
+        if paid_at is None:
+            # A bank was asked for it, and has not answered, or not given it.
+            continue
         found.append(Paid(row, plan, owner, paid_at, _given_back(books, session.payment)))
     return found
 

@@ -1,6 +1,7 @@
 """The machine under the simulation does what is said of it."""
 
 import asyncio
+import gc
 from random import Random
 
 import pytest
@@ -239,3 +240,67 @@ def test_ids_of_two_lives_never_meet() -> None:
     first, second = SimIds("a#1"), SimIds("a#2")
     made = {one.new("op") for one in (first, second) for _ in range(100)}
     assert len(made) == 200
+
+
+def test_a_sleep_costs_its_sleeper_one_step_and_nobody_else_any() -> None:
+    loop = _loop()
+
+    async def main() -> int:
+        clock, before = SimClock(loop), loop.steps
+        for _ in range(10):
+            await clock.sleep(60.0)
+        return loop.steps - before
+
+    assert loop.run_world(main()) == 10
+    assert loop.time() == 600.0
+    loop.bury()
+
+
+def test_who_is_cancelled_while_it_sleeps_leaves_nothing_for_time_to_stop_at() -> None:
+    loop = _loop()
+
+    async def main() -> None:
+        sleeper = loop.create_task(SimClock(loop).sleep(60.0))
+        await asyncio.sleep(1.0)
+        sleeper.cancel()
+        await asyncio.wait([sleeper])
+        await loop.create_future()
+
+    with pytest.raises(NothingLeftError):
+        loop.run_world(main())
+    assert loop.time() == 1.0
+    loop.bury()
+
+
+def test_what_wakes_a_paused_process_gathers_until_it_is_resumed() -> None:
+    loop, woke = _loop(), list[float]()
+
+    async def main(_process: SimProcess) -> None:
+        await SimClock(loop).sleep(10.0)
+        woke.append(loop.time())
+        await _idle(_process)
+
+    async def world() -> None:
+        process = SimProcess(loop, "one", main)
+        process.start()
+        await asyncio.sleep(1.0)
+        process.pause()
+        await asyncio.sleep(100.0)
+        assert woke == []
+        process.resume()
+        await asyncio.sleep(1.0)
+
+    loop.run_world(world())
+    loop.bury()
+    assert woke == [101.0]
+
+
+def test_the_collector_of_cycles_is_off_within_a_world_and_as_it_was_afterwards() -> None:
+    loop, enabled = _loop(), gc.isenabled()
+
+    async def main() -> bool:
+        return gc.isenabled()
+
+    assert not loop.run_world(main())
+    assert gc.isenabled() == enabled
+    loop.bury()

@@ -5,10 +5,7 @@ What only it can be asked (months, webhooks, truth) is asked here besides.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -34,6 +31,7 @@ from tests.contract.providers.test_commerce import (
     test_a_subscription_carries_our_marker_and_is_changed_in_place,
     test_a_subscription_ends_later_goes_on_and_ends_now,
     test_the_portal_leads_somewhere,
+    test_what_a_bank_took_back_is_said_of_the_payment_and_left_to_nobody,
     test_what_was_collected_for_a_subscription_is_shown_since_a_time,
 )
 from tests.contract.providers.test_provider import (
@@ -48,14 +46,15 @@ from tests.contract.providers.test_provider import (
     test_it_knows_its_account_or_has_none,
     test_nothing_unsigned_is_believed_and_nothing_breaks_on_it,
 )
-from tests.fakes.chassis import ManualClock
 from tests.simulation.shop import Shop
 from tests.simulation.shop_counter import Wanted
 from tests.simulation.shop_post import PATH, PROVIDER, SIGNATURE
-from tests.simulation.shop_prices import Price, Sold, read_catalogs
+from tests.simulation.shop_prices import read_catalogs
 from tests.simulation.shop_rows import RefundState
+from tests.simulation.shop_street import MARKER, MONTH, PRICES, Street, street
 
 __all__ = [
+    "street",
     "test_a_customer_is_made_once_for_a_key_and_found_by_its_marker",
     "test_a_further_refund_of_an_operation_is_found_by_its_marker_too",
     "test_a_key_that_was_used_for_something_else_is_never_answered",
@@ -78,64 +77,9 @@ __all__ = [
     "test_it_knows_its_account_or_has_none",
     "test_nothing_unsigned_is_believed_and_nothing_breaks_on_it",
     "test_the_portal_leads_somewhere",
+    "test_what_a_bank_took_back_is_said_of_the_payment_and_left_to_nobody",
     "test_what_was_collected_for_a_subscription_is_shown_since_a_time",
 ]
-
-MONTH = timedelta(days=30)
-MARKER = Marker("op_1", "tollgate", "acc_1")
-PRICES = {
-    name: Sold(f"shop/{name}", Price(name, Money("eur", amount), MONTH), "namespace", 100)
-    for name, amount in (("price_1", 4900), ("price_2", 9900))
-}
-
-
-@dataclass
-class Street:
-    """A shop, its clock, and whoever takes its webhooks."""
-
-    clock: ManualClock = field(default_factory=ManualClock)
-    takes: Callable[[RawRequest], bool] = lambda _raw: True
-    came: list[RawRequest] = field(default_factory=list)
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.shop = Shop(self.clock, random.Random(1), self._deliver, self._spawn, PRICES)
-
-    async def pass_time(self, time: timedelta) -> None:
-        """Let time pass, in steps small enough for everything that waits in between."""
-        for _ in range(200):
-            self.clock.advance(time.total_seconds() / 200)
-            for _ in range(20):
-                await asyncio.sleep(0)
-
-    def bought(self) -> str:
-        """Let somebody buy; returns the subscription."""
-        counter = self.shop.counter
-        customer = counter.customer("ada@example.com", {"user_id": "ada"}).id
-        page = counter.page(Wanted((("price_1", 1),), customer=customer))
-        assert counter.pay(page.id)
-        return page.subscription
-
-    def told(self) -> list[str]:
-        """Return the types of the events that came, in order."""
-        found = [self.shop.provider.verify(raw) for raw in self.came]
-        return [event.type for event in found if isinstance(event, VerifiedEvent)]
-
-    async def _deliver(self, raw: RawRequest) -> bool:
-        self.came.append(raw)
-        return self.takes(raw)
-
-    def _spawn(self, coro: Coroutine[Any, Any, None]) -> None:
-        self.tasks.append(asyncio.get_running_loop().create_task(coro))
-
-
-@pytest.fixture
-async def street() -> AsyncIterator[Street]:
-    made = Street()
-    yield made
-    for task in made.tasks:
-        task.cancel()
-    await asyncio.gather(*made.tasks, return_exceptions=True)
 
 
 class JumpingClock(SystemClock):
@@ -181,12 +125,16 @@ async def seller(street: Street) -> Seller:
         assert shop.counter.pay(page.id, "ada@example.com")
         await clock.jump(timedelta())
 
+    async def pay_and_dispute(page: Page) -> None:
+        await pay(page)
+        shop.counter.dispute(shop.books.sessions[page.id].payment)
+
     async def pass_month() -> None:
         # What renews is a draft for an hour.
         for days in (31, 1):
             await clock.jump(timedelta(days=days))
 
-    return Seller(shop.commerce, "price_1", "price_2", pay, pass_month)
+    return Seller(shop.commerce, "price_1", "price_2", pay, pay_and_dispute, pass_month)
 
 
 @pytest.fixture

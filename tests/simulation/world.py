@@ -37,7 +37,6 @@ from tests.simulation.stores import SERVICES, InMemory, Stores
 
 _NOTES = 4_000
 _HOUR = 3600.0
-_PAUSE = 0.06
 _PAUSES = (60.0, _HOUR, 24 * _HOUR, 10 * 24 * _HOUR, 31 * 24 * _HOUR, 31 * 24 * _HOUR)
 """Seconds in which nobody does anything, and subscriptions renew."""
 
@@ -47,10 +46,13 @@ class Settings:
     """How large a world is, and what happens in it.
 
     ``payments`` is how many payments of the shop are taken before it becomes quiet, at least;
+    ``rests`` is how likely it is that after something was done nobody does anything for a while, a
+    month perhaps: the higher, the longer customers stay, and the more of the payments are renewals.
     ``faults`` None lets the seed draw them; ``longest`` bounds its steps.
     """
 
     payments: int = 100
+    rests: float = 0.06
     faults: tuple[str, ...] | None = None
     skew: float = 2.0
     longest: int = 20_000_000
@@ -135,9 +137,7 @@ class World:
             finally:
                 self.stores.end()
                 self.loop.bury()
-        self.counts["steps"] = self.loop.steps
-        self.counts["calls"] = self.net.calls
-        self.counts["crashes"] = sum(process.kills for process in self.replicas)
+        self._count()
         return Outcome(
             self.seed,
             f"{self.loop.fingerprint & (1 << 64) - 1:016x}",
@@ -224,7 +224,7 @@ class World:
             self.counts[f"action {action.name}"] += 1
             self._busy[self.spawn(self._act(action))] = None
             await asyncio.sleep(chance.expovariate(1 / pace))
-            if chance.random() < _PAUSE:
+            if chance.random() < self.settings.rests:
                 await asyncio.sleep(chance.choice(_PAUSES))
             self.counts["payments"] = self.shop.payments
             self.check()
@@ -245,6 +245,17 @@ class World:
             # What that began has to have come to its end when the last of these is over.
             await asyncio.sleep(12 * _HOUR)
             self.check()
+
+    def _count(self) -> None:
+        books, counts = self.shop.books, self.counts
+        billed = (books.invoices[one.invoice] for one in books.payments.values() if one.invoice)
+        reasons = Counter(invoice.reason for invoice in billed)
+        counts["payments"] = self.shop.payments
+        counts["renewals"] = reasons["subscription_cycle"]
+        counts["changes"] = reasons["subscription_update"]
+        counts["steps"] = self.loop.steps
+        counts["calls"] = self.net.calls
+        counts["crashes"] = sum(process.kills for process in self.replicas)
 
     def _look_for_bugs(self) -> None:
         for method, error in self.net.unforeseen:

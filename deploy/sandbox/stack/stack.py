@@ -17,6 +17,7 @@ from deploy.sandbox.stack.layout import Layout
 from deploy.sandbox.stack.parts import part_specs
 from deploy.sandbox.stack.services import service_specs
 from deploy.sandbox.stack.settings import SERVICES, BadSetting, StackSettings
+from deploy.sandbox.stack.teaching import PriceTeacher, teaching
 from deploy.sandbox.supervisor.spec import Event, State
 from deploy.sandbox.supervisor.supervisor import Supervisor, supervise
 
@@ -58,7 +59,26 @@ async def running_stack(
         await supervisor.start(*service_specs(layout, databases, [part.name for part in parts]))
         described = await endpoints.describe(layout, server, provisioner)
         endpoints.write(layout, described)
-        yield Stack(layout, supervisor, described)
+        async with _prices_learnt(layout, on_event):
+            yield Stack(layout, supervisor, described)
+
+
+@asynccontextmanager
+async def _prices_learnt(layout: Layout, on_event: Callable[[Event], None]) -> AsyncIterator[None]:
+    """Have the embedded Stripe learn what an edit of the ConfigMap with plans sells."""
+    plans = layout.settings.plans
+    if not (plans and layout.stripe_is_embedded):
+        yield
+        return
+
+    def told(text: str) -> None:
+        on_event(Event("stripe", State.READY, None, text))
+
+    async with (
+        KubeApi(layout.admin_kubeconfig) as api,
+        teaching(PriceTeacher(api, plans, layout.stripe_base, told)),
+    ):
+        yield
 
 
 async def _prepare_cluster(layout: Layout, on_event: Callable[[Event], None]) -> str:

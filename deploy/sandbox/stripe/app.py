@@ -5,6 +5,7 @@ import functools
 from aiohttp import web
 
 from deploy.sandbox.stripe.admin import Admin
+from deploy.sandbox.stripe.admin_catalog import CatalogAdmin
 from deploy.sandbox.stripe.admin_time import TimeAdmin
 from deploy.sandbox.stripe.api import Api, Route
 from deploy.sandbox.stripe.context import World
@@ -41,6 +42,7 @@ from deploy.sandbox.stripe.resources import (
     test_clocks,
     webhook_endpoints,
 )
+from services.pricing.sources import ImportSettings
 
 ROUTES: tuple[Route, ...] = (
     *account.ROUTES,
@@ -74,8 +76,8 @@ ROUTES: tuple[Route, ...] = (
 MAX_BODY = 1024 * 1024  # bytes
 
 
-def build(world: World) -> web.Application:
-    """The application over a world."""
+def build(world: World, imports: ImportSettings) -> web.Application:
+    """The application over a world; ``imports`` is what plans are read with that it is told of."""
     limits = Limits()
     api = Api(world, limits)
     app = web.Application(client_max_size=MAX_BODY)
@@ -87,5 +89,6 @@ def build(world: World) -> web.Application:
     app.add_routes(PortalPage(world).routes())
     app.add_routes(Admin(world, limits).routes())
     app.add_routes(TimeAdmin(world).routes())
+    app.add_routes(CatalogAdmin(world, imports).routes())
     app.router.add_route("*", "/{unknown:.*}", functools.partial(api.respond, route=None))
     return app

@@ -57,6 +57,23 @@ def seed(context: Context, paths: Iterable[Path], imports: ImportSettings | None
             _keep(context, made)
 
 
+def learn(context: Context, name: str, text: str, imports: ImportSettings) -> list[str]:
+    """Make the products and prices of a ConfigMap that are not there yet; return the prices.
+
+    ``name`` is its ``namespace/name``. What is there stays as it is, as prices of Stripe do.
+    """
+    reading = opened(text, name, imports.observed_options(name), SourceForm.BILLING_PLANS)
+    if reading.catalog is None:
+        raise CatalogError("\n".join(str(problem) for problem in reading.problems))
+    learnt: list[str] = []
+    own = exported(reading.catalog, SourceForm.OWN).text
+    for made in _offers(Path(name), yaml.load(own, Loader=TextLoader)):  # noqa: S506 (a SafeLoader)
+        if context.tx.get(made["object"], made["id"]) is None:
+            _keep(context, made)
+            learnt += [made["id"]] if made["object"] == "price" else []
+    return learnt
+
+
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
@@ -69,7 +86,10 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _read(path: Path, imports: ImportSettings) -> Iterator[JsonObject]:
-    document = _document(path, path.read_text(), imports)
+    return _offers(path, _document(path, path.read_text(), imports))
+
+
+def _offers(path: Path, document: object) -> Iterator[JsonObject]:
     if not isinstance(document, dict) or not isinstance(document.get("catalog"), str):
         raise CatalogError(f"{path}: the key `catalog` with the catalog's id is missing")
     for section, label in SECTIONS.items():

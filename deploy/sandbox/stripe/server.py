@@ -137,7 +137,8 @@ class SandboxStripe:
         return World(store, self._account, self._clock)
 
     async def _listen(self, world: World, stack: AsyncExitStack) -> None:
-        runner = web.AppRunner(app.build(world), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        application = app.build(world, self._imports)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, *self._address)

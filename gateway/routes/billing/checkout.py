@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from gateway.auth import SignedIn, require_org_admin
 from gateway.bodies import MAX_TEXT, PLAIN, documented, needed, read_body
-from gateway.ports import AccountKind
 from gateway.routes.billing.desk import BillingDesk, short, success
 from gateway.routes.billing.models import Portal, Success, Verification, VerifyBody
 from gateway.states import WORDS
@@ -94,14 +93,10 @@ async def _verified(desk: BillingDesk, caller: Principal, checkout_id: str) -> R
 
 
 async def _own_account(desk: BillingDesk, caller: Principal) -> str:
-    """Return the account of the caller's organization, which its admins alone can see.
+    """Return the account of the caller's organization, which its admins alone can see; empty for
+    none.
 
-    For the others the gateway asks for it by itself: the token has proven whose they are, and
-    subscription lets every member ask what became of a page of that account.
+    The gateway asks for it by itself: the token has proven whose they are, and subscription lets
+    every member ask what became of a page of that account.
     """
-    if not caller.organization:
-        return ""
-    if caller.is_org_admin:
-        with acting(caller):
-            return await desk.account(caller.organization)
-    return await desk.subscription.ensure_account(AccountKind.ORGANIZATION, caller.organization, "")
+    return await desk.account(caller.organization) if caller.organization else ""

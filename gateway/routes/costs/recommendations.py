@@ -37,13 +37,18 @@ class SizesAnswer(_Answer):
 
 
 class SmallerAnswer(_Answer):
-    """The cheapest plan that would do. ``monthlySaving`` is exact: a decimal as a text."""
+    """The cheapest plan that would do. ``monthlySaving`` is exact: a decimal as a text.
+
+    It does not count what is left out: add-ons, terms of the purchase that are not known (always
+    promotions), volume discounts of the rate card.
+    """
 
     plan: str
     sizes: SizesAnswer
     basis: Literal["plan-price", "rate-card", "other"]
     monthlySaving: str  # noqa: N815 - the dialect's form
     currency: str
+    leftOut: list[Literal["addons", "terms", "volume-discounts", "other"]]  # noqa: N815
 
 
 class RecommendationAnswer(_Answer):
@@ -114,6 +119,7 @@ def _smaller(one: SmallerPlan) -> Mapping[str, object]:
         "basis": one.basis,
         "monthlySaving": one.monthly_saving,
         "currency": one.currency.upper(),
+        "leftOut": list(one.left_out),
     }
 
 

@@ -122,7 +122,7 @@ def budget_view(budget: Budget) -> Mapping[str, object]:
         "filter": dict(wish.narrow),
         "amount": figures.amount(wish.amount),
         "currency": _code(wish.amount),
-        "thresholds": [_threshold(one) for one in wish.thresholds],
+        "thresholds": [threshold_view(one) for one in wish.thresholds],
         "emails": list(wish.emails),
         "webhookUrl": wish.webhook_url or None,
         "createdAt": figures.instant(budget.create_time),
@@ -137,7 +137,7 @@ def alert_view(alert: Alert) -> Mapping[str, object]:
         "id": alert.name,
         "budget": alert.budget,
         "month": alert.month,
-        "threshold": _threshold(alert.threshold),
+        "threshold": threshold_view(alert.threshold),
         "amount": figures.amount(alert.amount),
         "found": figures.amount(alert.found),
         "currency": _code(alert.amount),
@@ -164,7 +164,8 @@ def _spent(line: CostLine) -> Mapping[str, object]:
     }
 
 
-def _threshold(threshold: Threshold) -> Mapping[str, object]:
+def threshold_view(threshold: Threshold) -> Mapping[str, object]:
+    """Write a threshold."""
     return {"percent": threshold.percent, "basis": threshold.basis}
 
 

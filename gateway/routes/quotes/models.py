@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.bodies import Body, Name, Text
-from gateway.routes.scaffolder.models import CommitmentBody, PriceAnswer, Size
+from gateway.routes.scaffolder.models import CommitmentBody, Features, PriceAnswer, Size
 
 
 class MetadataBody(Body):
@@ -32,7 +32,7 @@ class PriceObjectBody(ObjectBody):
     cloud: Text | None = None
     duration: Size | None = None
     backupPlan: Text | None = None  # noqa: N815
-    additionalFeatures: Annotated[list[Text], Field(max_length=100)] | None = None  # noqa: N815
+    additionalFeatures: Features | None = None  # noqa: N815
     commitment: CommitmentBody | None = None
     coupon: Text | None = None
 

@@ -3,17 +3,17 @@
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from gateway.bodies import Body, Name, Text
 
-_LONGEST = 40
+_BEYOND = 1_000_000
 _WIDEST = 20  # Digits before and after the point of a number that is written out.
 
 
 def _written(value: object) -> object:
     """Return a size or a duration as the text that is priced; a number without an exponent."""
-    if isinstance(value, bool):
+    if isinstance(value, bool | None):
         raise ValueError("expected a number, or a text such as 500m or 4Gi")
     if isinstance(value, int):
         value = Decimal(value)
@@ -25,9 +25,32 @@ def _written(value: object) -> object:
     return value
 
 
+def _cut(most: int) -> BeforeValidator:
+    """Return what leaves of a list one more than pricing takes, which is what it then refuses."""
+    return BeforeValidator(lambda value: value[: most + 1] if isinstance(value, list) else value)
+
+
+def _within_wire(count: int) -> int:
+    """Return a count that the contract can carry."""
+    return max(-_BEYOND, min(count, _BEYOND))
+
+
+def _not_left_out(count: int) -> int:
+    """Return a count that is not read as left out: none at all is refused like one below."""
+    return count or -1
+
+
 _NUMBER_OR_TEXT = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}
 Size = Annotated[Text, BeforeValidator(_written), WithJsonSchema(_NUMBER_OR_TEXT)]
-Replicas = Annotated[int, Field(ge=1, le=1000)]
+# What is out of these bounds is refused by pricing, with whatever else is wrong.
+Replicas = Annotated[
+    int,
+    AfterValidator(_within_wire),
+    AfterValidator(_not_left_out),
+    Field(json_schema_extra={"minimum": 1, "maximum": 1000}),
+]
+Years = Annotated[int, AfterValidator(_within_wire), Field(json_schema_extra={"minimum": 1})]
+Features = Annotated[list[Text], _cut(100), Field(json_schema_extra={"maxItems": 100})]
 
 
 class ResourceBody(Body):
@@ -43,7 +66,7 @@ class ResourceBody(Body):
 class CommitmentBody(Body):
     """A term that is promised: 1 or 3 years; ``upfront`` is none, partial or all."""
 
-    years: Annotated[int, Field(ge=1, le=10)]
+    years: Years
     upfront: Text = "none"
 
 
@@ -53,10 +76,12 @@ class SpecBody(Body):
     With a commitment the duration is its term, and is left out.
     """
 
-    resources: Annotated[list[ResourceBody], Field(min_length=1, max_length=1000)]
+    resources: Annotated[
+        list[ResourceBody], _cut(1000), Field(json_schema_extra={"minItems": 1, "maxItems": 1000})
+    ]
     duration: Size | None = None
     backupPlan: Text | None = None  # noqa: N815 - the document's names are a contract, here and on
-    additionalFeatures: Annotated[list[Text], Field(max_length=100)] | None = None  # noqa: N815
+    additionalFeatures: Features | None = None  # noqa: N815
     commitment: CommitmentBody | None = None
     coupon: Text | None = None
 
@@ -71,8 +96,10 @@ class PriceBody(SpecBody):
 class ComparisonBody(SpecBody):
     """What is to be priced in which clouds and regions; all of them if none are named."""
 
-    clouds: Annotated[list[Text], Field(max_length=50)] | None = None
-    regions: Annotated[list[Text], Field(max_length=200)] | None = None
+    clouds: Annotated[list[Text], _cut(50), Field(json_schema_extra={"maxItems": 50})] | None = None
+    regions: Annotated[list[Text], _cut(200), Field(json_schema_extra={"maxItems": 200})] | None = (
+        None
+    )
 
 
 class RequirementBody(Body):

@@ -35,15 +35,14 @@ def spanning(tracer: trace.Tracer) -> Layer:
 
     async def span_layer(call: RpcCall, proceed: Proceed) -> object:
         carried = call.metadata.get(TRACEPARENT, "")
-        parent = remote_parent(carried) if isinstance(carried, str) else None
-        span = tracer.start_span(
-            call.method[1:], context=parent or TraceContext(), kind=trace.SpanKind.SERVER
-        )
+        parent = remote_parent(carried) if carried and isinstance(carried, str) else None
+        above = parent or TraceContext()
+        span = tracer.start_span(call.method[1:], context=above, kind=trace.SpanKind.SERVER)
         known = span.get_span_context()
         if known.is_valid:
             call.notes["trace_id"] = f"{known.trace_id:032x}"
         # What `trace.use_span` does, without what it costs each call to be a context manager.
-        token = attach(trace.set_span_in_context(span))
+        token = attach(trace.set_span_in_context(span, above))
         try:
             answer = await proceed(call)
         except BaseException as error:

@@ -115,16 +115,20 @@ def from_proto_portal(request: pb.CreatePortalSessionRequest) -> tuple[AccountId
     return AccountId(request.account), request.return_url, request.customer_id
 
 
-def from_proto_change(request: pb.ChangeSubscriptionRequest) -> tuple[BilledItem, ...]:
-    """Read what a subscription shall be billed for."""
+def from_proto_change(
+    request: pb.ChangeSubscriptionRequest,
+) -> tuple[tuple[BilledItem, ...], tuple[BilledItem, ...]]:
+    """Read what a subscription shall be billed for, and what it is held to be billed for."""
     bad = Violations()
     _check_subscription(bad, request)
     _check_items(bad, request.items)
+    if request.held_items:
+        _check_items(bad, request.held_items, "held_items")
     names = [item.price_id for item in request.items]
     if len(set(names)) != len(names):
         bad.add("items", "each price once")
     bad.raise_if_any()
-    return _items(request.items)
+    return _items(request.items), _items(request.held_items)
 
 
 def from_proto_end(request: pb.EndSubscriptionRequest) -> EndMode:
@@ -230,13 +234,15 @@ def _check_ids(bad: Violations, **values: str) -> None:
             bad.add(field, f"at most {MAX_ID} characters")
 
 
-def _check_items(bad: Violations, items: Sequence[payments_pb2.BilledItem]) -> None:
+def _check_items(
+    bad: Violations, items: Sequence[payments_pb2.BilledItem], field: str = "items"
+) -> None:
     if not 1 <= len(items) <= MAX_ITEMS:
-        bad.add("items", f"1 to {MAX_ITEMS}")
+        bad.add(field, f"1 to {MAX_ITEMS}")
     for index, item in enumerate(items):
-        _need(bad, f"items[{index}].price_id", item.price_id)
+        _need(bad, f"{field}[{index}].price_id", item.price_id)
         if not 1 <= item.quantity <= MAX_QUANTITY:
-            bad.add(f"items[{index}].quantity", f"1 to {MAX_QUANTITY}")
+            bad.add(f"{field}[{index}].quantity", f"1 to {MAX_QUANTITY}")
 
 
 def _items(items: Sequence[payments_pb2.BilledItem]) -> tuple[BilledItem, ...]:

@@ -5,11 +5,13 @@ from services.chassis.env import StartError
 from services.payments.ports import Commerce, Pace, Provider
 from services.payments.providers.none.commerce import NoCommerce
 from services.payments.providers.none.provider import NoProvider
-from services.payments.providers.stripe.settings import StripeSettings
+from services.payments.providers.stripe.settings import SharedKey, StripeSettings
 
 
-def open_provider(stripe: StripeSettings | None, clock: Clock) -> Provider:
-    """Return the provider for these settings; None turns payments off.
+def open_provider(
+    stripe: StripeSettings | None, clock: Clock, key: SharedKey | None = None
+) -> Provider:
+    """Return the provider for these settings; None turns payments off. It follows a ``key``.
 
     Raises StartError with a sentence that says what to install.
     """
@@ -19,18 +21,29 @@ def open_provider(stripe: StripeSettings | None, clock: Clock) -> Provider:
         from services.payments.providers.stripe.provider import StripeProvider
     except ModuleNotFoundError as error:
         raise _missing(error) from error
-    return StripeProvider(stripe, clock)
+    provider = StripeProvider(stripe, clock)
+    if key is not None:
+        key.follow(provider.use_key)
+    return provider
 
 
-def open_commerce(stripe: StripeSettings | None, pace: Pace) -> Commerce:
-    """Return what these settings sell through, at a pace that is shared; raises StartError."""
+def open_commerce(
+    stripe: StripeSettings | None, pace: Pace, key: SharedKey | None = None
+) -> Commerce:
+    """Return what these settings sell through, at a pace that is shared; raises StartError.
+
+    It follows a ``key``.
+    """
     if stripe is None:
         return NoCommerce()
     try:
         from services.payments.providers.stripe.commerce import StripeCommerce
     except ModuleNotFoundError as error:
         raise _missing(error) from error
-    return StripeCommerce(stripe, pace)
+    commerce = StripeCommerce(stripe, pace)
+    if key is not None:
+        key.follow(commerce.use_key)
+    return commerce
 
 
 def _missing(error: ModuleNotFoundError) -> StartError:

@@ -1,6 +1,6 @@
 """Operations, pages and customers on PostgreSQL."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -35,6 +35,14 @@ class CommerceSql:
         row = await self._connection.fetchrow(sql.OPERATION, operation_id)
         return None if row is None else _to_operation(row)
 
+    async def operations_under_way(
+        self, account_id: AccountId, kind: OperationKind
+    ) -> Sequence[OperationId]:
+        """Lock the account's operations of a kind, then look: a statement sees what was before."""
+        await self._connection.execute(sql.LOCK_KIND, account_id, kind.value)
+        rows = await self._connection.fetch(sql.UNDER_WAY, account_id, kind.value)
+        return [OperationId(row["id"]) for row in rows]
+
     async def operation_made(self, operation_id: OperationId, object_id: str) -> None:
         """Note what it made."""
         await self._connection.execute(sql.OPERATION_MADE, operation_id, object_id)
@@ -47,6 +55,15 @@ class CommerceSql:
             sql.PREPARE_OPERATION, operation_id, parameters, parameters_hash
         )
         return await self._operation(operation_id)
+
+    async def amend_operation(
+        self, known: Operation, parameters: bytes, parameters_hash: bytes
+    ) -> Operation:
+        """Keep other parameters unless somebody did; the key is as old as it was."""
+        await self._connection.execute(
+            sql.AMEND_OPERATION, known.id, known.parameters_hash, parameters, parameters_hash
+        )
+        return await self._operation(known.id)
 
     async def renew_operation(self, operation_id: OperationId, attempt: int) -> Operation:
         """Raise the attempt unless somebody did."""

@@ -16,6 +16,7 @@ from services.payments.commerce import (
     NewCheckout,
     Place,
     Refund,
+    plain,
 )
 from services.payments.domain import AccountId, OperationId
 from services.payments.errors import NoCustomer, UnknownCheckout
@@ -104,14 +105,25 @@ async def create_portal_session(
 
 
 async def change_subscription(
-    selling: Selling, asked: Asked, subscription_id: str, items: Sequence[BilledItem]
+    selling: Selling,
+    asked: Asked,
+    subscription_id: str,
+    items: Sequence[BilledItem],
+    held: Sequence[BilledItem] = (),
 ) -> SubscriptionState:
-    """Bill a subscription for other items from now on; returns it as the provider has it."""
-    ask = {
-        "subscription": subscription_id,
-        "items": [[item.price_id, item.quantity] for item in items],
-    }
-    task = Task(OperationKind.CHANGE, ask, ask, priority=_BY_A_PERSON, object=subscription_id)
+    """Bill a subscription for other items from now on; returns it as the provider has it.
+
+    Raises SubscriptionChanged if it is billed for something else than ``held`` when its turn comes.
+    """
+    same = {"subscription": subscription_id, "items": plain(items)}
+    task = Task(
+        OperationKind.CHANGE,
+        {**same, "held": plain(held)},
+        same,
+        priority=_BY_A_PERSON,
+        object=subscription_id,
+        in_turn=True,
+    )
     return await _changed(selling, asked, task, subscription_id)
 
 

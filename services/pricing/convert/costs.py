@@ -1,12 +1,10 @@
 """Deployments and what they cost, as messages and back."""
 
-from collections.abc import Iterable
 from decimal import Decimal
-
-from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
 from services.chassis.money import Money
 from services.pricing.convert.catalogs import to_proto_money
+from services.pricing.convert.forms import kept_columns, write_amounts
 from services.pricing.costing import (
     Commitment,
     CommitmentRequest,
@@ -17,10 +15,8 @@ from services.pricing.costing import (
     Discount,
     DiscountKind,
     Offer,
-    Part,
     PaymentSchedule,
     Resource,
-    ResourceCost,
     ResourceRequest,
     Tax,
 )
@@ -146,19 +142,13 @@ def to_proto_cost(cost: Cost) -> pricing_pb2.Cost:
 
 def write_cost(message: pricing_pb2.Cost, cost: Cost) -> None:
     """Write what a deployment costs into a message that is empty."""
-    # In place throughout: messages that are given to a message are copied, which takes twice as
-    # long.
-    _write_money(message.total, cost.total)
-    _write_money(message.monthly, cost.monthly)
+    write_amounts(message, cost)
     message.region = cost.region
     message.rate_card_version = cost.rate_card_version
     message.cloud = cost.cloud
     message.tax = _TAXES[cost.tax]
-    for place, one in enumerate(cost.resources):
-        resource = message.resources.add(index=place, type=one.type)
-        _write(resource, one)
-        _write_parts(resource.parts, one.parts)
-    _write_parts(message.components, cost.components)
+    for resource, name in zip(message.resources, cost.columns.types, strict=True):
+        resource.type = name
     for discount in cost.discounts:
         message.discounts.add(
             kind=_KINDS[discount.kind],
@@ -167,7 +157,7 @@ def write_cost(message: pricing_pb2.Cost, cost: Cost) -> None:
             monthly=to_proto_money(discount.monthly),
         )
     if cost.schedule is not None:
-        _write_money(message.schedule.upfront, cost.schedule.upfront)
+        message.schedule.upfront.CopyFrom(to_proto_money(cost.schedule.upfront))
         message.schedule.instalments.extend(map(to_proto_money, cost.schedule.instalments))
 
 
@@ -176,17 +166,7 @@ def kept_cost(message: pricing_pb2.Cost) -> Cost:
     return Cost(
         total=from_proto_money(message.total),
         monthly=from_proto_money(message.monthly),
-        resources=tuple(
-            ResourceCost(
-                one.type,
-                _parts(one.parts),
-                one.amount.currency,
-                one.amount.minor_units,
-                one.monthly.minor_units,
-            )
-            for one in message.resources
-        ),
-        components=_parts(message.components),
+        columns=kept_columns(message),
         region=message.region,
         rate_card_version=message.rate_card_version,
         cloud=message.cloud,
@@ -212,31 +192,3 @@ def _schedule(message: pricing_pb2.PaymentSchedule) -> PaymentSchedule:
 def from_proto_money(message: money_pb2.Money) -> Money:
     """Read an amount."""
     return Money(message.currency, message.minor_units)
-
-
-def _write_money(message: money_pb2.Money, amount: Money) -> None:
-    message.currency = amount.currency
-    message.minor_units = amount.minor_units
-
-
-def _write_parts(
-    messages: RepeatedCompositeFieldContainer[pricing_pb2.CostPart], parts: Iterable[Part]
-) -> None:
-    for part in parts:
-        _write(messages.add(component=part.component), part)
-
-
-def _write(
-    message: pricing_pb2.CostPart | pricing_pb2.ResourceCost, costs: Part | ResourceCost
-) -> None:
-    amount, monthly = message.amount, message.monthly
-    amount.currency = monthly.currency = costs.currency
-    amount.minor_units = costs.minor_units
-    monthly.minor_units = costs.monthly_minor_units
-
-
-def _parts(messages: Iterable[pricing_pb2.CostPart]) -> tuple[Part, ...]:
-    return tuple(
-        Part(one.component, one.amount.currency, one.amount.minor_units, one.monthly.minor_units)
-        for one in messages
-    )

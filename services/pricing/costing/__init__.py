@@ -1,8 +1,9 @@
 """What a deployment costs: what is asked for, list prices, what comes off, one rounding. Pure."""
 
 from services.pricing.costing.calculation import calculate
-from services.pricing.costing.checking import checked
+from services.pricing.costing.checking import checked, judged, place_of
 from services.pricing.costing.costs import (
+    Columns,
     Cost,
     Discount,
     DiscountKind,
@@ -29,6 +30,7 @@ from services.pricing.costing.offers import (
 )
 
 __all__ = [
+    "Columns",
     "Commitment",
     "CommitmentRequest",
     "Comparison",
@@ -48,6 +50,8 @@ __all__ = [
     "calculate",
     "checked",
     "comparison",
+    "judged",
     "offer_at",
+    "place_of",
     "ranked",
 ]

@@ -5,10 +5,8 @@ happens before the rounding. The total is rounded; list prices and what comes of
 whole minor units by the largest remainder, so that they add up to it.
 """
 
-from itertools import repeat
-
 from services.chassis.money import Money, exponent
-from services.pricing.costing.costs import Cost, Discount, Part, ResourceCost, Tax
+from services.pricing.costing.costs import Columns, Cost, Discount, Tax
 from services.pricing.costing.deployments import Deployment
 from services.pricing.costing.discounts import Reckoning, Shares, Taken, volume_shares
 from services.pricing.costing.exact import less, whole
@@ -32,14 +30,16 @@ def calculate(card: RateCard, deployment: Deployment, tier: str = "") -> Cost:
     hours, in_an_hour = deployment.hours.as_integer_ratio()
     unit, leaves = listing.in_one, listing.leaves
     unit_of_all = unit * in_an_hour * card.hours_per_month
-    times = hours * minor
-    exact = [leaf * times for leaf in leaves]
-    exact_monthly = [leaf * minor for leaf in leaves]
+    times, rounding = hours * minor, card.rounding
     if taken:
+        exact = [leaf * times for leaf in leaves]
+        exact_monthly = [leaf * minor for leaf in leaves]
         exact, unit_of_all = less(exact, unit_of_all, [one.amount for one in taken])
         exact_monthly, unit = less(exact_monthly, unit, [one.monthly for one in taken])
-    amounts = whole(exact, unit_of_all, card.rounding)
-    monthly = whole(exact_monthly, unit, card.rounding)
+        amounts, monthly = whole(exact, unit_of_all, rounding), whole(exact_monthly, unit, rounding)
+    else:
+        amounts = whole(leaves, unit_of_all, rounding, times)
+        monthly = whole(leaves, unit, rounding, minor)
     return _cost(card, deployment, listing, taken, amounts, monthly)
 
 
@@ -84,31 +84,12 @@ def _cost(
     amounts: list[int],
     monthly: list[int],
 ) -> Cost:
-    currency, names = card.currency, listing.components
-    width, flat = len(names), len(names) * len(deployment.resources)
-    leaf_names = (*names * len(deployment.resources), *deployment.features)
-    parts = list(map(Part, leaf_names, repeat(currency), amounts, monthly))
+    currency = card.currency
     total = Money(currency, sum(amounts))
     return Cost(
         total=total,
         monthly=Money(currency, sum(monthly)),
-        resources=tuple(
-            ResourceCost(
-                resource.type,
-                tuple(parts[begin : begin + width]),
-                currency,
-                sum(amounts[begin : begin + width]),
-                sum(monthly[begin : begin + width]),
-            )
-            for resource, begin in zip(deployment.resources, range(0, flat, width), strict=True)
-        ),
-        components=(
-            *(
-                Part(name, currency, sum(amounts[at:flat:width]), sum(monthly[at:flat:width]))
-                for at, name in enumerate(names)
-            ),
-            *parts[flat:],
-        ),
+        columns=_columns(deployment, listing.components, amounts, monthly),
         region=deployment.region,
         rate_card_version=card.version,
         cloud=deployment.cloud,
@@ -118,6 +99,33 @@ def _cost(
         ),
         tax=Tax.ADDED_BY_PROVIDER,
     )
+
+
+def _columns(
+    deployment: Deployment, names: tuple[str, ...], amounts: list[int], monthly: list[int]
+) -> Columns:
+    resources, features = deployment.resources, deployment.features
+    width, flat = len(names), len(names) * len(resources)
+    # What came off stands behind these, at the end of the amounts.
+    end = flat + len(features)
+    return Columns(
+        tuple([resource.type for resource in resources]),
+        names,
+        (*names, *features),
+        _column(amounts, width, flat, end),
+        _column(monthly, width, flat, end),
+    )
+
+
+def _column(leaves: list[int], width: int, flat: int, end: int) -> tuple[int, ...]:
+    rows: list[int] = []
+    for begin in range(0, flat, width):
+        parts = leaves[begin : begin + width]
+        rows.append(sum(parts))
+        rows += parts
+    rows += [sum(leaves[at:flat:width]) for at in range(width)]
+    rows += leaves[flat:end]
+    return tuple(rows)
 
 
 def _discounts(

@@ -17,7 +17,7 @@ from services.pricing.costing.deployments import (
 )
 from services.pricing.costing.schedules import MONTHS_OF_A_YEAR
 from services.pricing.rates import Cloud, Coupon, Offering, RateCard, Upfront
-from services.pricing.sizes import cores, gigabytes
+from services.pricing.sizes import cores, gigabytes, plain_number
 
 MAX_RESOURCES = 1000
 MAX_REPLICAS = 1000
@@ -39,15 +39,19 @@ def checked(card: RateCard, asked: DeploymentRequest, today: date | None = None)
     ``today``, in UTC, has to be said where a coupon is asked for.
     """
     bad = Violations()
+    deployment = judged(card, place_of(card, asked, bad), asked, today, bad)
+    bad.raise_if_any()
+    return deployment
+
+
+def place_of(card: RateCard, asked: DeploymentRequest, bad: Violations) -> Place:
+    """Return where a deployment is judged; a cloud that the card lacks is added to ``bad``."""
     cloud = asked.cloud or card.cloud
     offering = card.offering(cloud)
     if offering is None:
         one_of("cloud", cloud, card.offerings(), bad)
     # Of a cloud that is not there, what no cloud has is wrong as well.
-    place = Place(cloud, offering) if offering else anywhere(card)
-    deployment = judged(card, place, asked, today, bad)
-    bad.raise_if_any()
-    return deployment
+    return Place(cloud, offering) if offering else anywhere(card)
 
 
 def anywhere(card: RateCard) -> Place:
@@ -72,19 +76,13 @@ def judged(
 ) -> Deployment:
     """Return what is to be priced at a place; bad fields are added to ``bad``."""
     offering = place.offering
-    count = len(asked.resources)
-    if not 1 <= count <= MAX_RESOURCES:
-        bad.add("resources", f"expected 1 to {MAX_RESOURCES}, got {count}")
-    resources = [
-        _resource(card, one, f"resources[{at}]", bad)
-        for at, one in enumerate(asked.resources[:MAX_RESOURCES])
-    ]
     region = asked.region or offering.default_region
     one_of("region", region, offering.regions, bad)
     backup = asked.backup_plan or NO_BACKUP
     one_of("backup_plan", backup, offering.backup_plans, bad)
     for at, feature in enumerate(asked.features[: len(offering.features) + 1]):
-        one_of(f"features[{at}]", feature, offering.features, bad)
+        if feature not in offering.features:
+            one_of(f"features[{at}]", feature, offering.features, bad)
         if feature in asked.features[:at]:
             bad.add(f"features[{at}]", f"{feature} stands twice")
     commitment = None
@@ -95,6 +93,13 @@ def judged(
         hours = _term(card, commitment, asked.duration_hours, bad)
     if asked.coupon:
         _judge_coupon(card, place.cloud, asked, today, bad)
+    # Last, since there may be many: a refusal may not have room for all that is wrong with them.
+    if not 1 <= len(asked.resources) <= MAX_RESOURCES:
+        bad.add("resources", f"expected 1 to {MAX_RESOURCES}")
+    resources = [
+        _resource(card, one) or _judged_resource(card, one, f"resources[{at}]", bad)
+        for at, one in enumerate(asked.resources[:MAX_RESOURCES])
+    ]
     return Deployment(
         tuple(resources),
         region,
@@ -113,11 +118,28 @@ def one_of(field: str, value: str, allowed: Mapping[str, object], bad: Violation
         bad.add(field, f"expected one of {', '.join(allowed) or 'none'}, got {value[:80]!r}")
 
 
-def _resource(card: RateCard, asked: ResourceRequest, where: str, bad: Violations) -> Resource:
+def _resource(card: RateCard, asked: ResourceRequest) -> Resource | None:
+    """Return a resource that nothing is wrong with, which is nearly all there are; or None."""
+    limits = card.limits
+    try:
+        cpu, memory, storage = cores(asked.cpu), gigabytes(asked.memory), gigabytes(asked.storage)
+    except ValueError:
+        return None
+    if cpu > limits.cpu or memory > limits.memory or storage > limits.storage:
+        return None
+    if not (1 <= len(asked.type) <= _LONGEST_TYPE and 0 <= asked.replicas <= MAX_REPLICAS):
+        return None
+    return Resource(asked.type, cpu, memory, storage, asked.replicas or 1)
+
+
+def _judged_resource(
+    card: RateCard, asked: ResourceRequest, where: str, bad: Violations
+) -> Resource:
+    """Name every bad field of a resource; what is returned only stands in for it."""
     if not 1 <= len(asked.type) <= _LONGEST_TYPE:
         bad.add(f"{where}.type", f"expected 1 to {_LONGEST_TYPE} characters, such as wordpress")
     if not 0 <= asked.replicas <= MAX_REPLICAS:
-        bad.add(f"{where}.replicas", f"expected 1 to {MAX_REPLICAS}, got {asked.replicas}")
+        bad.add(f"{where}.replicas", f"expected 1 to {MAX_REPLICAS}")
     sizes: list[Decimal] = []
     for name, text, read, most in (
         ("cpu", asked.cpu, cores, card.limits.cpu),
@@ -140,11 +162,8 @@ def _hours(card: RateCard, text: str, bad: Violations) -> Decimal:
     if not text:
         return Decimal(card.hours_per_month)
     expected = f"expected hours above 0 and at most {MAX_HOURS} (ten years), got {text[:40]!r}"
-    try:
-        hours = Decimal(text) if len(text) <= 40 and text.isascii() else Decimal(0)
-    except ArithmeticError:
-        hours = Decimal(0)
-    if not hours.is_finite() or not 0 < hours <= MAX_HOURS or hours % _FINEST_HOUR != 0:
+    hours = plain_number(text)
+    if hours is None or not 0 < hours <= MAX_HOURS or hours % _FINEST_HOUR != 0:
         bad.add("duration_hours", expected)
         return Decimal(1)
     return hours
@@ -156,12 +175,14 @@ def _commitment(offering: Offering, asked: CommitmentRequest, bad: Violations) -
         offered = " or ".join(str(years) for years in sorted(terms))
         expected = f"expected {offered}" if offered else "no term is offered"
         bad.add("commitment.years", f"{expected}, got {asked.years}")
+    # Of a term that is not offered, what no term has is wrong as well.
+    ways = terms.get(asked.years) or {
+        way: off for one in terms.values() for way, off in one.items()
+    }
+    if asked.upfront is None or asked.upfront not in ways:
+        bad.add("commitment.upfront", f"expected one of {', '.join(ways) or 'none'}")
         return None
-    if asked.upfront is None or asked.upfront not in terms[asked.years]:
-        offered = ", ".join(upfront.value for upfront in terms[asked.years])
-        bad.add("commitment.upfront", f"expected one of {offered or 'none'}")
-        return None
-    return Commitment(asked.years, asked.upfront)
+    return Commitment(asked.years, asked.upfront) if asked.years in terms else None
 
 
 def _term(card: RateCard, commitment: Commitment | None, text: str, bad: Violations) -> Decimal:

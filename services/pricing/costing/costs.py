@@ -1,5 +1,6 @@
 """What a deployment costs, in parts. Values only."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -46,6 +47,38 @@ class ResourceCost(NamedTuple):
         return Money(self.currency, self.monthly_minor_units)
 
 
+class Columns(NamedTuple):
+    """What all parts cost, in whole minor units, for the duration and for one month.
+
+    Both columns have a row for each resource, of these ``types``, followed by one for each of its
+    ``parts``, and then a row for each of the ``components``.
+    """
+
+    types: tuple[str, ...]
+    parts: tuple[str, ...]
+    components: tuple[str, ...]
+    amounts: tuple[int, ...]
+    monthly: tuple[int, ...]
+
+    def resource_costs(self, currency: str) -> Iterator[ResourceCost]:
+        """Return what each resource costs."""
+        step = len(self.parts) + 1
+        for at, name in zip(range(0, step * len(self.types), step), self.types, strict=True):
+            parts = self._parts(self.parts, at + 1, currency)
+            yield ResourceCost(name, parts, currency, self.amounts[at], self.monthly[at])
+
+    def component_costs(self, currency: str) -> tuple[Part, ...]:
+        """Return what each component costs over all resources."""
+        begin = len(self.amounts) - len(self.components)
+        return self._parts(self.components, begin, currency)
+
+    def _parts(self, names: tuple[str, ...], begin: int, currency: str) -> tuple[Part, ...]:
+        return tuple(
+            Part(name, currency, self.amounts[at], self.monthly[at])
+            for at, name in enumerate(names, begin)
+        )
+
+
 class DiscountKind(StrEnum):
     """What something comes off for, in the order in which it does."""
 
@@ -89,11 +122,20 @@ class Cost:
 
     total: Money
     monthly: Money
-    resources: tuple[ResourceCost, ...]
-    components: tuple[Part, ...]
+    columns: Columns
     region: str
     rate_card_version: str
     cloud: str = ""
     discounts: tuple[Discount, ...] = ()
     schedule: PaymentSchedule | None = None
     tax: Tax | None = None
+
+    @property
+    def resources(self) -> tuple[ResourceCost, ...]:
+        """What each resource costs, in the order of the deployment."""
+        return tuple(self.columns.resource_costs(self.total.currency))
+
+    @property
+    def components(self) -> tuple[Part, ...]:
+        """What each component costs over all resources, and each flat feature."""
+        return self.columns.component_costs(self.total.currency)

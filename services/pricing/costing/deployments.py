@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from services.pricing.rates import Upfront
 
 NO_BACKUP = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(NamedTuple):
     """One resource as it is billed: cores and GB of one replica."""
 
     type: str
@@ -55,8 +55,7 @@ class Deployment:
         return frozenset(resource.type for resource in self.resources)
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceRequest:
+class ResourceRequest(NamedTuple):
     """One resource as it was asked for: texts that nobody has looked at yet."""
 
     type: str

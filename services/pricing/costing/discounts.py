@@ -5,17 +5,23 @@ measures, a commitment off the resources with their backup, an account's and a c
 everything. Amounts are fractions of a minor unit; nothing is rounded here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from services.pricing.costing.costs import DiscountKind
-from services.pricing.costing.deployments import Deployment
+from services.pricing.costing.deployments import Deployment, Resource
+from services.pricing.costing.exact import same_unit
 from services.pricing.costing.listing import Listing
 from services.pricing.rates import Band, Coupon, Measure, Offering, RateCard, VolumeDiscount
 
 _FEATURES = "features"
-_SIZES = (Measure.CPU, Measure.MEMORY, Measure.STORAGE)
+_SIZES: Mapping[Measure, Callable[[Resource], Decimal]] = {
+    Measure.CPU: lambda resource: resource.cpu,
+    Measure.MEMORY: lambda resource: resource.memory,
+    Measure.STORAGE: lambda resource: resource.storage,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,9 @@ def _used(of: Measure, listing: Listing, deployment: Deployment, hours: int) -> 
     resources = deployment.resources
     if of is Measure.TOTAL:
         return sum(listing.leaves[: len(resources) * len(listing.components)]), listing.in_one
-    sizes = listing.sizes[_SIZES.index(of) :: 3]
+    sizes, in_one = same_unit([_SIZES[of](one) for one in resources])
     used = sum(size * one.replicas for size, one in zip(sizes, resources, strict=True))
-    return used if of is Measure.STORAGE else used * hours, listing.in_a_size
+    return used if of is Measure.STORAGE else used * hours, in_one
 
 
 def _share(discount: VolumeDiscount, used: int, in_one: int) -> Fraction:

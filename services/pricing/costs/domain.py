@@ -83,8 +83,10 @@ class CostRecord:
 
 def cost_of(monthly_rate: Decimal, hours_per_month: int, seconds: int = 1) -> Fraction:
     """Return what a monthly rate costs for so many seconds, exactly."""
-    # A fraction before it is multiplied: a product of decimals has only so many digits.
-    return Fraction(monthly_rate) * seconds / (hours_per_month * SECONDS_AN_HOUR)
+    # Whole numbers before they are multiplied: a product of decimals has only so many digits, and
+    # each fraction is reduced once more.
+    top, bottom = monthly_rate.as_integer_ratio()
+    return Fraction(top * seconds, bottom * hours_per_month * SECONDS_AN_HOUR)
 
 
 class Dimension(StrEnum):

@@ -12,12 +12,14 @@ from services.pricing.costs.budgets import Alert, Budget
 from services.pricing.costs.domain import CostFilter, CostRecord, Dimension, Observation
 from services.pricing.costs.forecast import DayChange, Standing
 from services.pricing.costs.months import Window
+from services.pricing.costs.notices import Notice
 from services.pricing.costs.rating import CardHistory
 from services.pricing.costs.report import Sum
 from services.pricing.costs.sight import Asker
 from services.pricing.costs.telling import Channel, Delivery
 from services.pricing.costs.use import UsedHour, UseSummary
 from services.pricing.domain import Catalog
+from services.pricing.quotes import PlanQuote
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,17 @@ class BudgetStore(Protocol):
         """Return who is told of these alerts, by alert, channel and target."""
         ...
 
+    async def notices(self, budgets: Sequence[str]) -> Mapping[str, Notice]:
+        """Return what was told last of these budgets; one of which nothing was is missing."""
+        ...
+
+    async def tell(self, notice: Notice) -> None:
+        """Keep a notice as the last one of its budget, and have it delivered after the commit.
+
+        The caller holds the budget's lock.
+        """
+        ...
+
     async def only_one_evaluates(self) -> bool:
         """Become the only one who evaluates budgets until the transaction ends, or say no."""
         ...
@@ -212,6 +225,10 @@ class UseStore(Protocol):
 
     async def tiers_of(self, names: Sequence[str]) -> Mapping[str, str]:
         """Return the tiers of those of these accounts that have one."""
+        ...
+
+    async def sold_to(self, accounts: Sequence[str]) -> Mapping[tuple[str, str], PlanQuote]:
+        """Return by which quotes plans were sold, by account and plan; the last one of each."""
         ...
 
 

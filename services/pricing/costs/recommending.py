@@ -14,6 +14,7 @@ from services.pricing.costs.domain import CostRecord
 from services.pricing.costs.rating import Sizes, monthly_rate, sizes_of
 from services.pricing.costs.use import UseSummary
 from services.pricing.domain import Catalog, Interval, Plan, qualified, split_name
+from services.pricing.quotes import PlanQuote
 from services.pricing.rates import RateCard
 from services.pricing.sizes import EXACT
 
@@ -40,6 +41,14 @@ class Basis(StrEnum):
     RATE_CARD = "RATE_CARD"
 
 
+class LeftOut(StrEnum):
+    """What the account pays or would pay, and a saving does not count."""
+
+    ADDONS = "ADDONS"
+    TERMS = "TERMS"
+    VOLUME_DISCOUNTS = "VOLUME_DISCOUNTS"
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """When something is said: ``days`` are looked at, ``least_hours`` of them have to be measured.
@@ -56,13 +65,17 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Smaller:
-    """The plan that would do; ``saving`` is for a month, exactly, in the major unit."""
+    """The plan that would do; ``saving`` is for a month, exactly, in the major unit.
+
+    It does not count what is ``left_out``.
+    """
 
     plan: str
     sizes: Sizes
     basis: Basis
     saving: Fraction
     currency: str
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +92,27 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What could be had instead: catalogs in force by name, the rate card, the account's tier."""
+    """What could be had instead: catalogs in force by name, the rate card, the account's tier.
+
+    ``sold`` is the quote by which the account bought the plan that it has, None if there is none.
+    """
 
     catalogs: Mapping[str, Catalog]
     card: RateCard
     tier: str = ""
+    sold: PlanQuote | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """How an account pays: in which currency, how often, and, if that is known, how much a month.
+
+    An empty currency: nobody knows.
+    """
+
+    currency: str = ""
+    interval: Interval = Interval.MONTH
+    pays: Fraction | None = None
 
 
 def is_sized(sizes: Sizes) -> bool:
@@ -149,15 +178,15 @@ def _cheapest(record: CostRecord, paid: Sizes, need: Sizes, market: Market) -> S
     if catalog is None:
         return None
     current = catalog.plans.get(own)
-    currency = "" if current is None else _currency(current)
-    basis = Basis.PLAN_PRICE if currency else Basis.RATE_CARD
+    terms = _terms(current, market.sold)
+    basis = Basis.PLAN_PRICE if terms.currency else Basis.RATE_CARD
 
     def price(plan: Plan | None, sizes: Sizes) -> Fraction | None:
         if basis is Basis.RATE_CARD:
             return _by_card(market, record.region, sizes)
-        return None if plan is None else _price(catalog, plan, currency)
+        return None if plan is None else _price(catalog, plan, terms)
 
-    pays = price(current, paid)
+    pays = price(current, paid) if terms.pays is None else terms.pays
     if pays is None:
         return None
     offers = [
@@ -169,8 +198,28 @@ def _cheapest(record: CostRecord, paid: Sizes, need: Sizes, market: Market) -> S
         return None
     cost, sizes, plan_id = min(offers, key=lambda one: (one[0], _order(one[1]), one[2]))
     return Smaller(
-        qualified(name, plan_id), sizes, basis, pays - cost, currency or market.card.currency
+        qualified(name, plan_id),
+        sizes,
+        basis,
+        pays - cost,
+        terms.currency or market.card.currency,
+        _left_out(basis, current, paid, market.card),
     )
+
+
+def _left_out(
+    basis: Basis, current: Plan | None, paid: Sizes, card: RateCard
+) -> tuple[LeftOut, ...]:
+    """Return what two prices do not tell of what an account pays.
+
+    The rate card prices what stands, with whatever was added to it; a plan's price is that of the
+    plan alone, as it is sold today.
+    """
+    if basis is Basis.RATE_CARD:
+        return (LeftOut.VOLUME_DISCOUNTS,) if card.volume_discounts else ()
+    own = None if current is None else sizes_of(current.provisions)
+    added = own is not None and not holds(own, paid)
+    return (LeftOut.ADDONS, LeftOut.TERMS) if added else (LeftOut.TERMS,)
 
 
 def _holding(catalog: Catalog, record: CostRecord, need: Sizes) -> Iterable[tuple[Plan, Sizes]]:
@@ -193,22 +242,27 @@ def _order(sizes: Sizes) -> tuple[Decimal, Decimal, Decimal]:
     return sizes.cpu, sizes.memory, sizes.storage
 
 
-def _currency(plan: Plan) -> str:
-    """Return the currency of the first price that comes again; empty for a plan without one."""
-    coming = (one.amount.currency for one in plan.prices if one.interval in _MONTHS)
-    return next(coming, "")
+def _terms(current: Plan | None, sold: PlanQuote | None) -> _Terms:
+    """Return how an account pays: as it bought, else as the plan's first price that comes again."""
+    if sold is not None and sold.interval in _MONTHS:
+        unit = sold.lines[0].unit
+        pays = Fraction(unit.to_decimal()) / _MONTHS[sold.interval]
+        return _Terms(unit.currency, sold.interval, pays)
+    prices = () if current is None else current.prices
+    coming = (one.amount.currency for one in prices if one.interval in _MONTHS)
+    return _Terms(next(coming, ""))
 
 
-def _price(catalog: Catalog, plan: Plan, currency: str) -> Fraction | None:
-    """Return what a plan costs a month, by the month if it is sold so; None if it is not sold."""
+def _price(catalog: Catalog, plan: Plan, terms: _Terms) -> Fraction | None:
+    """Return what a plan costs a month, by the same interval if it is sold so; None if not sold."""
     if plan.id == catalog.free_plan and not plan.prices:
         return Fraction(0)
     sold = {
         one.interval: Fraction(one.amount.to_decimal()) / _MONTHS[one.interval]
         for one in plan.prices
-        if one.amount.currency == currency and one.interval in _MONTHS
+        if one.amount.currency == terms.currency and one.interval in _MONTHS
     }
-    return sold.get(Interval.MONTH, sold.get(Interval.YEAR))
+    return sold.get(terms.interval, sold.get(Interval.MONTH, sold.get(Interval.YEAR)))
 
 
 def _by_card(market: Market, region: str, sizes: Sizes) -> Fraction:

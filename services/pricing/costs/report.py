@@ -65,8 +65,8 @@ class Report:
 
 @dataclass(slots=True)
 class _Cell:
-    cost: Fraction = Fraction(0)
-    records: int = 0
+    cost: Fraction
+    records: int
 
 
 def report_of(
@@ -82,9 +82,13 @@ def report_of(
     for piece, sums in pieces:
         for one in sums:
             values = _with_month(dimensions, one.values, piece.month)
-            cell = cells.setdefault(one.currency, {}).setdefault(values, _Cell())
-            cell.cost += one.cost
-            cell.records += one.records
+            by_values = cells.setdefault(one.currency, {})
+            cell = by_values.get(values)
+            if cell is None:
+                by_values[values] = _Cell(one.cost, one.records)
+            else:
+                cell.cost += one.cost
+                cell.records += one.records
             first = piece.begin == window.begin
             seen[one.currency] = seen.get(one.currency, 0) + (one.records if first else one.begun)
     return Report(_lines(cells), _totals(cells, seen), window)
@@ -98,15 +102,14 @@ def _with_month(
 
 
 def _lines(cells: Mapping[str, Mapping[tuple[str, ...], _Cell]]) -> list[CostLine]:
-    lines = [
-        CostLine(values, Money(currency, minor), by_values[values].records)
-        for currency, by_values in cells.items()
-        for values, minor in zip(
-            sorted(by_values),
-            shared([by_values[values].cost for values in sorted(by_values)], currency),
-            strict=True,
-        )
-    ]
+    lines: list[CostLine] = []
+    for currency, by_values in cells.items():
+        ordered = sorted(by_values.items(), key=lambda item: item[0])
+        minors = shared([cell.cost for _, cell in ordered], currency)
+        lines += [
+            CostLine(values, Money(currency, minor), cell.records)
+            for (values, cell), minor in zip(ordered, minors, strict=True)
+        ]
     return sorted(lines, key=lambda line: (line.values, line.cost.currency))
 
 

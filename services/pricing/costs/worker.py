@@ -19,10 +19,16 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("pricing.budg
 
 
 class BudgetWatch:
-    """Evaluates budgets, and tells operators of each alert: a line in the log, and a count."""
+    """Evaluates budgets, and tells operators of each alert: a line in the log, and a count.
 
-    def __init__(self, tx: CostTransactions, clock: Clock, alerts: Counter) -> None:
+    With ``notify`` it also tells those whom a budget concerns, by a fact.
+    """
+
+    def __init__(
+        self, tx: CostTransactions, clock: Clock, alerts: Counter, *, notify: bool = False
+    ) -> None:
         self._tx = tx
+        self._notify = notify
         self._clock = clock
         self._alerts = alerts
 
@@ -39,7 +45,7 @@ class BudgetWatch:
 
     async def look(self) -> None:
         """Evaluate all budgets once."""
-        for alert in await usecases.evaluate_budgets(self._tx):
+        for alert in await usecases.evaluate_budgets(self._tx, notify=self._notify):
             basis = str(alert.threshold.basis).lower()
             self._alerts.labels(basis).inc()
             _log.warning(

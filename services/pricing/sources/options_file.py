@@ -68,6 +68,11 @@ class ImportSettings:
         """Return the options of a file, by its name without folders."""
         return self.sections.get(file_name, self.others)
 
+    @property
+    def expects_configmaps(self) -> bool:
+        """Tell whether there is a section for a ConfigMap, by its ``namespace/name``."""
+        return any("/" in name for name in self.sections)
+
     def observed_options(self, source: str) -> ImportOptions:
         """Return the options of a ConfigMap, by ``namespace/name`` or as of a file of its name."""
         alike = self.options(f"{source.rpartition('/')[2]}.yaml")

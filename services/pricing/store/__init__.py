@@ -2,6 +2,7 @@
 
 from services.chassis.db import Connection
 from services.pricing.store.catalogs import CatalogSql, VersionCache
+from services.pricing.store.changes import ChangeSql
 from services.pricing.store.quotes import QuoteCodec, QuoteSql
 from services.pricing.store.rates import CardCache, RateSql
 from services.pricing.store.sources import SourceSql
@@ -10,7 +11,7 @@ from services.pricing.store.tiers import TierSql
 __all__ = ["CardCache", "PgStore", "QuoteCodec", "VersionCache"]
 
 
-class PgStore(CatalogSql, SourceSql, RateSql, QuoteSql, TierSql):
+class PgStore(ChangeSql, CatalogSql, SourceSql, RateSql, QuoteSql, TierSql):
     """Pricing's store on PostgreSQL, within one transaction."""
 
     def __init__(

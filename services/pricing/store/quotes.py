@@ -1,13 +1,11 @@
 """The SQL of quotes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
-from services.chassis import audit, idempotency
+from services.chassis import idempotency
 from services.chassis.db import Connection
 from services.chassis.money import Money
-from services.pricing.changes import Change
 from services.pricing.quotes import PlanQuote, Quote, StoredQuote
 
 _LOCK_OWNER = "SELECT pg_advisory_xact_lock(hashtextextended('quotes of ' || $1, 0))"
@@ -39,11 +37,6 @@ class QuoteSql:
 
     _connection: Connection
     _codec: QuoteCodec
-
-    async def now(self) -> datetime:
-        """Return the database's time, that of the transaction's begin."""
-        time: datetime = await self._connection.fetchval("SELECT now()")
-        return time
 
     async def lock_owner(self, owner: str) -> None:
         """Keep everybody else from taking quotes of this owner."""
@@ -83,35 +76,6 @@ class QuoteSql:
         """Return what the deployments count together that their owner took unpaid."""
         return Money(currency, await self._connection.fetchval(_UNPAID, owner, currency))
 
-    async def once(
-        self,
-        actor: str,
-        rpc: str,
-        key: str,
-        request_hash: bytes,
-        produce: Callable[[], Awaitable[str]],
-    ) -> str:
-        """Return the name that ``produce`` made, or that it made the first time."""
-
-        async def encoded() -> bytes:
-            return (await produce()).encode()
-
-        scope = idempotency.Scope("", actor, rpc, key)
-        return (await idempotency.once(self._connection, scope, request_hash, encoded)).decode()
-
     async def forget_answers(self) -> int:
         """Forget idempotency keys that are past their time."""
         return await idempotency.purge(self._connection)
-
-    async def audit(self, change: Change) -> None:
-        """Add to the audit record."""
-        await audit.record(
-            self._connection,
-            audit.AuditEntry(
-                actor=change.actor,
-                action=change.action,
-                object=change.object,
-                reason=change.reason,
-                trace_id=change.trace_id,
-            ),
-        )

@@ -23,7 +23,7 @@ from services.pricing.domain import (
 from services.pricing.errors import (
     AddonDoesNotFit,
     CatalogGoverned,
-    CatalogRejected,
+    PriceContested,
     UnknownAddon,
     UnknownCatalog,
     UnknownCatalogVersion,
@@ -133,7 +133,7 @@ async def activate(
 
     A version that was in force before is put back only by an edit that this process saw
     (``edited``): else the replica that still reads the old file would undo the new one's work.
-    ``left_out`` is what of its source is not in force, and why. CatalogRejected if another catalog
+    ``left_out`` is what of its source is not in force, and why. PriceContested if another catalog
     sells one of its provider prices; CatalogGoverned if it comes from a source that is told of.
     """
 
@@ -158,7 +158,7 @@ async def put_in_force(
     taken = await store.sold_elsewhere(catalog)
     if taken:
         problems = [f"{price} is sold by catalog {other} already" for price, other in taken]
-        raise CatalogRejected(catalog.name, problems)
+        raise PriceContested(catalog.name, problems)
     new = await store.add_version(catalog)
     same = current is not None and current.version == catalog.version
     if not (new or edited or same or current is None):

@@ -1,11 +1,18 @@
 """What custom resources cost, and whether one is what a quote was given for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from services.chassis.errors import FieldViolation, InvalidArgument, Violations
-from services.pricing.costing import Cost, Deployment, DeploymentRequest, calculate, checked
+from services.chassis.errors import FieldViolation, Violations
+from services.pricing.costing import (
+    Cost,
+    Deployment,
+    DeploymentRequest,
+    calculate,
+    judged,
+    place_of,
+)
 from services.pricing.domain import Catalog
 from services.pricing.errors import UnknownKind
 from services.pricing.kinds import Derived, KindRule, derive
@@ -21,26 +28,45 @@ from services.pricing.usecases.quotes_found import find_quote
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """An object, what its kind's rule derived, and how a quote is bound to it."""
+    """An object, what its kind's rule derived, and how a quote is bound to it.
+
+    ``wrong`` is what the rule could not read of its spec.
+    """
 
     object: CustomObject
     derived: Sequence[Derived]
     bound: QuotedObject
-
-    def deployment(self, asked: DeploymentRequest) -> DeploymentRequest:
-        """Return what is asked for, of the derived resources; InvalidArgument if it has its own."""
-        if asked.resources:
-            bad = Violations()
-            bad.add("deployment.resources", "expected none: the object's spec says them")
-            bad.raise_if_any()
-        return replace(asked, resources=[one.request for one in self.derived])
+    wrong: tuple[FieldViolation, ...] = ()
 
     def checked(self, card: RateCard, asked: DeploymentRequest, today: date | None) -> Deployment:
-        """Return what is to be priced; InvalidArgument names bad sizes by their paths."""
-        try:
-            return checked(card, asked, today)
-        except InvalidArgument as wrong:
-            raise _named(wrong, self.derived) from None
+        """Return what is to be priced, of the derived resources.
+
+        InvalidArgument names every bad field at once, those of the spec by their paths.
+        """
+        found, bad = Violations(), Violations()
+        place = place_of(card, asked, found)
+        resources = [one.request for one in self.derived]
+        deployment = judged(card, place, replace(asked, resources=resources), today, found)
+        if asked.resources:
+            bad.add("resources", "expected none: the object's spec says them")
+        for one in (*self.wrong, *self._named(found)):
+            bad.add(one.field, one.description)
+        bad.raise_if_any()
+        return deployment
+
+    def _named(self, bad: Violations) -> Iterator[FieldViolation]:
+        """Return what is wrong by the paths of the spec instead of places among the resources."""
+        paths = {
+            f"resources[{place}].{name}": one.origins[name]
+            for place, one in enumerate(self.derived)
+            for name in one.origins
+        }
+        known = {one.field for one in self.wrong}
+        for one in bad.found:
+            field = paths.get(one.field, one.field)
+            # That nothing was derived has been said, and so has what was no size at all.
+            if field != "resources" and field not in known:
+                yield FieldViolation(field, one.description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +106,9 @@ async def price_object(
         return await read_object(store, made, catalog)
 
     found = await desk.tx.single(read)
-    wanted = found.deployment(rest)
     card = await desk.card_in_force()
-    tier, today = await standing_of(desk.tx, card, account, wanted)
-    deployment = found.checked(card, wanted, today)
+    tier, today = await standing_of(desk.tx, card, account, rest)
+    deployment = found.checked(card, rest, today)
     return PricedObject(deployment, calculate(card, deployment, tier), found.bound)
 
 
@@ -104,7 +129,7 @@ async def match_quote(
         if bound is not None:
             require_bound(name, bound, made)
         found = await read_object(store, made, catalog, bound)
-        sized = found.checked(await card_of(store), found.deployment(DeploymentRequest([])), None)
+        sized = found.checked(await card_of(store), DeploymentRequest([]), None)
         pairs = list(zip(found.derived, sized.resources, strict=True))
         same = require_covered(name, quote.subject.deployment.resources, pairs)
         unchanged = bound is None or bound.spec_hash == made.spec_hash
@@ -118,7 +143,7 @@ async def read_object(
 ) -> Read:
     """Derive what an object is billed by; ``bound`` says which version of which catalog's rule.
 
-    UnknownKind, InvalidArgument.
+    UnknownKind, InvalidArgument where several catalogs have one and none is named.
     """
     if bound is not None:
         kept = await store.version(bound.catalog, bound.catalog_version)
@@ -126,9 +151,10 @@ async def read_object(
     else:
         candidates = [entry.catalog for entry in await store.active()]
     owner, rule = _rule(candidates, made, catalog)
+    bad = Violations()
     return Read(
         made,
-        derive(rule, made.spec),
+        derive(rule, made.spec, bad),
         QuotedObject(
             made.api_version,
             made.kind,
@@ -138,6 +164,7 @@ async def read_object(
             owner.name,
             owner.version,
         ),
+        bad.found,
     )
 
 
@@ -162,15 +189,3 @@ def _rule(catalogs: Sequence[Catalog], made: CustomObject, wanted: str) -> tuple
         bad.add("catalog", f"name one of {names}: each prices {made.kind}")
         bad.raise_if_any()
     return found[0]
-
-
-def _named(wrong: InvalidArgument, derived: Sequence[Derived]) -> InvalidArgument:
-    """Return the refusal with the paths of the spec instead of places among the resources."""
-    paths = {
-        f"resources[{place}].{name}": one.origins[name]
-        for place, one in enumerate(derived)
-        for name in one.origins
-    }
-    bad = [FieldViolation(paths.get(one.field, one.field), one.description) for one in wrong.fields]
-    sentence = "; ".join(f"{one.field}: {one.description}" for one in bad)
-    return InvalidArgument(sentence, fields=bad, reason=wrong.reason)

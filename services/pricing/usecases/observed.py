@@ -47,16 +47,22 @@ async def take_source(
 
 
 async def take_source_again(
-    tx: PricingTransactions, source: CatalogSource, offer: Offer
+    tx: PricingTransactions, source: CatalogSource, offer: Offer, *, retried: bool = False
 ) -> SourceTaken | None:
-    """Take a source that is known with what it is read with now; None if it says more by now."""
+    """Take a source that is known with what it is read with now; None if it says more by now.
+
+    ``retried``: what it says was refused when it was told, and counts as told just now.
+    """
 
     async def take(store: Store) -> SourceTaken | None:
         await store.lock_activation()
         before = await store.catalog_source(source.seen.source)
         if before is None or before.seen != source.seen:
             return None
-        return await _take(store, before, source.seen, offer, edited=False)
+        taken = await _take(store, before, source.seen, offer, edited=retried)
+        if retried and taken.version:
+            await store.audit(_change(taken))
+        return taken
 
     return await tx.run(take)
 

@@ -1,8 +1,15 @@
 """Prices, and the quotes that keep them."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
-from services.chassis.errors import Violations
+from services.chassis.errors import (
+    FailedPrecondition,
+    FieldViolation,
+    InvalidArgument,
+    NotFound,
+    Violations,
+)
 from services.chassis.ids import Ids
 from services.chassis.money import Money
 from services.pricing.changes import Change
@@ -16,6 +23,9 @@ from services.pricing.errors import (
     QuoteExpired,
     QuoteSignatureRefused,
     QuoteTaken,
+    UnknownAddon,
+    UnknownCatalog,
+    UnknownPlan,
 )
 from services.pricing.objects import checked_object
 from services.pricing.ports import PricingTransactions, QuoteSigner, Store
@@ -50,9 +60,12 @@ async def create_quote(
 ) -> Shown:
     """Price what is asked for and keep the price; the same key gives the same quote back.
 
-    InvalidArgument, UnknownPlan, UnknownAddon, PlanNotSold, NotSoldInCurrency, NotYourQuote,
+    InvalidArgument, also for a plan or an add-on that is not known, PlanNotSold, NotYourQuote,
     InstalmentsNotSold, CloudNotSold; with an object UnknownKind.
     """
+    wrong = _wrong(asked)
+    if wrong:
+        await tx.run(lambda store: _refuse(store, asker, asked, wrong))
     owner = _owner(asker, asked)
 
     async def act(store: Store) -> Shown:
@@ -159,7 +172,22 @@ async def _must_be_paid(store: Store, card: RateCard, owner: str, subject: Deplo
     return above(weight, unpaid, card.threshold(subject.deployment.types))
 
 
-def _owner(asker: Asker, asked: QuoteRequest) -> str:
+async def _refuse(
+    store: Store, asker: Asker, asked: QuoteRequest, wrong: Sequence[FieldViolation]
+) -> None:
+    """Raise the refusal of a quote, with what is wrong with what it is for as well."""
+    subject: tuple[FieldViolation, ...] = ()
+    try:
+        await _priced(store, "", asker.subject, asker, asked)
+    except (InvalidArgument, FailedPrecondition, NotFound) as refusal:
+        subject = refusal.fields
+    bad = Violations()
+    for one in (*wrong, *subject):
+        bad.add(one.field, one.description)
+    bad.raise_if_any()
+
+
+def _wrong(asked: QuoteRequest) -> tuple[FieldViolation, ...]:
     bad = Violations()
     if len(asked.owner) > LONGEST_NAME:
         bad.add("owner", f"expected at most {LONGEST_NAME} characters")
@@ -172,7 +200,10 @@ def _owner(asker: Asker, asked: QuoteRequest) -> str:
         bad.add("request_id", f"expected at most {LONGEST_NAME} characters")
     if asked.object is not None and isinstance(asked.subject, PlanSelection):
         bad.add("object", "expected none: a plan has no object")
-    bad.raise_if_any()
+    return bad.found
+
+
+def _owner(asker: Asker, asked: QuoteRequest) -> str:
     owner = asked.owner or asker.subject
     if owner != asker.subject and not asker.trusted:
         raise NotYourQuote("You may only ask for a quote of your own.")
@@ -229,15 +260,25 @@ async def _priced_deployment(
 
 
 async def _derived(store: Store, request: QuoteRequest) -> tuple[DeploymentRequest, Read | None]:
-    """Return what is asked for, with the resources of its object if there is one."""
+    """Return what is asked for, and the object that says its resources if there is one."""
     if isinstance(request.subject, PlanSelection):
         raise TypeError("a plan has no resources")
     if request.object is None:
         return request.subject, None
     read = await read_object(store, checked_object(request.object), request.catalog)
-    return read.deployment(request.subject), read
+    return request.subject, read
 
 
 async def _priced_plan(store: Store, asker: Asker, wanted: PlanSelection) -> PlanQuote:
-    catalog, plan, addons = await plan_with_addons(store, wanted.plan, wanted.addons)
+    try:
+        catalog, plan, addons = await plan_with_addons(store, wanted.plan, wanted.addons)
+    except (UnknownCatalog, UnknownPlan, UnknownAddon) as unknown:
+        # What is not found here is a field of the request, and not what the request is about.
+        field = "addons" if isinstance(unknown, UnknownAddon) else "plan"
+        raise InvalidArgument(
+            unknown.message,
+            metadata=unknown.metadata,
+            fields=[FieldViolation(field, unknown.message)],
+            reason=unknown.reason,
+        ) from None
     return plan_quote(catalog, plan, addons, wanted, hidden=asker.operator)

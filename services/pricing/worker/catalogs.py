@@ -12,10 +12,11 @@ import structlog
 from services.chassis.clock import Clock
 from services.pricing import usecases
 from services.pricing.domain import Catalog
-from services.pricing.errors import CatalogGoverned, CatalogRejected
+from services.pricing.errors import CatalogGoverned, CatalogRejected, PriceContested
 from services.pricing.sources import ImportSettings, Reading, SourceForm, accepted, opened
 from services.pricing.usecases import CatalogTransactions
 from services.pricing.worker.files import keep_looking
+from services.pricing.worker.waiting import VersionsInForce
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("pricing.catalogs")
 
@@ -50,6 +51,9 @@ class CatalogFiles:
         self._imports = imports or ImportSettings()
         self._taken: dict[Path, str] = {}
         self._names: dict[Path, str] = {}
+        # Files whose prices another catalog sells, and whether an edit brought that about.
+        self._contested: dict[Path, bool] = {}
+        self._versions = VersionsInForce(tx)
 
     async def load(self) -> None:
         """Bring every file's catalog into force.
@@ -68,19 +72,31 @@ class CatalogFiles:
     async def look(self) -> None:
         """Take every file that changed since it was last taken.
 
+        One whose prices another catalog sells is taken again when another version is in force.
         CatalogRejected for a bad file whose catalog never was in force.
         """
         texts = await asyncio.to_thread(catalog_texts, self._source)
+        again = dict(self._contested) if await self._others_changed() else {}
         for path, text in texts.items():
             if self._taken.get(path) != text:
                 await self._take(path, text, texts, edited=path in self._taken)
+            elif path in again:
+                await self._take(path, text, texts, edited=again[path])
+
+    async def _others_changed(self) -> bool:
+        return bool(self._contested) and await self._versions.changed()
 
     async def _take(self, path: Path, text: str, there: Collection[Path], *, edited: bool) -> None:
         reading = opened(text, str(path), self._imports.options(path.name))
+        self._contested.pop(path, None)
         try:
             catalog = self._sole(path, accepted(reading, str(path)).catalog, there)
             left_out = "\n".join(str(problem) for problem in reading.problems)
             changed = await usecases.activate(self._tx, catalog, edited=edited, left_out=left_out)
+        except PriceContested as contested:
+            self._taken[path], self._contested[path] = text, edited
+            await self._keep_last(self._names.get(path) or catalog.name, contested)
+            return
         except CatalogGoverned as governed:
             self._taken[path] = text
             _log.warning("A catalog file is set aside.", file=str(path), problem=str(governed))

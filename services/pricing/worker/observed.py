@@ -5,13 +5,17 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from services.chassis.clock import Clock
 from services.chassis.errors import InvalidArgument
 from services.chassis.facts import FactRecord
 from services.pricing import usecases
 from services.pricing.convert.plans import PLANS_OBSERVED, from_plans_fact
+from services.pricing.errors import CatalogRejected
 from services.pricing.observed import Offer, SourceSeen, SourceTaken
 from services.pricing.sources import ImportSettings, SourceForm, opened
 from services.pricing.usecases import PricingTransactions
+from services.pricing.worker.files import keep_looking
+from services.pricing.worker.waiting import VersionsInForce
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("pricing.catalogs")
 
@@ -20,7 +24,11 @@ KEY = "plans.yaml"
 
 
 class ObservedCatalogs:
-    """Takes facts about ConfigMaps with plans; all others go to ``others``."""
+    """Takes facts about ConfigMaps with plans; all others go to ``others``.
+
+    One that was refused for another catalog's sake, which sells a price of it, is taken again when
+    that other one changes; if this process ends before, at its next start.
+    """
 
     def __init__(
         self,
@@ -31,6 +39,8 @@ class ObservedCatalogs:
         self._tx = tx
         self._imports = imports
         self._others = others
+        self._versions = VersionsInForce(tx)
+        self._refused: set[str] = set()
 
     async def take(self, fact: FactRecord, source: str) -> None:
         """Take one fact; InvalidArgument if it can never be taken.
@@ -43,13 +53,43 @@ class ObservedCatalogs:
         if source != PROVISIONER:
             raise InvalidArgument(f"{source} does not own {fact.type}.", reason="WRONG_SOURCE")
         seen = from_plans_fact(fact)
-        _tell(await usecases.take_source(self._tx, seen, await self._offer(seen)))
+        offer = await self._offer(seen)
+        self._note(await usecases.take_source(self._tx, seen, offer), offer)
 
     async def load(self) -> None:
         """Read what was told before again: what it is read with may be something else by now."""
         for source in await usecases.catalog_sources(self._tx):
             offer = await self._offer(source.seen)
-            _tell(await usecases.take_source_again(self._tx, source, offer))
+            self._note(await usecases.take_source_again(self._tx, source, offer), offer)
+
+    async def watch(self, clock: Clock) -> None:
+        """Take what was refused again whenever another catalog changes, for ever."""
+        await keep_looking(clock, self.look, _rejected)
+
+    async def look(self) -> None:
+        """Take what was refused again if another catalog changed since."""
+        if not self._refused or not await self._versions.changed():
+            return
+        for source in await usecases.catalog_sources(self._tx):
+            if source.seen.source in self._refused:
+                # Whoever is told of something newer meanwhile sees to it.
+                self._refused.discard(source.seen.source)
+                offer = await self._offer(source.seen)
+                taken = await usecases.take_source_again(self._tx, source, offer, retried=True)
+                self._note(taken, offer, versions_known=True)
+
+    def _note(
+        self, taken: SourceTaken | None, offer: Offer, *, versions_known: bool = False
+    ) -> None:
+        if taken is None:
+            return
+        _tell(taken)
+        name = taken.source.seen.source
+        self._refused.discard(name)
+        if offer.catalog is not None and not taken.version:
+            self._refused.add(name)
+            if not versions_known:
+                self._versions.forget()
 
     async def _offer(self, seen: SourceSeen) -> Offer:
         # A thread: a long text takes a part of a second.
@@ -71,9 +111,11 @@ def offered(seen: SourceSeen, imports: ImportSettings) -> Offer:
     return Offer(reading.catalog, problems.replace("\0", "\ufffd"))
 
 
-def _tell(taken: SourceTaken | None) -> None:
-    if taken is None:
-        return
+def _rejected(rejected: CatalogRejected) -> None:
+    _log.error("A catalog is refused.", problems=rejected.problems)
+
+
+def _tell(taken: SourceTaken) -> None:
     known = taken.source
     if not taken.version:
         _log.error(

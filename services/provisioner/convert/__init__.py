@@ -163,6 +163,9 @@ def to_fact(
     )
 
 
+_MOST_STORED = 1024
+
+
 class Codec:
     """What the store writes of values that are messages elsewhere.
 
@@ -172,6 +175,8 @@ class Codec:
     def __init__(self, *, region: str = "", priced: bool = False) -> None:
         self._region = region
         self._destinations = (SUBSCRIPTION, PRICING) if priced else (SUBSCRIPTION,)
+        # By identity, with the capacity itself, so that an id is not given to another meanwhile.
+        self._stored: dict[int, tuple[Capacity, bytes]] = {}
 
     def fact(self, observed: Observed) -> FactRecord:
         """Return the fact for the outbox.
@@ -184,8 +189,15 @@ class Codec:
         return to_fact(observed, region=self._region, destinations=destinations)
 
     def capacity_to_bytes(self, capacity: Capacity) -> bytes:
-        """Return what is stored of a capacity."""
-        return capacity_to_bytes(capacity)
+        """Return what is stored of a capacity; all tenants of a plan have the same one."""
+        known = self._stored.get(id(capacity))
+        if known is not None:
+            return known[1]
+        if len(self._stored) >= _MOST_STORED:
+            self._stored.clear()
+        raw = capacity_to_bytes(capacity)
+        self._stored[id(capacity)] = (capacity, raw)
+        return raw
 
     def capacity_from_bytes(self, raw: bytes) -> Capacity:
         """Return the capacity that was stored."""

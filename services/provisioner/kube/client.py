@@ -197,13 +197,29 @@ class KubeCluster:
     ) -> Sequence[Live]:
         """Read all objects of a kind in a namespace."""
         served = Kind(api_version, kind)
-        path, deadline = self._served(served).path(namespace=namespace), self._clock.monotonic()
-        deadline += timeout
-        found, token = [], ""
+        return await self._pages(
+            served, self._served(served).path(namespace=namespace), {}, timeout
+        )
+
+    async def list_labelled(
+        self, api_version: str, kind: str, label: str, value: str, *, timeout: float
+    ) -> Sequence[Live]:
+        """Read all objects of a kind that carry a label, in all namespaces."""
+        served = Kind(api_version, kind)
+        selected = {"labelSelector": f"{label}={value}"}
+        return await self._pages(served, self._served(served).path(), selected, timeout)
+
+    async def _pages(
+        self, kind: Kind, path: str, selected: Mapping[str, str], timeout: float
+    ) -> list[Live]:
+        # Without a resourceVersion a list is answered from the newest state, as a GET is.
+        deadline = self._clock.monotonic() + timeout
+        found: list[Live] = []
+        token = ""
         while True:
-            query = {"limit": str(_PAGE), **({"continue": token} if token else {})}
+            query = {**selected, "limit": str(_PAGE), **({"continue": token} if token else {})}
             answer = await self._read(path, deadline - self._clock.monotonic(), query=query)
-            found += [_listed(served, item) for item in answer.get("items") or ()]
+            found += [_listed(kind, item) for item in answer.get("items") or ()]
             token = answer["metadata"].get("continue") or ""
             if not token:
                 return found

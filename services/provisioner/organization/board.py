@@ -86,6 +86,11 @@ class Board:
             return False
         return matches(self.wanted(name, amounts), live.content)
 
+    def grows(self, name: str, amounts: Amounts) -> bool:
+        """Tell whether a namespace has less than this by now, of anything."""
+        given = self._given(name)
+        return any(amount > given[resource] for resource, amount in amounts.items())
+
     def wanted(self, name: str, amounts: Amounts) -> JsonObject:
         """Return a namespace's quota with these amounts."""
         return self.maker.quota(quota_ref(name), amounts)

@@ -86,7 +86,7 @@ def desired(
             namespace: read(section(live.content, "spec", "hard"))
             for namespace, live in seen.project_quotas.items()
         },
-        shut=frozenset(everywhere if takes_no_address(tenant.order, capacity, seen) else ()),
+        shut=_shut(tenant.order, capacity, seen, everywhere),
     )
 
 
@@ -96,6 +96,15 @@ def takes_no_address(order: Order, capacity: OrganizationCapacity, seen: Seen) -
         return True
     allowed = capacity.public_ips
     return allowed is not None and seen.public_ips >= allowed
+
+
+def _shut(
+    order: Order, capacity: OrganizationCapacity, seen: Seen, everywhere: tuple[str, ...]
+) -> frozenset[str]:
+    if takes_no_address(order, capacity, seen):
+        return frozenset(everywhere)
+    # What is in use where nothing was heard of was not counted: who is shut stays so until then.
+    return seen.shut.intersection(everywhere) if seen.unheard else frozenset()
 
 
 def cleared(tenant: Tenant) -> JsonObject:

@@ -18,8 +18,10 @@ from services.provisioner.organization.desired import (
     says,
 )
 from services.provisioner.organization.manifests import capacity_of, is_managed, quota_ref
+from services.provisioner.organization.seen import Seen
 from services.provisioner.organization.ways import Ways
 from services.provisioner.organization.work import Work
+from services.provisioner.organization.workloads import due
 from services.provisioner.plan import Action, Change
 from services.provisioner.ports import Cluster, View
 
@@ -38,7 +40,8 @@ async def changes(tenant: Tenant, cluster: Cluster, view: View, ways: Ways) -> l
         gone = [Change(Action.DELETE, ref) for ref, live in heard.items() if is_of(tenant, live)]
         bound = seen.organization is not None and bool(tenant.uid)
         unsaid = bound and not says(cleared(tenant), seen.organization)
-        return [*gone, *_if(unsaid, Action.UPDATE, organization_of(tenant))]
+        woken = await _workloads(tenant, seen, cluster) if bound else []
+        return [*gone, *woken, *_if(unsaid, Action.UPDATE, organization_of(tenant))]
     if seen.organization is None:
         return []
     work = Work(desired(tenant, capacity, seen, ways.settings), heard, seen)
@@ -53,7 +56,13 @@ async def changes(tenant: Tenant, cluster: Cluster, view: View, ways: Ways) -> l
     gone = [Change(Action.DELETE, orphan.ref) for orphan in work.orphans()]
     gone += [Change(Action.UPDATE, namespace_ref(one)) for one in work.misplaced()]
     unsaid = not says(work.want.annotated, seen.organization)
-    return [*found, *gone, *_if(unsaid, Action.UPDATE, organization_of(tenant))]
+    found += [*gone, *await _workloads(tenant, seen, cluster)]
+    return [*found, *_if(unsaid, Action.UPDATE, organization_of(tenant))]
+
+
+async def _workloads(tenant: Tenant, seen: Seen, cluster: Cluster) -> list[Change]:
+    """Return what would be put to rest or woken."""
+    return [Change(Action.UPDATE, ref) for ref in await due(tenant, seen, cluster, _CALL)]
 
 
 def _parts(work: Work) -> list[Part]:

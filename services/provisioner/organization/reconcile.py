@@ -4,6 +4,9 @@ The Organization, its namespace and its projects are never made and never delete
 comes before the annotations: who reads ``active`` there finds what is paid for. A new backend is
 written before the old one goes, so that there is no moment without any. Workloads are put to rest
 after ``canceled`` is said, and woken before ``active`` is.
+
+What was heard says whether there is anything to do. Nothing grows and nothing goes on the strength
+of what was not heard: that is asked of the API server, and what it knows beyond is reckoned with.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,13 +22,14 @@ from services.provisioner.domain import (
     TenantPhase,
 )
 from services.provisioner.ensure import Hand, together
-from services.provisioner.errors import CapacityKindChanged, ClusterUnavailable
+from services.provisioner.errors import CapacityKindChanged, ClusterUnavailable, ObjectChanged
 from services.provisioner.manifests import Part
 from services.provisioner.objects import Live, Ref
 from services.provisioner.organization import findings
 from services.provisioner.organization.addresses import mark
 from services.provisioner.organization.desired import desired, ours, own_limits
 from services.provisioner.organization.manifests import capacity_of, is_managed
+from services.provisioner.organization.roll import Roll, Unheard
 from services.provisioner.organization.saying import Saying
 from services.provisioner.organization.seen import Seen
 from services.provisioner.organization.sharing import Sharing, put
@@ -39,6 +43,8 @@ from services.provisioner.timeline import Result, Timeline
 
 MISSING = "ORGANIZATION_NOT_FOUND"
 _LOOK_AGAIN = 0.5
+_CALLS = 3
+"""How often more may turn out to stand than was heard of, in one run."""
 
 
 class OrganizationReconciler:
@@ -79,15 +85,15 @@ class OrganizationReconciler:
         hand: Hand,
         timeline: Timeline,
     ) -> Result:
-        want = desired(tenant, capacity, seen, self._ways.settings)
-        heard = ours(tenant, objects, seen)
-        work = Work(want, heard, seen)
+        work = self._work(tenant, capacity, seen, ours(tenant, objects, seen))
         waiting = False
         if wakes(tenant.order, seen) or not work.settled():
             rest = self._rest(tenant, work)
             if rest > 0:
                 return timeline.result(tenant, again=rest)
-            tenant, waiting = await self._make(tenant, work, hand, timeline)
+            tenant = await self._claim(tenant, hand, timeline)
+            work, waiting = await self._make(tenant, capacity, work, hand, timeline)
+            seen = work.seen
         if rests(tenant.order):
             await Workloads(hand, self._record, tenant).rest(_projects(seen))
         if waiting:
@@ -99,8 +105,8 @@ class OrganizationReconciler:
         found = findings.of_standing(
             seen,
             capacity,
-            hierarchical=want.hierarchical,
-            bounded=bool(want.limits),
+            hierarchical=work.want.hierarchical,
+            bounded=bool(work.want.limits),
             own_limits=own_limits(seen),
             resting=rests(tenant.order),
         )
@@ -111,33 +117,63 @@ class OrganizationReconciler:
         ready = after.phase is TenantPhase.READY and tenant.phase is not TenantPhase.READY
         return timeline.result(after, made_ready=ready)
 
-    async def _make(
-        self, tenant: Tenant, work: Work, hand: Hand, timeline: Timeline
-    ) -> tuple[Tenant, bool]:
+    def _work(
+        self,
+        tenant: Tenant,
+        capacity: OrganizationCapacity,
+        seen: Seen,
+        heard: Mapping[Ref, Live],
+    ) -> Work:
+        return Work(desired(tenant, capacity, seen, self._ways.settings), heard, seen)
+
+    async def _claim(self, tenant: Tenant, hand: Hand, timeline: Timeline) -> Tenant:
         tenant = await self._step(tenant, lambda now: lifecycle.progressing(now, self._clock.now()))
-        say = Saying(hand, tenant)
-        organization = await say.find()
-        tenant = await self._record_uid(tenant, organization)
+        tenant = await self._record_uid(tenant, await Saying(hand, tenant).find())
         timeline.mark("claimed")
-        waiting = await self._bind(work, hand)
+        return tenant
+
+    async def _make(
+        self,
+        tenant: Tenant,
+        capacity: OrganizationCapacity,
+        work: Work,
+        hand: Hand,
+        timeline: Timeline,
+    ) -> tuple[Work, bool]:
+        """Make it so, also with what stands and was not heard of; return what was made."""
+        for _ in range(_CALLS):
+            try:
+                return work, await self._make_known(tenant, work, hand, timeline)
+            except Unheard as more:
+                heard = {**work.heard, **{live.ref: live for live in more.quotas}}
+                work = self._work(tenant, capacity, more.added(work.seen), heard)
+        raise ObjectChanged(f"The projects of {work.want.organization} keep changing.")
+
+    async def _make_known(self, tenant: Tenant, work: Work, hand: Hand, timeline: Timeline) -> bool:
+        roll = Roll(hand, tenant, work.seen)
+        strays = work.strays()
+        await roll.check(strays)
+        # What they hold is to be free before others grow by it.
+        await self._withdrawal.remove(tenant, strays, hand)
+        waiting = await self._bind(work, roll, hand)
         self._divided[tenant.id] = self._clock.monotonic()
         timeline.mark("fenced")
         await together([_bound(part, seen, hand) for part, seen in work.limits()])
-        await self._withdrawal.remove(tenant, work.orphans(), hand)
+        await self._withdrawal.remove(tenant, work.replaced(), hand)
         await mark(hand, work.want.organization, work.misplaced(), work.want.shut)
         if wakes(tenant.order, work.seen):
             await Workloads(hand, self._record, tenant).wake(_projects(work.seen))
         timeline.mark("workloads")
-        await say.say(work.want.annotated)
-        return tenant, waiting
+        await Saying(hand, tenant).say(work.want.annotated)
+        return waiting
 
-    async def _bind(self, work: Work, hand: Hand) -> bool:
+    async def _bind(self, work: Work, roll: Roll, hand: Hand) -> bool:
         if work.want.hierarchical:
             if not work.hierarchical.holds(work.seen.hierarchical):
                 await hand.ensure(work.hierarchical, work.seen.hierarchical)
                 self._ways.writes.labels("hierarchical").inc()
             return False
-        shared = await Sharing(hand, work.board, self._ways.writes).bind()
+        shared = await Sharing(hand, work.board, roll.call, self._ways.writes).bind()
         return shared.waiting
 
     async def _wait(

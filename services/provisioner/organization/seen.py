@@ -26,7 +26,8 @@ class Seen:
     of our name, whoever made them, by namespace. ``inherited`` are the quotas that the hierarchical
     one was spread into, ``project_quotas`` those that cap single projects (their ``spec`` only), by
     namespace. ``resting`` are the namespaces with workloads that were put to rest, ``shut`` those
-    that are marked to take no new public address.
+    that are marked to take no new public address. ``unheard`` are the namespaces of projects that
+    only the API server knows of: what is in them was not heard of either.
     """
 
     served: bool
@@ -40,11 +41,16 @@ class Seen:
     project_quotas: Mapping[str, Live] = field(default_factory=dict)
     resting: frozenset[str] = frozenset()
     shut: frozenset[str] = frozenset()
+    unheard: frozenset[str] = frozenset()
 
     @property
     def open_projects(self) -> list[Project]:
         """The projects that something can be made in, by namespace."""
         return sorted(project for project in self.projects if not project.ending)
+
+    def places(self, name: str) -> frozenset[str]:
+        """Return every namespace of the organization of this name."""
+        return frozenset((name, *(project.namespace for project in self.projects)))
 
 
 class OrganizationView(Protocol):

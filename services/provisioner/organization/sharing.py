@@ -1,10 +1,11 @@
 """Writing the parts of a divided quota: first what shrinks, then what grows by what that freed.
 
 Everything is read from the API server first, and each write names exactly what was read: parts
-that were reckoned from something older could add up to more than the cap.
+that were reckoned from something older could add up to more than the cap. So could parts that were
+reckoned without a namespace that holds one: before anything grows, the roll is called.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.chassis.metrics import Counter
@@ -28,10 +29,14 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """Divides one organization's cap among its namespaces; ``writes`` counts what is written."""
+    """Divides one organization's cap among its namespaces; ``writes`` counts what is written.
+
+    ``call`` is called before anything grows, and raises if the board is not all there is.
+    """
 
     hand: Hand
     board: Board
+    call: Callable[[], Awaitable[None]]
     writes: Counter
 
     async def bind(self) -> Shared:
@@ -44,6 +49,8 @@ class Sharing:
         board = board.with_quotas(await self._write(board, board.shrunk(parts), "shrink"))
         due = board.grown(parts)
         lacking = {name: due[name] for name in due if not board.holds(name, due[name])}
+        if any(board.grows(name, amounts) for name, amounts in lacking.items()):
+            await self.call()
         board = board.with_quotas(await self._write(board, lacking, "grow"))
         return Shared(
             quotas={name: live for name, live in board.quotas.items() if live is not None},

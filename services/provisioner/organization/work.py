@@ -67,6 +67,16 @@ class Work:
         """Return what is ours and should not stand."""
         return [live for ref, live in self.heard.items() if not self.want.keeps(ref)]
 
+    def strays(self) -> list[Live]:
+        """Return those that stand in no namespace that was heard to be the organization's."""
+        known = self.seen.places(self.want.organization)
+        return [live for live in self.orphans() if live.ref.namespace not in known]
+
+    def replaced(self) -> list[Live]:
+        """Return the others: of the backend that is not in use."""
+        known = self.seen.places(self.want.organization)
+        return [live for live in self.orphans() if live.ref.namespace in known]
+
     def misplaced(self) -> list[str]:
         """Return the namespaces that say of new public addresses what is not so."""
         return sorted(self.want.shut ^ (self.seen.shut - set(self.want.ending)))

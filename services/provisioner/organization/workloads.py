@@ -19,10 +19,11 @@ from services.provisioner import naming
 from services.provisioner.domain import JsonObject, Order, OrderedPhase, Tenant
 from services.provisioner.ensure import Hand, together
 from services.provisioner.errors import ObjectChanged, ObjectGone
-from services.provisioner.objects import Live, section
+from services.provisioner.objects import Live, Ref, section
 from services.provisioner.organization import annotations
 from services.provisioner.organization.annotations import CANCELED, PRE_SUSPEND, word_of
 from services.provisioner.organization.seen import Seen
+from services.provisioner.ports import Cluster
 from services.provisioner.progress import Record
 
 _CRON_JOB = "CronJob"
@@ -83,6 +84,26 @@ def to_wake(live: Live) -> JsonObject | None:
     return {**as_it_is, "spec": {"replicas": replicas}} if woken else as_it_is
 
 
+async def due(tenant: Tenant, seen: Seen, cluster: Cluster, timeout: float) -> list[Ref]:
+    """Return the workloads that the order would put to rest or wake, as they stand now."""
+    order = tenant.order
+    if not (rests(order) or wakes(order, seen)):
+        return []
+    patch = to_rest if rests(order) else to_wake
+    found: list[Ref] = []
+    for project in seen.open_projects:
+        listed = await _listed(cluster, project.namespace, timeout)
+        found += [live.ref for live in listed if patch(live)]
+    return found
+
+
+async def _listed(cluster: Cluster, namespace: str, timeout: float) -> list[Live]:
+    found = await together(
+        [cluster.list_in(version, kind, namespace, timeout=timeout) for version, kind in _KINDS]
+    )
+    return [live for listed in found for live in listed]
+
+
 @dataclass(frozen=True, slots=True)
 class Workloads:
     """Works on the workloads of one organization's projects, as long as its order is in force."""
@@ -103,22 +124,12 @@ class Workloads:
 
     async def _each(self, namespace: str, patch: Patch) -> None:
         async def once() -> None:
-            listed = await self._list(namespace)
+            listed = await _listed(self.hand.cluster, namespace, self.hand.time())
             due = [(live, change) for live in listed if (change := patch(live))]
             if not await self._write(due):
                 raise ObjectChanged(f"Not every workload in {namespace} was as it was read.")
 
         await self.hand.settled(f"A workload in {namespace}", once)
-
-    async def _list(self, namespace: str) -> list[Live]:
-        hand = self.hand
-        found = await together(
-            [
-                hand.cluster.list_in(version, kind, namespace, timeout=hand.time())
-                for version, kind in _KINDS
-            ]
-        )
-        return [live for listed in found for live in listed]
 
     async def _write(self, due: Sequence[tuple[Live, JsonObject]]) -> bool:
         """Write what is due; tell whether all of it was still as it was read."""

@@ -9,6 +9,7 @@ same key, and does the same once more.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from services.chassis.clock import Clock
 from services.chassis.identity import Principal
 from services.provisioner.domain import JsonObject
 from services.provisioner.errors import ClusterUnavailable, OrganizationsNotServed
@@ -55,6 +56,7 @@ class ProjectQuotas:
     cluster: Cluster
     view: View
     ways: Ways
+    clock: Clock
 
     async def get(self, who: Principal, organization: str, project: str) -> ProjectQuota:
         """Return what bounds a project that the caller has access to.
@@ -126,7 +128,7 @@ class ProjectQuotas:
 
     def _writing(self, place: Place) -> Writing:
         ref = quota_ref(place.project.namespace, self.ways.settings.project_quota)
-        return Writing(self.cluster, place.organization, place.project.name, ref)
+        return Writing(self.cluster, place.organization, place.project.name, ref, self.clock)
 
     async def _allowed(self, place: Place) -> Amounts:
         governs = await planned(self.tx, place.organization)

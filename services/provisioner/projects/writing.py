@@ -3,6 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from services.chassis.backoff import Backoff
+from services.chassis.clock import Clock
+from services.chassis.deadline import MARGIN, remaining
 from services.provisioner.errors import (
     ClusterForbidden,
     ObjectChanged,
@@ -18,7 +21,9 @@ from services.provisioner.projects import rights
 from services.provisioner.projects.quota import manifest, merged, patch, texts
 
 _CALL = 5.0
-_TRIES = 4
+_TRIES = 6
+PAUSES = Backoff(base=0.05, cap=0.4)
+"""Between looks, when others wrote meanwhile: those who collide do not meet again in step."""
 
 Caps = Mapping[str, str | None]
 """By the cluster's names: a quantity, None to lift the cap."""
@@ -32,6 +37,8 @@ class Writing:
     organization: str
     project: str
     ref: Ref
+    clock: Clock
+    pauses: Backoff = PAUSES
 
     async def read(self) -> Live | None:
         """Return the quota as it stands."""
@@ -65,7 +72,9 @@ class Writing:
         await self._until_done(once)
 
     async def _until_done(self, once: Callable[[Live | None], Awaitable[None]]) -> None:
-        for _ in range(_TRIES):
+        for failures in range(_TRIES):
+            if failures and not await self._paused(failures):
+                break
             live = await self._read_in_place()
             try:
                 return await once(live)
@@ -77,6 +86,14 @@ class Writing:
             except (ObjectChanged, ObjectExists, ObjectGone):
                 continue
         raise ObjectChanged(f"The quota of project {self.project} keeps changing.")
+
+    async def _paused(self, failures: int) -> bool:
+        """Wait before another try; False if the caller would not wait for its answer."""
+        pause, left = self.pauses.delay(failures), remaining()
+        if left is not None and left <= pause + MARGIN:
+            return False
+        await self.clock.sleep(pause)
+        return True
 
     async def _read_in_place(self) -> Live | None:
         """Read the quota, in a namespace that is the organization's also for the API server."""

@@ -85,13 +85,15 @@ class GrpcPayments:
         provider_subscription_id: str,
         items: Sequence[BilledItem],
         request_id: str,
+        held: Sequence[BilledItem] = (),
     ) -> None:
-        """Have a subscription billed for these items from now on."""
+        """Have a subscription billed for these items from now on, if it is for what is held."""
         request = pb.ChangeSubscriptionRequest(
             account=account,
             provider_subscription_id=provider_subscription_id,
             items=_items(items),
             request_id=request_id,
+            held_items=_items(held),
         )
         await self._stub.ChangeSubscription(request, timeout=TIMEOUT)
 

@@ -21,6 +21,7 @@ from services.subscription.convert.requests import (
     from_account_request,
     from_customer,
     from_purchase_status,
+    from_whose,
 )
 from services.subscription.convert.resources import (
     to_proto_account,
@@ -43,6 +44,7 @@ __all__ = [
     "from_record",
     "from_update_request",
     "from_validate_request",
+    "from_whose",
     "source_of",
     "to_proto_account",
     "to_proto_order",

@@ -1,4 +1,4 @@
-"""Facts: those of payments and the provisioner as they come, those of orders as they go."""
+"""Facts: those of the other services as they come, those of orders as they go."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from services.chassis.errors import InvalidArgument
 from services.chassis.facts import FactRecord
 from services.chassis.ids import derived
+from services.subscription.convert.notices import from_alerted
 from services.subscription.convert.values import (
     from_proto_money,
     money_of,
@@ -33,12 +34,14 @@ from services.subscription.incoming import (
     ProviderSubscription,
     ReversalKind,
 )
+from services.subscription.noticing import BudgetNotice
 from tollgate.payments.v1 import events_pb2 as payments_pb
+from tollgate.pricing.v1 import events_pb2 as pricing_pb
 from tollgate.provisioner.v1 import events_pb2 as provisioner_pb
 from tollgate.provisioner.v1 import provisioner_pb2
 from tollgate.subscription.v1 import events_pb2, subscription_pb2
 
-Incoming = PaymentFact | Observation
+Incoming = PaymentFact | Observation | BudgetNotice
 
 MAX_ITEMS: Final = 100
 _IDENTITIES: Final = frozenset({"user_id", "organization", "user_did", "hold_did"})
@@ -229,6 +232,7 @@ _PARSERS: Mapping[str, Callable[[FactRecord], Incoming]] = MappingProxyType(
         payments_pb.PaymentReversed.DESCRIPTOR.full_name: _reversal,
         payments_pb.ProviderSubscription.DESCRIPTOR.full_name: _provider_subscription,
         provisioner_pb.CapacityObserved.DESCRIPTOR.full_name: _observation,
+        pricing_pb.BudgetAlerted.DESCRIPTOR.full_name: from_alerted,
     }
 )
 KNOWN_TYPES: Final = tuple(_PARSERS)

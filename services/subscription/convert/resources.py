@@ -3,6 +3,7 @@
 from services.subscription.asking import AccountView
 from services.subscription.convert.assigning import to_proto_assignment
 from services.subscription.convert.facts import PHASES
+from services.subscription.convert.notices import to_proto_notice
 from services.subscription.convert.values import (
     to_proto_addons,
     to_proto_capacity,
@@ -36,7 +37,7 @@ _STATUSES = {
 
 
 def to_proto_account(view: AccountView) -> pb.Account:
-    """Write an account with its customers."""
+    """Write an account with its customers and notices."""
     account = view.account
     return pb.Account(
         name=account.name,
@@ -45,6 +46,7 @@ def to_proto_account(view: AccountView) -> pb.Account:
         email=account.email,
         customers=[_customer(customer) for customer in view.customers],
         create_time=to_timestamp(account.create_time),
+        budget_notices=[to_proto_notice(notice) for notice in view.notices],
     )
 
 

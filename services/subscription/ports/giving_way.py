@@ -52,3 +52,7 @@ class Postponements(Protocol):
         is put off as if for the first time.
         """
         ...
+
+    async def forget_postponed(self) -> int:
+        """Forget at most a thousand that were not tried for a day; return how many."""
+        ...

@@ -110,8 +110,12 @@ class Payments(Protocol):
         provider_subscription_id: str,
         items: Sequence[BilledItem],
         request_id: str,
+        held: Sequence[BilledItem] = (),
     ) -> None:
-        """Have a subscription billed for these items from now on."""
+        """Have a subscription billed for these items from now on.
+
+        Aborted SUBSCRIPTION_CHANGED for good if it was billed for something else than ``held``.
+        """
         ...
 
     async def end(

@@ -32,6 +32,7 @@ from services.subscription.incoming import (
 from services.subscription.offers import Offer
 from services.subscription.ports.giving_way import GivingWayRows, Postponements
 from services.subscription.ports.ledger import Ledger
+from services.subscription.ports.notices import NoticeRows
 from services.subscription.units import Holdings
 
 
@@ -338,6 +339,7 @@ class Store(
     Refunds,
     GivingWayRows,
     Postponements,
+    NoticeRows,
     Readings,
     Ledger,
     Protocol,

@@ -21,6 +21,7 @@ from services.subscription.incoming import (
     PaymentReversed,
     ProviderSubscription,
 )
+from services.subscription.noticing import BudgetNotice
 from services.subscription.ports import Pricing, SubscriptionTransactions
 from services.subscription.usecases import Envelope, PurchaseFact
 
@@ -98,6 +99,9 @@ class FactIntake:
                 return await usecases.take_reversal(self.tx, self.ids, envelope, fact)
             case Observation():
                 await usecases.take_observation(self.tx, envelope, fact)
+                return ()
+            case BudgetNotice():
+                await usecases.take_budget_notice(self.tx, envelope, fact)
                 return ()
             case _:
                 assert_never(fact)

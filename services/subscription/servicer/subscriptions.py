@@ -42,11 +42,8 @@ class SubscriptionServicer(SubscriptionServiceServicer):
         self, request: pb.ListAccountsRequest, context: Context
     ) -> pb.ListAccountsResponse:
         """List a page of accounts."""
-        asked = request.HasField("customer")
-        customer = convert.from_customer(request.customer) if asked else None
-        page = await usecases.list_accounts(
-            self._tx, current(), self._claim, _page(request), customer
-        )
+        whose = convert.from_whose(request)
+        page = await usecases.list_accounts(self._tx, current(), self._claim, _page(request), whose)
         accounts = [convert.to_proto_account(view) for view in page.items]
         return pb.ListAccountsResponse(accounts=accounts, next_page_token=page.next_token)
 

@@ -15,6 +15,7 @@ from services.subscription.store.facts import FactSql
 from services.subscription.store.giving_way import GivingWaySql
 from services.subscription.store.grants import GrantSql
 from services.subscription.store.ledger import LedgerSql
+from services.subscription.store.notices import NoticeSql
 from services.subscription.store.readings import ReadingSql
 from services.subscription.store.refunds import RefundSql
 
@@ -27,6 +28,7 @@ class PgStore(
     AssignmentSql,
     RefundSql,
     GivingWaySql,
+    NoticeSql,
     ReadingSql,
     LedgerSql,
     GrantSql,

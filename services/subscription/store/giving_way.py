@@ -55,6 +55,13 @@ _TELL = """
 UPDATE postponed SET told = true
 WHERE name = $1 AND NOT told AND since <= now() - $2::interval RETURNING true
 """
+# A row that old counts as none; see `anew`.
+_FORGET = """
+DELETE FROM postponed WHERE name IN (
+    SELECT name FROM postponed WHERE next_try < now() - interval '1 day'
+    ORDER BY name LIMIT 1000 FOR UPDATE SKIP LOCKED)
+RETURNING true
+"""
 
 
 def to_giving_way(row: Row) -> GivingWay:
@@ -112,3 +119,7 @@ class GivingWaySql:
         """Put a decision off; True once, when it has been put off for long."""
         await self._connection.execute(_POSTPONE, name)
         return bool(await self._connection.fetchval(_TELL, name, long))
+
+    async def forget_postponed(self) -> int:
+        """Forget what was not tried for a day."""
+        return len(await self._connection.fetch(_FORGET))

@@ -23,24 +23,27 @@ from services.subscription.store.assignments import read_subscriptions
 from services.subscription.store.forms import to_offer
 from services.subscription.store.rows import Row, to_account, to_observation, to_purchase
 
-# $1 and $2 are the cursor, null for the first page; $4 to $6 are who may see what.
+# $1 and $2 are the cursor, null for the first page, which begins at infinity: so the index finds
+# every page's begin. $4 to $6 are who may see what.
 _VISIBLE = """($4 OR (accounts.kind, accounts.external_id) IN (
     SELECT * FROM unnest($5::text[], $6::text[])))"""
 _ACCOUNTS = f"""
 SELECT * FROM accounts
-WHERE ($1::timestamptz IS NULL OR (create_time, name) > ($1, $2::text)) AND {_VISIBLE}
+WHERE (create_time, name) > (coalesce($1::timestamptz, '-infinity'), coalesce($2::text, ''))
+    AND {_VISIBLE}
 ORDER BY create_time, name LIMIT $3
 """  # noqa: S608 - constants
 _SUBSCRIPTIONS = f"""
 SELECT subscriptions.* FROM subscriptions JOIN accounts ON accounts.name = subscriptions.account
-WHERE ($1::timestamptz IS NULL
-       OR (subscriptions.create_time, subscriptions.name) > ($1, $2::text)) AND {_VISIBLE}
+WHERE (subscriptions.create_time, subscriptions.name)
+        > (coalesce($1::timestamptz, '-infinity'), coalesce($2::text, ''))
+    AND {_VISIBLE}
     AND ($7 = '' OR subscriptions.account = $7)
 ORDER BY subscriptions.create_time, subscriptions.name LIMIT $3
 """  # noqa: S608 - constants
 _PURCHASES = """
 SELECT * FROM purchases
-WHERE ($1::timestamptz IS NULL OR (create_time, name) < ($1, $2::text))
+WHERE (create_time, name) < (coalesce($1::timestamptz, 'infinity'), coalesce($2::text, ''))
     AND ($4::text IS NULL OR $4 = CASE WHEN refund_time IS NULL THEN status ELSE 'REFUNDED' END)
 ORDER BY create_time DESC, name DESC LIMIT $3
 """

@@ -29,6 +29,7 @@ from services.subscription.usecases.facts import (
 )
 from services.subscription.usecases.freshness import News
 from services.subscription.usecases.months import renew_assigned
+from services.subscription.usecases.notices import take_budget_notice
 from services.subscription.usecases.prices import retry_unknown_prices
 from services.subscription.usecases.quoting import retry_unknown_quotes
 from services.subscription.usecases.reads import (
@@ -75,6 +76,7 @@ __all__ = [
     "retry_unknown_quotes",
     "sweep_retention",
     "take_back",
+    "take_budget_notice",
     "take_observation",
     "take_payment_failure",
     "take_purchase",

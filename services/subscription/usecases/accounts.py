@@ -1,22 +1,30 @@
 """Makes and shows accounts."""
 
+from dataclasses import replace
+
 from services.chassis.errors import Violations
 from services.chassis.identity import Principal
 from services.chassis.ids import Ids
 from services.chassis.paging import Page, page_size
-from services.subscription.asking import AccountRequest, AccountView, PageRequest
+from services.subscription.asking import (
+    MAX_NAME,
+    AccountRequest,
+    AccountView,
+    OutsideName,
+    PageRequest,
+)
 from services.subscription.auditing import Actor, OnceScope
 from services.subscription.cursors import in_time, time_token
 from services.subscription.domain import Account
 from services.subscription.errors import CustomerBound
 from services.subscription.incoming import Customer
+from services.subscription.noticing import month_of
 from services.subscription.ports import Store, SubscriptionTransactions
 from services.subscription.usecases.owners import add_account, bind, in_lock_order
 from services.subscription.usecases.settling import settle
 from services.subscription.usecases.sight import require_may_create, sight_of, visible_account
 
 MAX_CUSTOMERS = 10
-MAX_NAME = 255
 
 
 async def create_account(
@@ -80,6 +88,12 @@ async def _create(store: Store, ids: Ids, request: AccountRequest, actor: Actor)
     return name
 
 
+async def _named(store: Store, whose: Customer | OutsideName) -> Account | None:
+    if isinstance(whose, Customer):
+        return await store.account(await store.owner_of(whose))
+    return await store.account_named(*whose)
+
+
 async def _view(store: Store, account: Account) -> AccountView:
     return AccountView(account, tuple(await store.customers(account.name)))
 
@@ -87,11 +101,13 @@ async def _view(store: Store, account: Account) -> AccountView:
 async def get_account(
     tx: SubscriptionTransactions, principal: Principal, claim: str, name: str
 ) -> AccountView:
-    """Return one account; UnknownAccount also if it may not be seen."""
+    """Return one account and what its budgets say; UnknownAccount also if it may not be seen."""
     sight = sight_of(principal, claim)
 
     async def read(store: Store) -> AccountView:
-        return await _view(store, await visible_account(store, sight, name))
+        account = await visible_account(store, sight, name)
+        notices = await store.budget_notices(account, month_of(await store.now()))
+        return replace(await _view(store, account), notices=tuple(notices))
 
     return await tx.run(read)
 
@@ -101,15 +117,15 @@ async def list_accounts(
     principal: Principal,
     claim: str,
     page: PageRequest,
-    customer: Customer | None = None,
+    whose: Customer | OutsideName | None = None,
 ) -> Page[AccountView]:
-    """Return a page of the accounts that may be seen, or only the account of a customer."""
+    """Return a page of the accounts that may be seen, or only the one of whom is named."""
     sight = sight_of(principal, claim)
     size, after = page_size(page.size), in_time(page.token)
 
     async def read(store: Store) -> Page[AccountView]:
-        if customer is not None:
-            owner = await store.account(await store.owner_of(customer))
+        if whose is not None:
+            owner = await _named(store, whose)
             found = [owner] if owner and sight.includes(owner) else []
             return Page([await _view(store, account) for account in found])
         found = list(await store.list_accounts(sight, after, size + 1))

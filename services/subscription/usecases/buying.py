@@ -219,8 +219,15 @@ async def verify_checkout(
 ) -> Verified:
     """Say what became of a payment page of the own account, asking the provider.
 
-    UnknownCheckout also for another account's page. Every member of an organization may ask.
+    InvalidArgument without an account or a page; UnknownCheckout also for another account's page.
+    Every member of an organization may ask.
     """
+    bad = Violations()
+    if not account_name:
+        bad.add("account", "expected the account that the page was made for")
+    if not checkout_id:
+        bad.add("checkout_id", "expected the provider's id of the page")
+    bad.raise_if_any()
 
     async def read(store: Store) -> tuple[Account, tuple[Subscription, ...]]:
         account = await store.account(account_name)
@@ -228,8 +235,6 @@ async def verify_checkout(
             raise UnknownCheckout(checkout_id)
         return account, tuple((await store.holdings(account)).subscriptions)
 
-    if not checkout_id:
-        raise UnknownCheckout(checkout_id)
     account, subscriptions = await desk.tx.run(read)
     try:
         page = await desk.payments.get_checkout(account.name, checkout_id)

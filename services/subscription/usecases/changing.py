@@ -1,15 +1,19 @@
 """Changes and ends subscriptions at their provider; what is in force follows when it has told."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
+from services.chassis.errors import Aborted
 from services.chassis.identity import Principal
 from services.subscription.auditing import Actor, Change, OnceScope
 from services.subscription.domain import Account, State, Subscription
 from services.subscription.errors import (
+    AddonNotHeld,
     AssignedByHand,
     NotBilled,
+    SubscriptionChanged,
     SubscriptionOver,
     UnknownSubscription,
 )
@@ -19,11 +23,14 @@ from services.subscription.ports import BilledItem, EndMode, Store
 from services.subscription.purchasing import CancelRequest, UpdateRequest
 from services.subscription.units import Unit, units_of
 from services.subscription.usecases.desk import Desk, first_answer, keys_of
+from services.subscription.usecases.freshness import News, hear_of
 from services.subscription.usecases.sight import require_may_change
-from services.subscription.usecases.targets import target_of
+from services.subscription.usecases.targets import items_of, target_of
 from services.subscription.usecases.usage import refuse_what_is_in_use
 
 _OVER = (State.CANCELED, State.EXPIRED)
+_TRIES = 4
+"""How often a change is worked out anew because others were faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,54 +49,98 @@ async def update_subscription(
     interval; return it as it was asked to be. See the contract for what is refused.
     """
     request.check()
-    held = await desk.tx.run(lambda store: _held(store, principal, desk.claim, request.name))
+
+    async def look() -> Held:
+        return await desk.tx.run(lambda store: _held(store, principal, desk.claim, request.name))
+
+    held = await look()
     actor = Actor(principal.subject, trace_id)
     scope = _scope(actor, "UpdateSubscription", held, request.request_id, request.request_hash)
-    if not request.validate_only:
-        answered = await first_answer(desk.tx, scope)
-        if answered is not None:
-            return _with_answer(held.subscription, answered)
     if request.validate_only:
-        return (await _target(desk, held, request))[0]
-    asked, items = await _chosen(desk, held, request, scope)
-    key = held.subscription.key
-    request_id = keys_of(scope, desk.ids).of("change")
-    await desk.payments.change(held.account.name, key.provider_subscription_id, items, request_id)
+        return (await _target(desk, held, request)).asked
+    answered = await first_answer(desk.tx, scope)
+    if answered is not None:
+        return _with_answer(held.subscription, answered)
+    asked = await _change(desk, look, request, scope)
     change = Change(actor, "subscription.update", asked.name, "ASKED_FOR", _details(asked.offer))
     await _record(desk, scope, change, _answer(asked.offer))
     return asked
 
 
-async def _target(
-    desk: Desk, held: Held, request: UpdateRequest
-) -> tuple[Subscription, Sequence[BilledItem]]:
+async def _change(
+    desk: Desk, look: Callable[[], Awaitable[Held]], request: UpdateRequest, scope: OnceScope
+) -> Subscription:
+    """Have a subscription billed for what is asked for, worked out from what is billed just then.
+
+    What is held here may be older: somebody's change is on its way, or was made at the provider.
+    Payments refuses what was worked out from that, and it is worked out anew from fresh news.
+    """
+    keys = keys_of(scope, desk.ids)
+    for number in range(_TRIES):
+        held, mark = await look(), str(number or "")
+        name = held.subscription.key.provider_subscription_id
+        step = replace(scope, rpc=f"{scope.rpc}.target{mark}")
+        try:
+            chosen = await _chosen(desk, held, request, step)
+            key = keys.of(f"change{mark}")
+            await desk.payments.change(held.account.name, name, chosen.items, key, chosen.held)
+        except AddonNotHeld:
+            if number:
+                raise
+        except Aborted as refusal:
+            if refusal.reason != SubscriptionChanged.reason:
+                raise
+        else:
+            return chosen.asked
+        await hear_of(News(desk.payments, desk.take), name)
+    raise SubscriptionChanged(request.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What is asked for, what it is billed as, and what was billed as that was worked out."""
+
+    asked: Subscription
+    items: Sequence[BilledItem]
+    held: Sequence[BilledItem]
+
+
+async def _target(desk: Desk, held: Held, request: UpdateRequest) -> _Chosen:
     _refuse_over(held)
     target = await target_of(desk.pricing, held.unit, held.subscription, request)
     await refuse_what_is_in_use(desk, held.account, held.subscription.offer, target.limits)
-    return replace(held.subscription, offer=target.offer), target.items
+    billed = [BilledItem(item.price_id, item.quantity) for item in items_of(held.unit)]
+    return _Chosen(replace(held.subscription, offer=target.offer), target.items, billed)
 
 
-async def _chosen(
-    desk: Desk, held: Held, request: UpdateRequest, scope: OnceScope
-) -> tuple[Subscription, Sequence[BilledItem]]:
-    """Return what the request asks for, as it was understood when it first came.
+async def _chosen(desk: Desk, held: Held, request: UpdateRequest, step: OnceScope) -> _Chosen:
+    """Return what the request asks for, as it was understood when this try first came.
 
     One unit more than what is held is something else once the provider has told of it: who asks
     again with the same key would be billed for another target, or refused for ever.
     """
-    step = replace(scope, rpc=f"{scope.rpc}.target")
     kept = await first_answer(desk.tx, step)
     if kept is None:
-        asked, items = await _target(desk, held, request)
+        target = await _target(desk, held, request)
 
         async def produce() -> str:
-            billed = [[item.price_id, item.quantity] for item in items]
-            return json.dumps([_answer(asked.offer), billed])
+            return json.dumps(
+                [_answer(target.asked.offer), _plain(target.items), _plain(target.held)]
+            )
 
         kept = await desk.tx.run(lambda store: store.once(step, produce))
-    answer, billed = json.loads(kept)
-    items = [BilledItem(price_id, quantity) for price_id, quantity in billed]
-    return _with_answer(held.subscription, answer), items
+    # What the previous version kept says nothing of what was held.
+    answer, *items = json.loads(kept)
+    billed, was = (*items, [])[:2]
+    return _Chosen(_with_answer(held.subscription, answer), _items(billed), _items(was))
+
+
+def _plain(items: Sequence[BilledItem]) -> list[list[str | int]]:
+    return [[item.price_id, item.quantity] for item in items]
+
+
+def _items(plain: Sequence[tuple[str, int]]) -> list[BilledItem]:
+    return [BilledItem(price_id, quantity) for price_id, quantity in plain]
 
 
 async def cancel_subscription(
@@ -102,10 +153,10 @@ async def cancel_subscription(
     held = await desk.tx.run(lambda store: _held(store, principal, desk.claim, request.name))
     actor = Actor(principal.subject, trace_id)
     scope = _scope(actor, "CancelSubscription", held, request.request_id, request.request_hash)
-    asked = replace(held.subscription, state=_state_after(held, request.mode))
-    if await first_answer(desk.tx, scope) is not None:
-        return asked
-    await _begun(desk, held, scope)
+    answered = await first_answer(desk.tx, scope)
+    if answered is not None:
+        return _as_ending(held, request.mode, answered)
+    answer = await _begun(desk, held, request.mode, scope)
     key = held.subscription.key
     request_id = keys_of(scope, desk.ids).of("end")
     await desk.payments.end(
@@ -113,22 +164,25 @@ async def cancel_subscription(
     )
     details = (("account", held.account.name), ("mode", request.mode.lower()))
     reason = request.reason or "ASKED_FOR"
-    change = Change(actor, "subscription.cancel", asked.name, reason, details)
-    await _record(desk, scope, change, asked.name)
-    return asked
+    change = Change(actor, "subscription.cancel", held.subscription.name, reason, details)
+    await _record(desk, scope, change, answer)
+    return _as_ending(held, request.mode, answer)
 
 
-async def _begun(desk: Desk, held: Held, scope: OnceScope) -> None:
-    """Judge an end when it first comes only: asked for again it may have happened already."""
+async def _begun(desk: Desk, held: Held, mode: EndMode, scope: OnceScope) -> str:
+    """Judge an end, and say what it is answered, when it first comes only: asked for again it may
+    have happened already.
+    """
     step = replace(scope, rpc=f"{scope.rpc}.begun")
-    if await first_answer(desk.tx, step) is not None:
-        return
+    kept = await first_answer(desk.tx, step)
+    if kept is not None:
+        return kept
     _refuse_over(held)
 
     async def produce() -> str:
-        return held.subscription.name
+        return _ending(replace(held.subscription, state=_state_after(held, mode)))
 
-    await desk.tx.run(lambda store: store.once(step, produce))
+    return await desk.tx.run(lambda store: store.once(step, produce))
 
 
 async def _held(store: Store, principal: Principal, claim: str, name: str) -> Held:
@@ -202,3 +256,28 @@ def _with_answer(sub: Subscription, answered: str) -> Subscription:
         terms=replace(sub.offer.terms, display_name=display_name),
     )
     return replace(sub, offer=offer)
+
+
+def _ending(asked: Subscription) -> str:
+    """Return what the answer to an end says of its moment, to be said again."""
+    times = [asked.period_start, asked.period_end, asked.suspend_time]
+    return json.dumps([_answer(asked.offer), asked.state, [_written(time) for time in times]])
+
+
+def _as_ending(held: Held, mode: EndMode, answered: str) -> Subscription:
+    if answered == held.subscription.name:
+        # The previous version kept no more of its answer.
+        return replace(held.subscription, state=_state_after(held, mode))
+    offer, state, times = json.loads(answered)
+    began, ends, suspended = (datetime.fromisoformat(time) if time else None for time in times)
+    return replace(
+        _with_answer(held.subscription, offer),
+        state=State(state),
+        period_start=began,
+        period_end=ends,
+        suspend_time=suspended,
+    )
+
+
+def _written(time: datetime | None) -> str:
+    return time.isoformat() if time else ""

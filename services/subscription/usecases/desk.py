@@ -11,11 +11,14 @@ from services.subscription.ports import (
     Store,
     SubscriptionTransactions,
 )
+from services.subscription.usecases.freshness import Take
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The store and the other services. ``claim`` names a person's own account."""
+    """The store, the other services, and who takes their facts. ``claim`` names a person's own
+    account.
+    """
 
     tx: SubscriptionTransactions
     ids: Ids
@@ -23,6 +26,7 @@ class Desk:
     pricing: Pricing
     payments: Payments
     provisioner: Provisioner
+    take: Take
 
 
 class _NotYetError(Exception):

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from services.chassis.errors import Refusal
+from services.chassis.errors import Aborted, Refusal
 from services.chassis.facts import FactRecord
 from services.subscription.domain import UnitKey
 from services.subscription.ports import Payments
 from services.subscription.units import Holdings
 
 SOURCE = "payments"
+_LOOKS = 3
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("subscription.freshness")
 
 Take = Callable[[FactRecord, str], Awaitable[None]]
@@ -82,3 +83,17 @@ class Look:
             )
             return None
         return record.revision
+
+
+async def hear_of(news: News, provider_subscription_id: str) -> None:
+    """Take what the provider shows of a subscription now; raises what payments refuses with."""
+    for left in reversed(range(_LOOKS)):
+        try:
+            record = await news.payments.refresh(provider_subscription_id)
+        except Aborted:
+            # Another look was faster, and what it saw may be on its way: one more is certain.
+            if not left:
+                raise
+        else:
+            await news.take(record, SOURCE)
+            return

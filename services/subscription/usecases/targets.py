@@ -103,7 +103,7 @@ def _addons_after(
 
 async def _billing(pricing: Pricing, unit: Unit, sub: Subscription) -> _Billing:
     provider = sub.key.provider
-    ids = sorted({item.price_id for item in _items(unit)})
+    ids = sorted({item.price_id for item in items_of(unit)})
     resolved = await pricing.resolve_prices(provider, ids) if ids else []
     plan = next((price for price in resolved if price.plan), None)
     if plan is None or plan.amount is None or plan.interval is None:
@@ -112,7 +112,8 @@ async def _billing(pricing: Pricing, unit: Unit, sub: Subscription) -> _Billing:
     return _Billing(provider, plan.amount.currency, plan.interval, held)
 
 
-def _items(unit: Unit) -> Sequence[Item]:
+def items_of(unit: Unit) -> Sequence[Item]:
+    """Return what a unit is billed for, as far as was heard."""
     if unit.snapshot is not None:
         return unit.snapshot.seen.items
     return unit.purchase.checkout.items if unit.purchase else ()

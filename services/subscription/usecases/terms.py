@@ -24,6 +24,8 @@ class TermsInForce:
         self._pricing = pricing
         # By plan, add-ons, the version it was sold by and the one in force.
         self._sold: Remembered[_Sold, Terms] = Remembered(_MOST_TERMS)
+        # What of it the version in force does not know any more.
+        self._gone: Remembered[_Sold, bool] = Remembered(_MOST_TERMS)
         # By plan and version.
         self._plans: Remembered[tuple[str, str], Terms] = Remembered(_MOST_CATALOGS)
         # By catalog and version.
@@ -38,15 +40,28 @@ class TermsInForce:
         known = self._sold.get((*asked, in_force)) if in_force else None
         if known is not None:
             return known
+        if self._gone.get((*asked, in_force)):
+            return offer.terms
         try:
             expansion = await self._pricing.expand_capacity(*asked)
         except (NotFound, InvalidArgument):
-            # Gone from the catalog, or an add-on is: what was sold goes on. Such an answer does
-            # not say which version it is of, so it is asked for again.
+            # Gone from the catalog, or an add-on is: what was sold goes on.
+            await self._note_gone((*asked, in_force), offer.catalog)
             return offer.terms
         if expansion.active_version:
             self._sold.keep((*asked, expansion.active_version), expansion.terms)
         return expansion.terms
+
+    async def _note_gone(self, sold: _Sold, catalog: str) -> None:
+        """Remember that a version does not know what was sold, if the answer was that version's.
+
+        Such an answer does not say which version it is of. A version that was in force before it
+        and is so after it was in force all the while: none comes back.
+        """
+        in_force = sold[-1]
+        versions = {one.name: one.version for one in await self._pricing.list_catalogs()}
+        if in_force and versions.get(catalog) == in_force:
+            self._gone.keep(sold, True)
 
     async def of_plan(self, plan: str, in_force: str) -> Terms:
         """Return the newest terms of a plan; ``in_force`` as above."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from services.provisioner import usecases
-from services.provisioner.domain import Autoscale, JsonObject, Order, Tenant
+from services.provisioner.domain import Autoscale, JsonObject, NamespaceCapacity, Order, Tenant
 from services.provisioner.manifests import blueprint
 from services.provisioner.naming import Naming
 from tests.unit.provisioner.world import PROFESSIONAL, order
@@ -23,12 +23,13 @@ class Tenants:
 
     run: str = field(default_factory=lambda: secrets.token_hex(4))
     numbers: Iterator[int] = field(default_factory=itertools.count)
+    capacity: NamespaceCapacity = CAPACITY
     namespaces: list[str] = field(default_factory=list)
 
     def orders(self, count: int) -> list[Order]:
         """New orders, as subscription would send them."""
         return [
-            order(account=f"acc_{self.run}x{next(self.numbers)}", capacity=CAPACITY)
+            order(account=f"acc_{self.run}x{next(self.numbers)}", capacity=self.capacity)
             for _ in range(count)
         ]
 
@@ -44,7 +45,7 @@ class Tenants:
         namespace, _ = NAMES.candidate(name, 0)
         claim = f"clm_{self.run}"
         tenant = Tenant(name, 0, one, now, now, namespace=namespace, claim=claim)
-        return [part.wanted(None) for part in blueprint(tenant, CAPACITY).parts]
+        return [part.wanted(None) for part in blueprint(tenant, self.capacity).parts]
 
 
 def _name(wanted: JsonObject) -> str:

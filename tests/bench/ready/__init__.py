@@ -1,7 +1,9 @@
 """From a payment's webhook to a namespace that is ready, at several rates, hop by hop."""
 
 import asyncio
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -10,6 +12,7 @@ import aiohttp
 from deploy.sandbox.demo.shop import Shop
 from tests.bench.figures import Floor, percentile
 from tests.bench.processes import spent
+from tests.bench.ready.bare import bare
 from tests.bench.ready.paying import Till
 from tests.bench.ready.timeline import HOPS, Watch
 from tests.bench.report import Report
@@ -19,6 +22,7 @@ from tests.bench.stack import BenchStack, bench_stack, scratch
 RATES = (5, 20, 50)
 _FLOOR_AT = 20
 _FLOOR_MS = 250.0
+_BARE_RATIO = 2.0
 _PER_ENDPOINT = 25  # what Stripe allows for one endpoint, in requests a second
 _PATIENCE = 60.0
 _WARM = 10
@@ -27,6 +31,10 @@ _PARTS = (
     *("postgres", "stripe", "kubernetes"),
 )
 _REASON = "Who has paid waits for a page to load, and not for us."
+_BARE_REASON = (
+    "Nobody makes a payment a namespace without its fetch, round trips, calls and objects; to "
+    "decide them, tell them and watch what becomes of them may cost as much again."
+)
 
 
 async def run(options: Options) -> Report:
@@ -42,7 +50,16 @@ async def run(options: Options) -> Report:
             await bench.pay(_WARM, _WARM)
             for rate in RATES:
                 await bench.at(rate)
+            await bench.beside_bare()
     return report
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What one rate gave, in milliseconds."""
+
+    p99: float
+    cpu_ms: float
 
 
 class _Bench:
@@ -61,13 +78,15 @@ class _Bench:
         self._till = till
         self._watch = Watch(stack)
         self._meter = stack.meter(*_PARTS)
+        self._before = self._meter.read()
+        self._paid: list[str] = []
+        self._found: dict[int, _Found] = {}
 
     async def at(self, rate: int) -> None:
         """Measure one rate."""
         count = rate * self._options.size * self._options.rounds
-        before = self._meter.read()
         ready = await self.pay(count, rate)
-        used = spent(before, self._meter.read())
+        used = spent(self._before, self._meter.read())
         waits = [line["since_received_ms"] for line in ready]
         # What did not become ready in time waited at least so long.
         waits += [_PATIENCE * 1000] * (count - len(ready))
@@ -80,10 +99,31 @@ class _Bench:
         stored = self._watch.stored()
         self._report.add(what, "ms a batch of webhooks", **_shares(stored))
         await self._tell_hops(what, ready)
-        if rate == _FLOOR_AT:
-            floor = Floor(f"p99 at {rate} payments/s, in ms", _REASON, at_most=_FLOOR_MS)
-            self._report.check(floor, p99)
+        self._found[rate] = _Found(p99, total)
         self._options.say(f"ready, {what}: p50 {p50:.0f} ms, p99 {p99:.0f} ms")
+
+    async def beside_bare(self) -> None:
+        """Hold a payment's processor time against that of its bare requests, at the same rate."""
+        count = _FLOOR_AT * self._options.size
+        async with bare(self._stack) as script:
+            await script.pay(self._paid[:_WARM], _WARM)
+            used = await script.pay(self._paid[:count], _FLOOR_AT)
+        costs = {name: seconds / len(self._paid[:count]) * 1e3 for name, seconds in used.items()}
+        total = sum(costs.values())
+        self._report.add("bare requests", "ms of processor time a payment", all=total, **costs)
+        self._judge(self._found[_FLOOR_AT], total)
+
+    def _judge(self, found: _Found, bare_ms: float) -> None:
+        cores = os.cpu_count() or 1
+        because = (
+            f"{needed(_FLOOR_AT, found.cpu_ms, cores)}; its bare requests alone need "
+            f"{_FLOOR_AT * bare_ms / 1000:.1f}; "
+            f"p99 at {RATES[0]}/s is {self._found[RATES[0]].p99:.0f} ms"
+        )
+        floor = Floor(f"p99 at {_FLOOR_AT} payments/s, in ms", _REASON, at_most=_FLOOR_MS)
+        self._report.check(floor, found.p99, because)
+        floor = Floor("a payment's processor time to bare", _BARE_REASON, at_most=_BARE_RATIO)
+        self._report.check(floor, found.cpu_ms / bare_ms)
 
     async def pay(self, count: int, rate: int) -> list[dict[str, Any]]:
         """Pay so many at this rate; what was said of each that became ready in time."""
@@ -92,7 +132,10 @@ class _Bench:
         await self._stack.limit_stripe(self._http, _PER_ENDPOINT)
         ready = self._watch.ready()
         ready.clear()
+        # Their making is the shop's, and not of the payment.
+        self._before = self._meter.read()
         await self._till.pay(pages, rate)
+        self._paid = [page.session for page in pages]
         try:
             async with asyncio.timeout(_PATIENCE):
                 while len(ready) < count:
@@ -109,6 +152,12 @@ class _Bench:
         for name, meaning in HOPS:
             figures = _shares([one[name] for one in hops])
             self._report.add(f"{what}: {name}, {meaning}", "ms", **figures)
+
+
+def needed(rate: int, milliseconds: float, cores: int) -> str:
+    """Say what a rate asks of the machine, of the run's own figures."""
+    wanted = rate * milliseconds / 1000
+    return f"{rate}/s of {milliseconds:.0f} ms each need {wanted:.1f} cores, there are {cores}"
 
 
 def _shares(values: Sequence[float]) -> dict[str, float]:

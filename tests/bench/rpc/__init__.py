@@ -8,13 +8,12 @@ from typing import Any
 import grpc.aio
 from google.protobuf.wrappers_pb2 import BytesValue
 
-from services.chassis.tls import TlsFiles
 from tests.bench.figures import Floor, median_ratio
 from tests.bench.processes import Meter
-from tests.bench.programs import program
 from tests.bench.report import Report
 from tests.bench.rpc import echo
 from tests.bench.rpc.driving import Side, rounds
+from tests.bench.rpc.echoing import echo_server
 from tests.bench.rpc.product import Sample, entitlement, price
 from tests.bench.runner import Options
 from tests.bench.stack import BenchStack, bench_stack, carried, internal_channel, scratch
@@ -75,25 +74,11 @@ class _Sides:
 
 @asynccontextmanager
 async def _echo(stack: BenchStack, kind: str) -> AsyncIterator[_Sides]:
-    files = stack.certificate(echo.NAME)
-    log = stack.home / f"echo-{kind}.log"
     async with (
-        program("tests.bench.rpc.echo", kind, log=log, env=_environment(files)) as running,
+        echo_server(stack, kind) as running,
         internal_channel(running.port, echo.NAME, stack.certificate("gateway")) as channel,
     ):
         yield _Sides(channel, running.pid)
-
-
-def _environment(files: TlsFiles) -> dict[str, str]:
-    return {
-        "TOLLGATE_TLS_CERT": str(files.cert),
-        "TOLLGATE_TLS_KEY": str(files.key),
-        "TOLLGATE_TLS_CA": str(files.ca),
-        "TOLLGATE_PUBLIC_ADDRESS": "127.0.0.1:0",
-        "TOLLGATE_INTERNAL_ADDRESS": "127.0.0.1:0",
-        "TOLLGATE_OIDC_BASE": "http://127.0.0.1:9",
-        "DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
-    }
 
 
 def _tell(

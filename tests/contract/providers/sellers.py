@@ -1,6 +1,6 @@
 """What sells, under its suite, each with prices and a way to pay."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,19 +17,23 @@ from tests.contract.providers.subjects import CARD
 from tests.fakes.payments_commerce import MemoryCommerce
 
 MONTH = timedelta(days=32)
+DISPUTED = "4000000000000259"
+"""A card whose holder asks the bank for the money at once."""
 
 
 @dataclass(frozen=True)
 class Seller:
     """A provider to sell through. ``small`` costs 49 euro a month, ``large`` 99.
 
-    ``pass_month`` lets 32 days pass, and what renews within them renew.
+    ``pay_and_dispute`` pays, and has the bank take the money back. ``pass_month`` lets 32 days
+    pass, and what renews within them renew.
     """
 
     commerce: Commerce
     small: str
     large: str
     pay: Callable[[Page], Awaitable[None]]
+    pay_and_dispute: Callable[[Page], Awaitable[None]]
     pass_month: Callable[[], Awaitable[None]]
 
 
@@ -41,13 +45,17 @@ async def memory_seller() -> AsyncIterator[Seller]:
     async def pay(page: Page) -> None:
         commerce.pay(page.id)
 
+    async def pay_and_dispute(page: Page) -> None:
+        commerce.pay(page.id)
+        commerce.dispute(page.id)
+
     async def pass_month() -> None:
         later = datetime.now(UTC) + MONTH
         commerce.now = lambda: later
         for name in commerce.subscriptions:
             commerce.renew(name)
 
-    yield Seller(commerce, "price_1", "price_2", pay, pass_month)
+    yield Seller(commerce, "price_1", "price_2", pay, pay_and_dispute, pass_month)
 
 
 @asynccontextmanager
@@ -61,15 +69,21 @@ async def stripe_seller() -> AsyncIterator[Seller]:
         commerce = open_commerce(StripeSettings(sandbox.secret_key, {}, sandbox.url), _at_once)
         stack.push_async_callback(commerce.close)
 
-        async def pay(page: Page) -> None:
-            answer = await http.post(page.url, data={**CARD, "email": "ada@example.com"})
+        async def pay_with(page: Page, card: Mapping[str, str]) -> None:
+            answer = await http.post(page.url, data={**card, "email": "ada@example.com"})
             assert answer.status_code in (200, 303), answer.text
+
+        async def pay(page: Page) -> None:
+            await pay_with(page, CARD)
+
+        async def pay_and_dispute(page: Page) -> None:
+            await pay_with(page, {**CARD, "number": DISPUTED})
 
         async def pass_month() -> None:
             await pass_time(http, MONTH)
 
         small, large = await _price(http, 4900), await _price(http, 9900)
-        yield Seller(commerce, small, large, pay, pass_month)
+        yield Seller(commerce, small, large, pay, pay_and_dispute, pass_month)
 
 
 async def pass_time(http: httpx.AsyncClient, span: timedelta) -> None:

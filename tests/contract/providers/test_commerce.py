@@ -190,6 +190,19 @@ async def test_what_was_collected_for_a_subscription_is_shown_since_a_time(
     assert given == replace(renewal, refunded=renewal.paid, refund_id=refund.id)
 
 
+async def test_what_a_bank_took_back_is_said_of_the_payment_and_left_to_nobody(
+    seller: Seller,
+) -> None:
+    parameters = seller.commerce.checkout_parameters(
+        wanted(seller), await customer(seller), "", MARKER
+    )
+    page = await seller.commerce.create_checkout("k2", parameters)
+    await seller.pay_and_dispute(page)
+    (charge,) = (await seller.commerce.settlement(page.id)).charges
+    assert (charge.paid, charge.disputed) == (Money("eur", 4900), Money("eur", 4900))
+    assert charge.left == Money("eur", 0)
+
+
 async def test_a_further_refund_of_an_operation_is_found_by_its_marker_too(
     seller: Seller,
 ) -> None:

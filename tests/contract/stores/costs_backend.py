@@ -1,5 +1,6 @@
 """The store of costs, in memory and on PostgreSQL, with a rate card that was always in force."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
@@ -7,13 +8,17 @@ from pathlib import Path
 from typing import Protocol
 
 from services.chassis.db import PgTransactions, Pool, open_pool
+from services.chassis.facts import FactRecord
 from services.chassis.migrate import migrate
+from services.pricing import convert as pricing_convert
 from services.pricing.costs import convert
 from services.pricing.costs.domain import second_of
 from services.pricing.costs.ports import CostTransactions
 from services.pricing.costs.store import DELIVERIES, CardsByVersion, Codec, PgCostStore
+from services.pricing.quotes import Quote
 from services.pricing.ratecard_file import parse_rate_card
 from services.pricing.rates import RateCard
+from services.pricing.store import CardCache, PgStore, QuoteCodec, VersionCache
 from tests.fakes.pricing_costs import MemoryCostTransactions
 from tests.integration.postgres_fixture import Database
 
@@ -27,6 +32,9 @@ CODEC = Codec(
     convert.decode_budget,
     convert.encode_alert,
     convert.decode_alert,
+    convert.notice_fact,
+    convert.decode_notice,
+    pricing_convert.decode_quote,
 )
 _CARD = "INSERT INTO rate_cards (version, content) VALUES ($1, $2)"
 _ACTIVE = """
@@ -35,6 +43,9 @@ ON CONFLICT (single) DO UPDATE SET version = excluded.version,
     activate_time = excluded.activate_time"""
 _TIER = "INSERT INTO account_tiers (account, tier) VALUES ($1, $2)"
 _QUEUED = "SELECT key FROM reconcile_queue WHERE queue = $1"
+_TOLD = """
+SELECT fact_id, fact_key, revision, type, payload FROM outbox WHERE destination = $1 ORDER BY seq"""
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 _AUDIT = "SELECT action FROM audit ORDER BY seq"
 
 
@@ -60,6 +71,14 @@ class Backend(Protocol):
 
     async def queued(self) -> list[str]:
         """Return the names of deliveries that are due."""
+        ...
+
+    async def told(self) -> list[FactRecord]:
+        """Return the facts that wait for subscription, in their order."""
+        ...
+
+    async def sell(self, quote: Quote, *, taken: bool) -> None:
+        """Promise a price; whoever takes it has bought by it."""
         ...
 
     async def give_tier(self, account: str, tier: str) -> None:
@@ -89,6 +108,13 @@ class InMemory:
 
     async def queued(self) -> list[str]:
         return list(self._memory.state.queued)
+
+    async def told(self) -> list[FactRecord]:
+        return [convert.notice_fact(one) for one in self._memory.state.told]
+
+    async def sell(self, quote: Quote, *, taken: bool) -> None:
+        if taken:
+            self._memory.state.quotes.append(quote)
 
     async def give_tier(self, account: str, tier: str) -> None:
         self._memory.state.tiers[account] = tier
@@ -125,6 +151,28 @@ class OnPostgres:
         rows = await self._pool.fetch(_QUEUED, DELIVERIES)
         return [row["key"] for row in rows]
 
+    async def told(self) -> list[FactRecord]:
+        rows = await self._pool.fetch(_TOLD, convert.SUBSCRIPTION)
+        return [
+            FactRecord(
+                row["fact_id"],
+                row["fact_key"],
+                row["revision"],
+                row["type"],
+                row["payload"],
+                (convert.SUBSCRIPTION,),
+            )
+            for row in rows
+        ]
+
+    async def sell(self, quote: Quote, *, taken: bool) -> None:
+        codec = QuoteCodec(pricing_convert.encode_quote, pricing_convert.decode_quote)
+        async with self._pool.acquire() as connection:
+            store = PgStore(connection, VersionCache(), CardCache(), codec)
+            await store.add_quote(quote)
+            if taken:
+                assert await store.take_quote(quote.name, "op_1", paid=True)
+
     async def give_tier(self, account: str, tier: str) -> None:
         await self._pool.execute(_TIER, account, tier)
 
@@ -134,9 +182,15 @@ class OnPostgres:
             assert await PgCostStore(other, CODEC, CardsByVersion()).only_one_evaluates()
             yield
 
+    async def until_somebody_waits(self) -> None:
+        """Return once a transaction waits for the lock of another one."""
+        async with asyncio.timeout(10):
+            while not await self._pool.fetchval(_WAITING):  # noqa: ASYNC110 - nobody is told of it
+                await asyncio.sleep(0.01)
+
 
 @asynccontextmanager
-async def on_postgres(database: Database) -> AsyncIterator[Backend]:
+async def on_postgres(database: Database) -> AsyncIterator[OnPostgres]:
     """Give the store on an own database."""
     dsns = await database.service("pricing")
     await migrate(dsns.owner, "pricing", [MIGRATIONS])

@@ -12,6 +12,7 @@ from services.chassis.errors import InvalidArgument, PermissionDenied
 from services.chassis.facts import FactRecord
 from services.chassis.migrate import migrate
 from services.pricing import convert, usecases
+from services.pricing.catalog_file import parse_catalog
 from services.pricing.convert.plans import PLANS_OBSERVED
 from services.pricing.domain import ActiveCatalog
 from services.pricing.sources import ImportOptions, ImportSettings
@@ -288,3 +289,67 @@ async def test_an_operator_sees_what_each_source_said_last_and_what_came_of_it(
 async def test_nobody_but_an_operator_sees_sources(pricing: Pricing) -> None:
     with pytest.raises(PermissionDenied):
         await usecases.list_catalog_sources(pricing.tx, Asker("ada", trusted=False))
+
+
+RIVAL = """\
+catalog: rival
+plans:
+  own:
+    name: Own
+    prices: [{currency: eur, interval: month, amount: "1.00", stripe_price: price_small}]
+    provisions: {kind: organization, quota: {cpu: 8}}
+    on_unpaid: delete
+    on_end: delete
+"""
+SOLD = PLANS.replace("small: {", "small: {providers: {stripe: {priceId: price_small}}, ")
+ELSEWHERE = RIVAL.replace("price_small", "price_own")
+
+
+async def test_a_source_that_another_catalog_stood_in_the_way_of_is_taken_when_that_one_changes(
+    pricing: Pricing,
+) -> None:
+    await usecases.activate(pricing.tx, parse_catalog(RIVAL, "rival.yaml"), edited=True)
+    replica = pricing.replica()
+    await replica.take(plans_fact(1, SOLD), "provisioner")
+    assert [one.catalog.name for one in await usecases.list_catalogs(pricing.tx)] == ["rival"]
+    await replica.look()
+    (waiting,) = await usecases.catalog_sources(pricing.tx)
+    assert "price_small is sold by catalog rival" in waiting.error
+    await usecases.activate(pricing.tx, parse_catalog(ELSEWHERE, "rival.yaml"), edited=True)
+    await replica.look()
+    ours = (await usecases.list_catalogs(pricing.tx))[0]
+    assert (ours.catalog.name, price(ours, "small"), ours.error) == ("kube-dc", 500, "")
+    (taken,) = await usecases.catalog_sources(pricing.tx)
+    assert (taken.catalog, taken.error) == ("kube-dc", "")
+
+
+async def test_an_edit_that_was_refused_goes_back_to_a_version_of_before_when_it_can(
+    pricing: Pricing,
+) -> None:
+    replica = pricing.replica()
+    await replica.take(plans_fact(1, SOLD), "provisioner")
+    await replica.take(plans_fact(2, DEARER), "provisioner")
+    await usecases.activate(pricing.tx, parse_catalog(RIVAL, "rival.yaml"), edited=True)
+    await replica.take(plans_fact(3, SOLD), "provisioner")
+    assert price((await usecases.list_catalogs(pricing.tx))[0], "small") == 700
+    await usecases.activate(pricing.tx, parse_catalog(ELSEWHERE, "rival.yaml"), edited=True)
+    await replica.look()
+    assert price((await usecases.list_catalogs(pricing.tx))[0], "small") == 500
+
+
+async def test_a_file_that_another_catalog_stands_in_the_way_of_is_taken_when_that_one_changes(
+    pricing: Pricing, tmp_path: Path
+) -> None:
+    await pricing.told(1, SOLD)
+    (tmp_path / "rival.yaml").write_text(ELSEWHERE)
+    files = CatalogFiles(tmp_path, pricing.tx, ManualClock())
+    await files.load()
+    (tmp_path / "rival.yaml").write_text(RIVAL)
+    await files.look()
+    await files.look()
+    assert "is sold by catalog kube-dc" in (await usecases.list_catalogs(pricing.tx))[1].error
+    await pricing.replica().take(plans_fact(2, PLANS), "provisioner")
+    await files.look()
+    own = (await usecases.list_catalogs(pricing.tx))[1]
+    sold = own.catalog.plans["own"].prices[0].provider_prices
+    assert (dict(sold), own.error) == ({"stripe": "price_small"}, "")

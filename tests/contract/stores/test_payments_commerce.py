@@ -83,6 +83,17 @@ async def test_the_first_parameters_stay_and_their_age_is_known(tx: Tx) -> None:
     assert again.parameters == b"first"
 
 
+async def test_what_is_kept_gives_way_once_to_whoever_knew_it(tx: Tx) -> None:
+    name = OperationId("op_1")
+    await tx.run(lambda store: store.put_operation(new_operation()))
+    known = await tx.run(lambda store: store.prepare_operation(name, b"first", b"1"))
+    kept = await tx.run(lambda store: store.amend_operation(known, b"second", b"2"))
+    assert (kept.parameters, kept.parameters_hash, kept.attempt) == (b"second", b"2", 0)
+    assert kept.key_age >= known.key_age
+    again = await tx.run(lambda store: store.amend_operation(known, b"third", b"3"))
+    assert again.parameters == b"second"
+
+
 async def test_a_key_is_given_up_once_by_whoever_saw_it(tx: Tx) -> None:
     name = OperationId("op_1")
     await tx.run(lambda store: store.put_operation(new_operation()))

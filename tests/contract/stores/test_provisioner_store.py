@@ -131,6 +131,19 @@ async def test_what_an_order_tells_of_its_subscription_is_kept_whole(backend: Ba
     assert newer.order.subscription is None
 
 
+async def test_an_orders_trace_is_kept_and_the_next_orders_after_it(backend: Backend) -> None:
+    first, second = (
+        replace(order(generation), traceparent=f"00-{'1' * 32}-{'2' * 16}-0{generation}")
+        for generation in (1, 2)
+    )
+    for one in (first, second):
+        tenant = await take(backend, one)
+        assert tenant.order.traceparent == one.traceparent
+        kept = await read(backend, tenant.id)
+        assert kept is not None
+        assert kept.order.traceparent == one.traceparent
+
+
 async def test_tenants_are_found_by_their_organizations_until_they_are_gone(
     backend: Backend,
 ) -> None:

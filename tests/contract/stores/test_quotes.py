@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import asyncpg
 import pytest
@@ -18,14 +20,11 @@ from services.pricing.catalog_file import parse_catalog
 from services.pricing.costing import DeploymentRequest, ResourceRequest
 from services.pricing.domain import Interval
 from services.pricing.errors import (
-    NotSoldInCurrency,
     NotYourQuote,
     PaymentRequired,
     PlanNotSold,
     QuoteExpired,
     QuoteTaken,
-    UnknownAddon,
-    UnknownPlan,
     UnknownQuote,
 )
 from services.pricing.ports import PricingTransactions
@@ -33,12 +32,14 @@ from services.pricing.quotes import (
     DeploymentQuote,
     PlanQuote,
     PlanSelection,
+    Quote,
     QuoteRequest,
     QuoteState,
     Shown,
 )
 from services.pricing.ratecard_file import parse_rate_card
 from services.pricing.store import CardCache, PgStore, QuoteCodec, VersionCache
+from services.pricing.tiers import TierRequest
 from services.pricing.usecases import Asker
 from tests.fakes.pricing import MemoryPricingTransactions
 from tests.integration.postgres_fixture import Database
@@ -57,6 +58,7 @@ CODEC = QuoteCodec(convert.encode_quote, convert.decode_quote)
 IDS = RandomIds()
 SMALL = DeploymentRequest([ResourceRequest("wordpress", "1", "1", "1")])
 LARGE = DeploymentRequest([ResourceRequest("wordpress", "4")])
+POOLS = Path("deploy/catalogs/kube-dc.yaml").read_text()
 POOL = PlanSelection("kube-dc/pro-pool", (("kube-dc/turbo-x1", 2),))
 
 
@@ -127,16 +129,27 @@ async def test_a_plan_with_add_ons_is_quoted_line_by_line(tx: PricingTransaction
 
 async def test_what_is_not_sold_is_not_quoted(tx: PricingTransactions) -> None:
     for wanted, refusal in (
-        (replace(POOL, plan="kube-dc/huge"), UnknownPlan),
-        (replace(POOL, addons=(("kube-dc/nitro", 1),)), UnknownAddon),
-        (replace(POOL, currency="usd"), NotSoldInCurrency),
-        (replace(POOL, interval=Interval.YEAR), NotSoldInCurrency),
-        (PlanSelection("sessions/enterprise"), PlanNotSold),
-        (replace(POOL, addons=(("kube-dc/turbo-x1", 0),)), InvalidArgument),
-        (replace(POOL, trial=True), InvalidArgument),
+        (replace(POOL, plan="kube-dc/huge"), "UNKNOWN_PLAN"),
+        (replace(POOL, plan="nobody/huge"), "UNKNOWN_CATALOG"),
+        (replace(POOL, addons=(("kube-dc/nitro", 1),)), "UNKNOWN_ADDON"),
+        (replace(POOL, currency="usd"), "NOT_SOLD_IN_CURRENCY"),
+        (replace(POOL, interval=Interval.YEAR), "NOT_SOLD_IN_CURRENCY"),
+        (replace(POOL, addons=(("kube-dc/turbo-x1", 0),)), "INVALID_FIELDS"),
+        (replace(POOL, trial=True), "INVALID_FIELDS"),
     ):
-        with pytest.raises(refusal):
+        with pytest.raises(InvalidArgument) as refused:
             await quote(tx, wanted)
+        assert refused.value.reason == refusal
+        assert refused.value.fields
+    with pytest.raises(PlanNotSold):
+        await quote(tx, PlanSelection("sessions/enterprise"))
+
+
+async def test_what_is_wrong_with_a_plans_quote_is_named_at_once(tx: PricingTransactions) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        await quote(tx, replace(POOL, currency="usd", trial=True))
+    assert [bad.field for bad in refused.value.fields] == ["trial", "currency"]
+    assert "eur/month" in refused.value.fields[1].description
 
 
 async def test_a_year_has_its_own_price(tx: PricingTransactions) -> None:
@@ -254,3 +267,68 @@ async def test_an_expired_quote_is_not_taken() -> None:
     assert (await usecases.get_quote(tx, ALICE, given.name)).state is QuoteState.EXPIRED
     with pytest.raises(QuoteExpired):
         await usecases.take_quote(tx, SERVICE, given.name, "cr_1", paid=False)
+
+
+class Chance:
+    """Whatever may happen to pricing, drawn from a seed."""
+
+    def __init__(self, seed: int, tx: PricingTransactions) -> None:
+        self.random = Random(seed)
+        self.tx = tx
+        self.given: dict[str, Quote] = {}
+        self.takers: dict[str, str] = {}
+
+    async def happens(self) -> None:
+        """Let one thing happen."""
+        await self.random.choice(
+            [self.ask, self.ask, self.take, self.rates, self.plans, self.tier]
+        )()
+
+    async def ask(self) -> None:
+        size = str(self.random.randint(1, 9))
+        deployment = DeploymentRequest(
+            [ResourceRequest("web", size, size, size, self.random.randint(1, 5))],
+            region=self.random.choice(list(CARD.regions)),
+            duration_hours=str(self.random.randint(1, 87_600)),
+            backup_plan=self.random.choice(list(CARD.backup_plans)),
+        )
+        wanted = POOL if self.random.random() < 0.5 else deployment
+        made = (await quote(self.tx, wanted, lifetime=self.random.choice([0, 60]))).stored
+        self.given[made.quote.name] = made.quote
+
+    async def take(self) -> None:
+        if not self.given:
+            return
+        name, taker = self.random.choice(list(self.given)), f"op_{self.random.randint(1, 3)}"
+        with suppress(QuoteTaken):
+            await usecases.take_quote(self.tx, SERVICE, name, taker, paid=True)
+            assert self.takers.setdefault(name, taker) == taker
+
+    async def rates(self) -> None:
+        text = RATES.replace('"0.048"', f'"0.{self.random.randint(100, 999)}"')
+        await usecases.activate_rate_card(self.tx, parse_rate_card(text, "r.yaml"), edited=True)
+
+    async def plans(self) -> None:
+        price = f'amount: "{self.random.randint(50, 99)}.00"'
+        dearer = parse_catalog(POOLS.replace('amount: "49.00"', price), "kube-dc.yaml")
+        await usecases.activate(self.tx, dearer, edited=True)
+
+    async def tier(self) -> None:
+        asked = TierRequest("alice", "", "a new contract")
+        await usecases.set_account_tier(self.tx, OPERATOR, asked)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_quote_never_changes_once_it_is_stored_whatever_happens(
+    tx: PricingTransactions, seed: int
+) -> None:
+    chance = Chance(seed, tx)
+    for _ in range(40):
+        await chance.happens()
+        for name, promised in chance.given.items():
+            stored = (await usecases.get_quote(tx, ALICE, name)).stored
+            assert stored.quote == promised
+            assert convert.encode_quote(stored.quote) == convert.encode_quote(promised)
+            assert stored.taker == chance.takers.get(name, "")
+    assert len(chance.given) > 5
+    assert chance.takers

@@ -202,7 +202,7 @@ async def test_a_plans_quote_is_for_no_object_and_nobody_matches_anothers(
 async def test_an_object_that_cannot_be_priced_is_refused(tx: PricingTransactions) -> None:
     with pytest.raises(UnknownKind):
         await quoted(tx, replace(SITE, kind="Nothing"))
-    with pytest.raises(InvalidArgument, match=r"deployment\.resources"):
+    with pytest.raises(InvalidArgument, match=r"resources: expected none"):
         await quoted(tx, SITE, DeploymentRequest([ResourceRequest("wordpress", "1")]))
     with pytest.raises(InvalidArgument, match="object"):
         await quoted(tx, SITE, POOL)

@@ -204,6 +204,20 @@ async def test_what_waits_for_news_is_not_due_and_is_told_of_once(bench: Bench) 
     assert len(await world.tx.run(lambda store: store.refundable(NONE, 9))) == 1
 
 
+async def test_a_wait_that_is_over_for_a_day_is_forgotten_and_no_other(bench: Bench) -> None:
+    world = bench.world
+    for name in ("over", "also over"):
+        await postpone(world, name)
+    await bench.wait(timedelta(hours=23))
+    assert await world.tx.run(lambda store: store.forget_postponed()) == 0
+    await postpone(world, "still waits")
+    await bench.wait(timedelta(hours=2))
+    assert await world.tx.run(lambda store: store.forget_postponed()) == 2
+    assert await world.tx.run(lambda store: store.forget_postponed()) == 0
+    await bench.wait(timedelta(days=2))
+    assert await world.tx.run(lambda store: store.forget_postponed()) == 1
+
+
 async def test_rivals_are_found_decided_and_given_back_on_any_store(bench: Bench) -> None:
     world = bench.world
     await two(world)

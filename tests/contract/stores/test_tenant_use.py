@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.chassis.errors import InvalidArgument, Unavailable
+from services.chassis.money import Money
 from services.pricing import capacity as c
 from services.pricing.catalog_file import parse_catalog
 from services.pricing.costs import usecases
@@ -19,6 +20,8 @@ from services.pricing.costs.ports import RecommendationQuery, Store
 from services.pricing.costs.recommending import Outcome, Recommendation, Rules
 from services.pricing.costs.sight import Asker
 from services.pricing.costs.use import UsedHour, UseSummary
+from services.pricing.domain import Interval
+from services.pricing.quotes import PlanQuote, Quote, QuoteLine
 from services.pricing.ratecard_file import parse_rate_card
 from tests.contract.stores.costs_backend import CARD, RATES, Backend, InMemory, on_postgres
 from tests.fakes.pricing_use import MemoryOffers
@@ -149,6 +152,45 @@ async def test_what_is_gone_or_has_no_sizes_is_left_out(store: Backend) -> None:
     for told in (gone, bare):
         await usecases.take_observation(store.tx, told)
     assert await advised(store) == ([], "")
+
+
+def sold(name: str, account: str, plan: str, minor_units: int) -> Quote:
+    """A plan of the pools, quoted for a month in dollars, for which nobody knows a price today."""
+    unit, now = Money("usd", minor_units), datetime.now(UTC)
+    line = QuoteLine(f"kube-dc/{plan}", {}, 1, unit)
+    subject = PlanQuote(f"kube-dc/{plan}", "v1", (), Interval.MONTH, (line,), 0)
+    return Quote(name, account, unit, unit, True, subject, now, now + timedelta(hours=1))
+
+
+async def test_the_plan_is_compared_at_the_price_that_it_was_last_bought_at(
+    store: Backend,
+) -> None:
+    await store.sell(sold("quo_1", "acc_1", "scale-pool", 9_000), taken=True)
+    await store.sell(sold("quo_2", "acc_1", "scale-pool", 8_000), taken=True)
+    await store.sell(sold("quo_3", "acc_1", "scale-pool", 7_000), taken=False)
+    await store.sell(sold("quo_4", "acc_1", "dev-pool", 1_000), taken=True)
+    await store.sell(sold("quo_5", "acc_2", "scale-pool", 6_000), taken=True)
+    found = await store.tx.run(lambda one: one.sold_to(["acc_1", "acc_3"]))
+    assert {key: str(quote.lines[0].unit) for key, quote in found.items()} == {
+        ("acc_1", "kube-dc/scale-pool"): "80.00 USD",
+        ("acc_1", "kube-dc/dev-pool"): "10.00 USD",
+    }
+
+
+async def test_a_plan_that_is_not_sold_as_the_account_pays_is_not_recommended(
+    store: Backend,
+) -> None:
+    await store.activate(CARD, LONG_AGO)
+    now = await this_hour(store)
+    await stands(store, "ten_1", "scale-pool")
+    for hour in range(now - 4, now):
+        await use(store, "ten_1", hour, 500)
+    ((before,), _) = await advised(store)
+    assert before.outcome is Outcome.SMALLER_PLAN
+    # The pools are sold in euro today, and this one pays in dollars.
+    await store.sell(sold("quo_1", "acc_ten_1", "scale-pool", 9_000), taken=True)
+    ((after,), _) = await advised(store)
+    assert after.outcome is Outcome.NO_CHEAPER_PLAN
 
 
 async def test_pages_go_by_tenant_and_may_be_narrowed_to_savings(store: Backend) -> None:

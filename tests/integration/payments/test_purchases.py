@@ -288,7 +288,12 @@ async def test_a_subscription_is_changed_in_place_ended_and_resumed(
     paid = await bought(stack, seller, small)
     name = {"account": ACCOUNT, "provider_subscription_id": paid.provider_subscription_id}
     items = [BilledItem(price_id=large, quantity=1), BilledItem(price_id=addon, quantity=3)]
-    request = pb.ChangeSubscriptionRequest(**name, items=items, request_id="c1")
+    request = pb.ChangeSubscriptionRequest(
+        account=ACCOUNT,
+        provider_subscription_id=paid.provider_subscription_id,
+        items=items,
+        request_id="c1",
+    )
     for _ in range(2):
         changed = (await seller.ChangeSubscription(request)).subscription
         billed = [(item.price_id, item.quantity) for item in changed.items]

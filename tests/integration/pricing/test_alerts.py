@@ -30,8 +30,9 @@ from services.pricing.costs.sight import Asker
 from services.pricing.costs.store import DELIVERIES, CardsByVersion, PgCostStore
 from services.pricing.costs.telling import Delivery, DeliveryState, NotDelivered, Telling
 from services.pricing.costs.usecases import BudgetChange
-from services.pricing.worker.telling import AlertTeller, Mailer, WebhookSender
+from services.pricing.worker.telling import AlertTeller, Mailer
 from services.pricing.worker.telling.settings import MailSettings
+from services.pricing.worker.telling.webhooks import WebhookSender
 from tests.contract.stores.costs_backend import CARD, CODEC, MIGRATIONS, OnPostgres
 from tests.integration.postgres_fixture import Database
 

@@ -64,6 +64,52 @@ class Subscription:
                 await self.some.wait()
 
 
+class Launched:
+    """A process, of which everything that it prints is read at once: a full pipe would block it."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        self._process = process
+        self._printed = bytearray()
+        self._changed = asyncio.Condition()
+        self._reader = asyncio.create_task(self._read(process.stdout))
+
+    @property
+    def log(self) -> str:
+        """What it printed up to now."""
+        return self._printed.decode(errors="replace")
+
+    @property
+    def exit_code(self) -> int | None:
+        """What it ended with; None while it runs."""
+        return self._process.returncode
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.exit_code is None:
+            self._process.send_signal(number)
+
+    async def end(self) -> tuple[int, str]:
+        """Wait for its end; return its exit code and what it logged."""
+        code = await self._process.wait()
+        await self._reader
+        return code, self.log
+
+    async def says(self, text: str) -> None:
+        """Wait until it printed something."""
+        async with asyncio.timeout(PATIENCE), self._changed:
+            await self._changed.wait_for(lambda: text in self.log or self._reader.done())
+        assert text in self.log, self.log
+
+    async def _read(self, stdout: asyncio.StreamReader) -> None:
+        more = b"-"
+        while more:
+            more = await stdout.read(1 << 16)
+            async with self._changed:
+                self._printed += more
+                self._changed.notify_all()
+
+
 @dataclass
 class Running:
     """The process and its surroundings."""
@@ -71,12 +117,12 @@ class Running:
     environment: dict[str, str]
     subscription: Subscription
     channel: Channel
-    process: asyncio.subprocess.Process
+    process: Launched
 
     async def kill(self) -> None:
         """Kill it as kill -9 does."""
-        self.process.send_signal(signal.SIGKILL)
-        await self.process.wait()
+        self.process.send(signal.SIGKILL)
+        await self.process.end()
 
     async def start(self) -> None:
         """Start it again."""
@@ -84,14 +130,13 @@ class Running:
 
     async def stop(self) -> tuple[int, str]:
         """Ask it to end; return its exit code and what it logged."""
-        self.process.send_signal(signal.SIGTERM)
-        out, _ = await self.process.communicate()
-        return self.process.returncode or 0, out.decode()
+        self.process.send(signal.SIGTERM)
+        return await self.process.end()
 
 
-async def launch(environment: dict[str, str]) -> asyncio.subprocess.Process:
+async def launch(environment: dict[str, str]) -> Launched:
     """Start the process."""
-    return await asyncio.create_subprocess_exec(
+    process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "services.provisioner",
@@ -100,6 +145,7 @@ async def launch(environment: dict[str, str]) -> asyncio.subprocess.Process:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+    return Launched(process)
 
 
 def tls_of(authority: Authority, name: str) -> TlsFiles:
@@ -146,8 +192,7 @@ async def running(
         try:
             yield found
         finally:
-            if found.process.returncode is None:
-                await found.kill()
+            await found.kill()
             await server.drain()
 
 

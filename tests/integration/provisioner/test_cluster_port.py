@@ -255,6 +255,29 @@ async def fresh(cluster: Cluster, ref: Ref) -> Live:
     return live
 
 
+async def test_a_list_by_label_is_of_all_namespaces_and_of_nothing_else(
+    cluster: Cluster, desired: Desired
+) -> None:
+    tenant, target = await desired()
+    quota, made = await quota_of(cluster, target)
+    bounds = next(part for part in target.fences if part.ref.kind == "LimitRange")
+    await cluster.create(bounds.wanted(None), timeout=TIME)
+    found = await listed(cluster, quota.ref, tenant.id)
+    assert [(live.ref, live.uid) for live in found] == [(quota.ref, made.uid)]
+    assert section(found[0].content, "spec") == section(made.content, "spec")
+    assert await listed(cluster, quota.ref, "tnt-nobody") == []
+    await delete(cluster, quota.ref)
+    assert await listed(cluster, quota.ref, tenant.id) == []
+
+
+async def listed(cluster: Cluster, ref: Ref, tenant_id: str) -> list[Live]:
+    """Return the objects of a kind that are a tenant's, wherever they stand."""
+    found = await cluster.list_labelled(
+        ref.api_version, ref.kind, naming.LABEL_TENANT, tenant_id, timeout=TIME
+    )
+    return list(found)
+
+
 async def test_two_who_create_at_once_make_one(cluster: Cluster, desired: Desired) -> None:
     _, target = await desired()
     wanted = target.namespace.wanted(None)

@@ -52,7 +52,7 @@ async def deliver(found: Running, *facts: FactRecord) -> list[Outcome]:
                 answers = await FactSinkClient(found.channel, timeout=5).deliver(facts)
                 return [answer.outcome for answer in answers]
             except Unavailable:
-                assert found.process.returncode is None, await found.process.communicate()
+                assert found.process.exit_code is None, found.process.log
                 await asyncio.sleep(0.05)
 
 
@@ -150,9 +150,9 @@ async def test_a_missing_kubeconfig_is_said_in_one_sentence(tmp_path: Path) -> N
     process = await launch(
         {"PYTHONPATH": f"{ROOT}:{ROOT / 'protos' / 'gen'}", "KUBECONFIG": str(tmp_path / "no")}
     )
-    out, _ = await process.communicate()
-    assert process.returncode == 78
-    lines = [line for line in out.decode().splitlines() if "KUBECONFIG" in line]
+    code, log = await process.end()
+    assert code == 78
+    lines = [line for line in log.splitlines() if "KUBECONFIG" in line]
     assert len(lines) == 1
 
 
@@ -162,10 +162,6 @@ async def test_a_cluster_that_is_away_is_waited_for(
     dsns = await database.service("provisioner")
     away = write_kubeconfig(tmp_path, "http://127.0.0.1:9", "provisioner")
     async with running(plane, dsns, Authority(tmp_path / "ca"), KUBECONFIG=str(away)) as found:
-        assert found.process.stdout is not None
-        async with asyncio.timeout(PATIENCE):
-            async for line in found.process.stdout:
-                if b"The provisioner waits" in line:
-                    break
+        await found.process.says("The provisioner waits")
         code, log = await found.stop()
     assert code == 0, log

@@ -38,7 +38,7 @@ async def test_the_smaller_of_both_quotas_wins_and_what_one_may_not_use_the_othe
     async with at_work(plane, "web", "api") as (work, org):
         tenant: Tenant = await made(work, org)
         web, api = (f"{org.name}-{name}" for name in ("web", "api"))
-        asked = ProjectQuotas(work.world.tx, work.cluster, work.cache, work.ways)
+        asked = ProjectQuotas(work.world.tx, work.cluster, work.cache, work.ways, work.world.clock)
         quota = await asked.update(GATEWAY, Wish(org.name, "web", {"pods": "2"}), once("a"))
         assert (quota.set, quota.hard) == (True, {"pods": "2"})
         found = await plane.api.get(OWN.format(web))

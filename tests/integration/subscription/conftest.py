@@ -9,7 +9,7 @@ from services.chassis.db import Connection, PgTransactions, Pool, open_pool
 from services.chassis.migrate import migrate
 from services.subscription import convert
 from services.subscription.store import PgStore
-from tests.fakes.subscription_world import World, catalog
+from tests.fakes.subscription_world import Catalog, World, catalog
 from tests.integration.postgres_fixture import Database
 from tests.integration.subscription.stack import stack as stack
 
@@ -26,8 +26,14 @@ async def pool(database: Database) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture
-def world(pool: Pool) -> World:
+def catalogs() -> Catalog:
+    """What is sold."""
+    return catalog()
+
+
+@pytest.fixture
+def world(pool: Pool, catalogs: Catalog) -> World:
     def make_store(connection: Connection) -> PgStore:
         return PgStore(connection, convert.to_record)
 
-    return World(PgTransactions(pool, make_store), catalog())
+    return World(PgTransactions(pool, make_store), catalogs)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from services.chassis.money import Money
 from tests.simulation.actions.action import some
+from tests.simulation.actions.book import book_of
+from tests.simulation.shop_counter import Wanted
 from tests.simulation.shop_rows import PaymentRow, RefundState
 
 if TYPE_CHECKING:
@@ -83,6 +85,27 @@ class Flutters:
             await world.clock.sleep(rng.choice([0.1, 0.7, 3.0]))
             world.shop.counter.pause(row.id, paused=False)
             await world.clock.sleep(rng.choice([0.1, 0.7, 3.0]))
+
+
+class Dithers:
+    """Somebody has hardly paid when they pause it and let it go on, once or twice.
+
+    What is told of it comes while the page itself is still being looked at.
+    """
+
+    name = "dithers"
+    weight = 2.0
+
+    async def run(self, world: "World", rng: Random) -> None:
+        """Buy one and pause it within seconds; it goes on in the end."""
+        counter = world.shop.counter
+        name = book_of(world).somebody("person")
+        customer = counter.customer(f"{name}@example.com", {"user_id": name}).id
+        page = counter.page(Wanted((("price_sessions_professional", 1),), customer=customer))
+        counter.pay(page.id)
+        for number in range(rng.choice([2, 2, 4])):
+            await world.clock.sleep(rng.uniform(0.1, 1.5))
+            counter.pause(page.subscription, paused=number % 2 == 0)
 
 
 class MoneyGoesBack:

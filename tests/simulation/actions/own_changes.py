@@ -24,13 +24,13 @@ def _somebody(world: "World", rng: Random) -> "tuple[Principal, str] | None":
     return who, book.accounts[name]
 
 
-async def _held(world: "World", rng: Random, who: "Principal", account: str) -> str:
-    """Return a subscription that they see is in force; empty for none."""
+async def _held(world: "World", rng: Random, who: "Principal", account: str) -> "tuple[str, str]":
+    """Return a subscription that they see is in force and its plan; empty for none."""
     calls: Any = world.call(who).subscription
     request = pb.ListSubscriptionsRequest(account=account)
     listed = await insist(world, rng, lambda: calls.ListSubscriptions(request))
-    names: list[str] = [sub.name for sub in listed.subscriptions] if listed else []
-    return rng.choice(names) if names else ""
+    found = [(sub.name, sub.plan) for sub in listed.subscriptions] if listed else []
+    return rng.choice(found) if found else ("", "")
 
 
 class AsksForTheEnd:
@@ -42,8 +42,10 @@ class AsksForTheEnd:
     async def run(self, world: "World", rng: Random) -> None:
         """Ask."""
         found = _somebody(world, rng)
-        name = found and await _held(world, rng, *found)
-        if not (found and name):
+        if found is None:
+            return
+        name, _ = await _held(world, rng, *found)
+        if not name:
             return
         request = pb.CancelSubscriptionRequest(
             name=name,
@@ -73,8 +75,8 @@ class ChangesThePlan:
             return
         organization = rng.choice(book.organizations)
         who, account = admin_of(organization), book.accounts[organization]
-        name = await _held(world, rng, who, account)
-        if not name:
+        name, plan = await _held(world, rng, who, account)
+        if not plan.startswith("kube-dc/"):
             return
         request = pb.UpdateSubscriptionRequest(name=name, request_id=book.somebody("change"))
         if rng.random() < 0.5:

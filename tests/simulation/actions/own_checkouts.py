@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from services.chassis.identity import Principal
 from tests.simulation.actions.action import admin_of, insist, person, think
 from tests.simulation.actions.book import book_of
+from tests.simulation.actions.debits import by_debit
 from tollgate.pricing.v1 import pricing_pb2
 from tollgate.subscription.v1 import subscription_pb2
 from tollgate.subscription.v1 import subscription_service_pb2 as pb
@@ -13,7 +14,9 @@ from tollgate.subscription.v1 import subscription_service_pb2 as pb
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-_NO_ROOM = ("ACCOUNT_HAS_SUBSCRIPTION", "CHECKOUT_COMPLETED")
+_NO_ROOM = ("ACCOUNT_HAS_SUBSCRIPTION", "CHECKOUT_COMPLETED", "PROMOTION_CODE_INVALID")
+_CODES = ("HALF", "GIFT", "FRIENDS", "STAFF", "UNHEARD-OF")
+_PLANS = ("sessions/professional",) * 4 + ("hold/bosun",) * 2 + ("trials/team",)
 
 
 async def account_of(
@@ -43,8 +46,12 @@ async def buy(
     plan: str,
     addons: tuple[tuple[str, int], ...] = (),
 ) -> str:
-    """Ask for a page and return its id; empty if there is none for them."""
+    """Ask for a page and return its id; empty if there is none for them.
+
+    A few have a promotion code, which may be none that the shop gave out.
+    """
     book = book_of(world)
+    code = rng.choice(_CODES) if rng.random() < 0.1 else ""
     request = pb.CreateSubscriptionRequest(
         account=account,
         plan=plan,
@@ -52,6 +59,8 @@ async def buy(
         interval=pricing_pb2.INTERVAL_MONTH,
         success_url="https://shop.example.com/done",
         cancel_url="https://shop.example.com/",
+        promotion_code=code,
+        trial=plan.startswith("trials/") and rng.random() < 0.8,
         request_id=book.somebody("buy"),
     )
     calls: Any = world.call(who).subscription
@@ -80,6 +89,9 @@ async def at_the_page(world: "World", rng: Random, page: str) -> None:
         world.shop.counter.pay(page)
         await think(world, rng)
         world.shop.books.customers[customer].declines = False
+    if drawn > 0.94:
+        await by_debit(world, rng, page)
+        return
     world.shop.counter.pay(page)
 
 
@@ -96,7 +108,7 @@ class OwnPurchase:
         account = await account_of(world, rng, who, subscription_pb2.Account.KIND_USER, name)
         if not account:
             return
-        plan = rng.choice(["sessions/professional", "sessions/professional", "hold/bosun"])
+        plan = rng.choice(_PLANS)
         clicks = 2 if rng.random() < 0.15 else 1
         for click in range(clicks):
             chosen = plan if click == 0 or rng.random() < 0.5 else "sessions/professional"
@@ -130,7 +142,8 @@ class OrganizationPurchase:
             return
         book.organizations.append(name)
         addons = (("kube-dc/turbo-x1", 1),) if rng.random() < 0.4 else ()
-        plan = rng.choice(["kube-dc/dev-pool", "kube-dc/pro-pool"])
+        plan = rng.choice(["kube-dc/dev-pool", "kube-dc/pro-pool", "trials/pool"])
+        addons = addons if plan.startswith("kube-dc/") else ()
         page = await buy(world, rng, who, account, plan, addons)
         await at_the_page(world, rng, page)
         if late:

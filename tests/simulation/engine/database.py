@@ -5,8 +5,7 @@ when its own process committed some, and else at the poll that would find some.
 """
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping
-from contextvars import Context, copy_context
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from random import Random
@@ -16,13 +15,16 @@ from services.chassis.wakeups import Wakeups
 from tests.fakes.memory_db import CommitFate, ConnectionLost, MemoryDatabase, MemoryTx
 from tests.fakes.memory_outbox import OUTBOX
 from tests.fakes.memory_queue import QUEUE
+from tests.simulation.engine.handles import Alarm
 from tests.simulation.engine.loop import Life, SimLoop, current_life
-from tests.simulation.engine.randomness import SimClock
+from tests.simulation.engine.randomness import START, SimClock
+from tests.simulation.engine.turns import TURN
 
 S = TypeVar("S")
 
-_WATCHED = {"outbox:": OUTBOX.name, "queue:": QUEUE.name}
+_WATCHED = {OUTBOX.name: "outbox:", QUEUE.name: "queue:"}
 _POLL = 1.0
+_BEGAN = START.timestamp()
 
 
 @dataclass
@@ -91,6 +93,7 @@ class Pollers:
         for pollers in self._waiting.values():
             for poller in [one for one in pollers if one.life is life]:
                 del pollers[poller]
+                poller.forget()
 
     def changed(self, *kinds: str) -> None:
         """Plan anew: a commit changed rows that topics of these kinds (outbox, queue) are of."""
@@ -101,9 +104,21 @@ class Pollers:
                     self._plan(poller, due)
 
     def _plan(self, poller: "Poller", due: float) -> None:
-        if due != poller.due:
+        # Who looks too early looks once more; what was taken meanwhile is left out when it is
+        # looked for, which is cheaper than to plan anew with each claim.
+        if due < poller.at:
             # A poll comes at any moment within its period after the row is due.
-            poller.plan(due, max(due, self._loop.time()) + self._chance.random() * _POLL)
+            when = max(due, self._loop.seconds) + self._chance.random() * _POLL
+            if when < poller.at:
+                poller.plan(when, self._look)
+
+    def _look(self, poller: "Poller") -> None:
+        poller.forget()
+        due = self._due(poller.topic)
+        if due <= self._loop.seconds:
+            poller.event.set()
+        else:
+            self._plan(poller, due)
 
 
 class SimDatabase(MemoryDatabase):
@@ -137,9 +152,9 @@ class SimDatabase(MemoryDatabase):
         """Forget a poller."""
         self._pollers.unwatch(poller)
 
-    def committed_to(self, tables: set[str]) -> None:
-        """Plan the polls anew after a commit to these tables."""
-        self._pollers.changed(*(kind for kind, table in _WATCHED.items() if table in tables))
+    def committed_to(self, kinds: Sequence[str]) -> None:
+        """Plan the polls anew after a commit to what these kinds of topics look into."""
+        self._pollers.changed(*kinds)
 
     def _due(self, topic: str) -> float:
         """Return the virtual second at which the first row of a topic is due; inf for none."""
@@ -150,17 +165,24 @@ class SimDatabase(MemoryDatabase):
         else:
             keys = self.tables[QUEUE.name].items()
             found = [row.due_at for (queue, _), row in keys if queue == name]
-        return min(found) - self.now() + self.loop.time() if found else inf
+        return min(found) - _BEGAN if found else inf
 
-    async def _step(self) -> None:
-        await _TURN
+    def now(self) -> float:
+        """Return the database's time in seconds, to the microsecond, as PostgreSQL's."""
+        return _BEGAN + round(self.loop.seconds, 6)
+
+    def _step(self) -> Awaitable[None]:
         trouble = self.trouble
-        if trouble.slow or trouble.lose:
-            drawn = self._chance.random()
-            if drawn < trouble.lose:
-                raise ConnectionLost("the connection broke")
-            if drawn < trouble.lose + trouble.slow:
-                await asyncio.sleep(self._chance.random() * trouble.slow_seconds)
+        return self._troubled() if trouble.slow or trouble.lose else TURN
+
+    async def _troubled(self) -> None:
+        await TURN
+        trouble = self.trouble
+        drawn = self._chance.random()
+        if drawn < trouble.lose:
+            raise ConnectionLost("the connection broke")
+        if drawn < trouble.lose + trouble.slow:
+            await asyncio.sleep(self._chance.random() * trouble.slow_seconds)
 
     def _fate(self) -> CommitFate:
         self.commits += 1
@@ -174,16 +196,6 @@ class SimDatabase(MemoryDatabase):
         return CommitFate.COMMITTED
 
 
-class _Turn:
-    """Lets others go first, at less cost than a sleep of no time."""
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield
-
-
-_TURN = _Turn()
-
-
 class SimTx(MemoryTx):
     """A transaction that knows whose it is, and tells when it wrote what others poll for."""
 
@@ -194,10 +206,10 @@ class SimTx(MemoryTx):
 
     def commit(self) -> None:
         """Make everything visible at once."""
-        touched = {name for name, _ in self._writes}.intersection(_WATCHED.values())
         super().commit()
+        touched = self.touched.intersection(_WATCHED)
         if touched:
-            self._sim.committed_to(touched)
+            self._sim.committed_to([_WATCHED[table] for table in sorted(touched)])
 
 
 class Poller:
@@ -208,24 +220,22 @@ class Poller:
         self.life = current_life()
         self.event = asyncio.Event()
         self._loop = loop
-        self._context: Context = copy_context()
-        self._timer: asyncio.TimerHandle | None = None
-        self.due = inf
+        self._alarm: Alarm | None = None
+        self.at = inf
+        """The virtual second at which it looks."""
 
-    def plan(self, due: float, when: float) -> None:
-        """Look at the virtual second ``when`` for what is due at ``due``; inf: nothing is.
-
-        A look at what has been taken meanwhile would find nothing, and is left out.
-        """
-        self.due = due
+    def plan(self, when: float, look: Callable[["Poller"], None]) -> None:
+        """Look at a virtual second, and no earlier."""
         self.forget()
-        if due < inf:
-            self._timer = self._loop.call_at(when, self.event.set, context=self._context)
+        self.at = when
+        self._alarm = self._loop.alarm(when, look, self)
 
     def forget(self) -> None:
         """Look no more."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self.at = inf
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
 
 class SimWakeups(Wakeups):

@@ -2,24 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
-from contextvars import Context, copy_context
-from typing import Any
+from contextvars import Context
+from typing import Any, TypeAlias
 
 
 class SimHandle(asyncio.Handle):
-    """A callback on its way; made some hundred times a payment, so with less ado than asyncio's."""
+    """A callback on its way; made with less ado than asyncio's."""
 
     __slots__ = ()
     _context: Context
 
     def __init__(
-        self,
-        callback: Callable[..., object],
-        args: tuple[Any, ...],
-        loop: Any,
-        context: Context | None,
+        self, callback: Callable[..., object], args: tuple[Any, ...], loop: Any, context: Context
     ) -> None:
-        self._context = copy_context() if context is None else context
+        self._context = context
         self._loop = loop
         self._callback = callback
         self._args = args
@@ -29,6 +25,17 @@ class SimHandle(asyncio.Handle):
     def cancel(self) -> None:
         """Do not run it."""
         self._cancelled = True
+
+
+class SentHandle(SimHandle):
+    """Stands for every callback that came with its context: those are asyncio's own, which cancel
+    none. There are some hundred a payment, so none has a handle of its own."""
+
+    __slots__ = ()
+
+    def cancel(self) -> None:
+        """Refuse."""
+        raise RuntimeError("a callback that was given its context is not taken back")
 
 
 class SimTimer(asyncio.TimerHandle):
@@ -44,9 +51,9 @@ class SimTimer(asyncio.TimerHandle):
         callback: Callable[..., object],
         args: tuple[Any, ...],
         loop: Any,
-        context: Context | None,
+        context: Context,
     ) -> None:
-        self._context = copy_context() if context is None else context
+        self._context = context
         self._loop = loop
         self._callback = callback
         self._args = args
@@ -59,4 +66,27 @@ class SimTimer(asyncio.TimerHandle):
         """Do not run it."""
         if not self._cancelled:
             self._cancelled = True
-            self._loop._timer_handle_cancelled(self)
+            self._loop.timers_cancelled += 1
+
+
+class Alarm:
+    """A timer of the machine's own: what it does is no step of anybody's, and takes none."""
+
+    __slots__ = ("_args", "_callback", "_cancelled", "_loop")
+
+    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...], loop: Any) -> None:
+        self._callback = callback
+        self._args = args
+        self._loop = loop
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """Let it not ring; after it has, this does nothing of use and no harm."""
+        if not self._cancelled:
+            self._cancelled = True
+            self._loop.timers_cancelled += 1
+
+
+Timer: TypeAlias = SimTimer | Alarm
+Due: TypeAlias = tuple[Context, Callable[..., object], tuple[Any, ...], asyncio.Handle | None]
+"""A callback that is due: in which context, what, with what, and who may have cancelled it."""

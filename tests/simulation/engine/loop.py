@@ -15,7 +15,8 @@ from contextvars import Context, ContextVar, copy_context
 from random import Random
 from typing import Any, NoReturn, TypeVar, TypeVarTuple
 
-from tests.simulation.engine.handles import SimHandle, SimTimer
+from tests.simulation.engine.garbage import uncollected
+from tests.simulation.engine.handles import Alarm, Due, SentHandle, SimHandle, SimTimer, Timer
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -39,25 +40,30 @@ def current_life() -> "Life":
 class SimFuture(asyncio.Future[T]):
     """A future whose place in a set does not depend on where it lies in memory."""
 
+    sequence = 0
+
     def __hash__(self) -> int:
-        return _sequenced(self)
+        return self.sequence or _numbered(self)
 
 
 class SimTask(asyncio.Task[T]):
     """A task whose place in a set does not depend on where it lies in memory."""
 
-    life: "Life"
+    sequence = 0
     context: Context
 
+    @property
+    def life(self) -> "Life":
+        """Whose work it is."""
+        return self.context[_LIFE]
+
     def __hash__(self) -> int:
-        return _sequenced(self)
+        return self.sequence or _numbered(self)
 
 
-def _sequenced(one: Any) -> int:
-    try:
-        number: int = one.sequence
-    except AttributeError:
-        number = one.sequence = one.get_loop().next_sequence()
+def _numbered(one: Any) -> int:
+    number: int = one.get_loop().next_sequence()
+    one.sequence = number
     return number
 
 
@@ -82,7 +88,7 @@ class Life:
     def __init__(self, name: str, index: int) -> None:
         self.name = name
         self.index = index
-        self.ready: deque[asyncio.Handle] = deque()
+        self.ready: deque[Due] = deque()
         self.ended = False
         self.paused = False
         self.queued = False
@@ -101,12 +107,14 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def __init__(self, chance: Random, longest: int = 50_000_000) -> None:
         super().__init__()
-        self._now = 0.0
+        self.seconds = 0.0
+        """Virtual seconds since the world began; only the loop sets them."""
         self._draw = chance.random
         self._longest = longest
-        self._timers: list[tuple[float, int, asyncio.TimerHandle, Life]] = []
+        self._timers: list[tuple[float, int, Timer, Life]] = []
         self._timers_made = 0
-        self._timers_cancelled = 0
+        self.timers_cancelled = 0
+        """Timers that wait for nothing, roughly; those who cancel count."""
         self._runnable: list[Life] = []
         self._lives = 0
         self._sequence = 0
@@ -120,10 +128,11 @@ class SimLoop(asyncio.BaseEventLoop):
         self.problems: list[dict[str, Any]] = []
         """What asyncio's exception handler was told."""
         self.root = self.new_life("world")
+        self._sent = SentHandle(_nothing, (), self, self.root.context)
 
     def time(self) -> float:
         """Return virtual seconds since the world began."""
-        return self._now
+        return self.seconds
 
     def next_sequence(self) -> int:
         """Return the next number for something that wants to be hashed."""
@@ -180,8 +189,9 @@ class SimLoop(asyncio.BaseEventLoop):
         """Run the world's main coroutine to its end."""
         events._set_running_loop(self)
         try:
-            task = self.spawn(self.root, main, "main")
-            self._drive(task)
+            with uncollected():
+                task = self.spawn(self.root, main, "main")
+                self._drive(task)
         finally:
             events._set_running_loop(None)
         return task.result()
@@ -211,16 +221,17 @@ class SimLoop(asyncio.BaseEventLoop):
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """Schedule a callback in the life whose context it has."""
-        handle = SimHandle(callback, args, self, context)
-        if self.over:
-            return handle
-        life: Life = handle._context[_LIFE]
-        if not life.ended:
-            life.ready.append(handle)
+        handle: SimHandle | None = None
+        if context is None:
+            context = copy_context()
+            handle = SimHandle(callback, args, self, context)
+        life = context[_LIFE]
+        if not (life.ended or self.over):
+            life.ready.append((context, callback, args, handle))
             if not (life.queued or life.paused):
                 life.queued = True
                 self._runnable.append(life)
-        return handle
+        return handle or self._sent
 
     def call_soon_threadsafe(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
@@ -236,7 +247,7 @@ class SimLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Schedule a callback in so many virtual seconds."""
-        return self.call_at(self._now + delay, callback, *args, context=context)
+        return self.call_at(self.seconds + delay, callback, *args, context=context)
 
     def call_at(
         self,
@@ -246,14 +257,25 @@ class SimLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Schedule a callback at a virtual time."""
+        if context is None:
+            context = copy_context()
         handle = SimTimer(when, callback, args, self, context)
-        if self.over:
-            return handle
-        life: Life = handle._context[_LIFE]
-        if not life.ended:
+        life = context[_LIFE]
+        if not (life.ended or self.over):
             self._timers_made += 1
             heapq.heappush(self._timers, (when, self._timers_made, handle, life))
         return handle
+
+    def alarm(self, when: float, callback: Callable[[*Ts], object], *args: *Ts) -> Alarm:
+        """Let the machine do something at a virtual time, as a step of nobody.
+
+        It may set results and start tasks: whoever is woken by that does so in a step of its own.
+        """
+        alarm = Alarm(callback, args, self)
+        if not self.over:
+            self._timers_made += 1
+            heapq.heappush(self._timers, (when, self._timers_made, alarm, self.root))
+        return alarm
 
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future of this loop."""
@@ -267,11 +289,12 @@ class SimLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> SimTask[T]:
         """Start a task in the life whose context it has."""
-        context = copy_context() if context is None else context
+        if context is None:
+            context = copy_context()
         if self.over:
             coro.close()
         task: SimTask[T] = SimTask(coro, loop=self, name=name or "task", context=context)
-        task.life, task.context = context[_LIFE], context
+        task.context = context
         return task
 
     def get_debug(self) -> bool:
@@ -286,15 +309,6 @@ class SimLoop(asyncio.BaseEventLoop):
         """Refuse: a thread is not deterministic."""
         raise RuntimeError("a simulated world has no threads")
 
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        self._timers_cancelled += 1
-        if self._timers_cancelled > 1000 and self._timers_cancelled * 2 > len(self._timers):
-            self._timers = [
-                timer for timer in self._timers if not (timer[2].cancelled() or timer[3].ended)
-            ]
-            heapq.heapify(self._timers)
-            self._timers_cancelled = 0
-
     def _drive(self, until: asyncio.Future[Any]) -> None:
         runnable, draw = self._runnable, self._draw
         fingerprint = self.fingerprint
@@ -302,22 +316,25 @@ class SimLoop(asyncio.BaseEventLoop):
             count = len(runnable)
             if not count:
                 self._advance()
-                fingerprint = hash((fingerprint, self._now))
+                self.fingerprint = fingerprint = hash((fingerprint, self.seconds))
                 continue
             place = int(draw() * count) if count > 1 else 0
             life = runnable[place]
-            handle = life.ready.popleft()
+            context, callback, args, handle = life.ready.popleft()
             if not life.ready:
                 life.queued = False
                 last = runnable.pop()
                 if place < count - 1:
                     runnable[place] = last
-            if handle._cancelled:
+            if handle is not None and handle._cancelled:
                 continue
             self.steps += 1
             self.fingerprint = fingerprint = hash((fingerprint, life.index))
             try:
-                handle._context.run(handle._callback, *handle._args)  # type: ignore[attr-defined]
+                if args:
+                    context.run(callback, *args)
+                else:
+                    context.run(callback)
             except Exception as error:  # noqa: BLE001 - a callback's failure ends no world
                 self.problems.append({"message": "a callback failed", "exception": error})
             if life.doom:
@@ -327,7 +344,7 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def _ring(self) -> None:
         if self.steps > self._longest:
-            raise RunawayError(f"{self.steps} steps, at second {self._now:.0f}")
+            raise RunawayError(f"{self.steps} steps, at second {self.seconds:.0f}")
         while self._alarms and self._alarms[0][0] <= self.steps:
             _, _, alarm = heapq.heappop(self._alarms)
             if not alarm.done():
@@ -340,19 +357,31 @@ class SimLoop(asyncio.BaseEventLoop):
             life.on_doom()
 
     def _advance(self) -> None:
-        timers = self._timers
-        while timers and (timers[0][2].cancelled() or timers[0][3].ended):
-            heapq.heappop(timers)
+        if self.timers_cancelled > 1000 and self.timers_cancelled * 2 > len(self._timers):
+            self._forget_cancelled()
+        timers, pop = self._timers, heapq.heappop
+        while timers and (timers[0][2]._cancelled or timers[0][3].ended):
+            pop(timers)
         if not timers:
-            raise NothingLeftError(f"nothing is due after second {self._now:.3f}")
-        now = self._now = max(self._now, timers[0][0])
+            raise NothingLeftError(f"nothing is due after second {self.seconds:.3f}")
+        now = self.seconds = max(self.seconds, timers[0][0])
         while timers and timers[0][0] <= now:
-            _, _, handle, life = heapq.heappop(timers)
-            if handle.cancelled() or life.ended:
+            handle, life = pop(timers)[2:]
+            if handle._cancelled or life.ended:
                 continue
-            life.ready.append(handle)
+            if isinstance(handle, Alarm):
+                handle._callback(*handle._args)
+                continue
+            life.ready.append((handle._context, handle._callback, tuple(handle._args), handle))
             if not (life.queued or life.paused):
                 self._queue(life)
+
+    def _forget_cancelled(self) -> None:
+        self._timers = [
+            timer for timer in self._timers if not (timer[2]._cancelled or timer[3].ended)
+        ]
+        heapq.heapify(self._timers)
+        self.timers_cancelled = 0
 
     def _queue(self, life: Life) -> None:
         if not life.queued:

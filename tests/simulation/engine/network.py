@@ -60,7 +60,6 @@ class _Call:
     """One call on its way; ``handlers`` are the tasks that work on it."""
 
     answer: "asyncio.Future[Answer]"
-    caller: Life
     handlers: dict[SimTask[None], None] = field(default_factory=dict)
 
 
@@ -162,16 +161,14 @@ class SimNet:
         self.calls += 1
         loop = self.loop
         answer: asyncio.Future[Answer] = loop.create_future()
-        call = _Call(answer, current_life())
-        timer = loop.call_at(deadline, _expire, answer)
+        call = _Call(answer)
+        timer = loop.alarm(deadline, _expire, answer)
         for _ in range(2 if self.happens(self.trouble.double) else 1):
             if self.happens(self.trouble.lose_request):
-                loop.call_later(self.delay(), _refuse, answer, "The connection broke.")
+                loop.alarm(loop.seconds + self.delay(), _refuse, answer, "The connection broke.")
             else:
-                arrive = (call, caller, target, method, raw, metadata, deadline, loop.time())
-                loop.call_later(
-                    self._travel(), self._arrive, *arrive, context=loop.root.context.copy()
-                )
+                arrive = (call, caller, target, method, raw, metadata, deadline, loop.seconds)
+                loop.alarm(loop.seconds + self._travel(), self._arrive, *arrive)
         try:
             well, told = await answer
         except asyncio.CancelledError:
@@ -239,13 +236,7 @@ class SimNet:
 
     def _answer(self, call: _Call, well: bool, told: bytes) -> None:
         if not call.answer.done():
-            self.loop.call_later(
-                self.delay(),
-                _deliver,
-                call.answer,
-                (well, told),
-                context=call.caller.context.copy(),
-            )
+            self.loop.alarm(self.loop.seconds + self.delay(), _deliver, call.answer, (well, told))
 
     def _broken(self, life: Life) -> None:
         """A process has ended: whoever waits for it hears that the connection is gone."""

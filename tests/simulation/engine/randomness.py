@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from services.chassis.ids import derived
+from tests.simulation.engine.loop import SimLoop
+from tests.simulation.engine.turns import TURN, wake
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 """When every world begins."""
@@ -31,21 +33,30 @@ class SimClock:
     Only the wall time is off: a process whose clock is wrong still counts seconds well.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, skew: float = 0.0) -> None:
+    def __init__(self, loop: SimLoop, skew: float = 0.0) -> None:
         self._loop = loop
         self._start = START + timedelta(seconds=skew)
 
     def now(self) -> datetime:
         """Return the wall time."""
-        return self._start + timedelta(seconds=self._loop.time())
+        return self._start + timedelta(seconds=self._loop.seconds)
 
     def monotonic(self) -> float:
         """Return virtual seconds since the world began."""
-        return self._loop.time()
+        return self._loop.seconds
 
     async def sleep(self, seconds: float) -> None:
         """Wait that long; zero or less only yields."""
-        await asyncio.sleep(max(0.0, seconds))
+        if seconds <= 0:
+            return await TURN
+        loop = self._loop
+        waiter: asyncio.Future[None] = loop.create_future()
+        alarm = loop.alarm(loop.seconds + seconds, wake, waiter)
+        try:
+            await waiter
+        except BaseException:
+            alarm.cancel()
+            raise
 
 
 class SimIds:

@@ -10,8 +10,13 @@ from tests.simulation.faults.crash import Crashes, OlderVersion, Pauses, Rollout
 from tests.simulation.faults.database import LostCommits, LostConnections, SlowStatements
 from tests.simulation.faults.fault import Fault
 from tests.simulation.faults.net import DoubledCalls, HurriedCalls, LateCalls, LostCalls, SlowCalls
-from tests.simulation.faults.shop import FailingShop, LimitedShop, UnreachableShop
-from tests.simulation.faults.webhooks import DoubledWebhooks, LateWebhooks, LostWebhooks
+from tests.simulation.faults.shop import FailingShop, LimitedShop, SlowPages, UnreachableShop
+from tests.simulation.faults.webhooks import (
+    DoubledWebhooks,
+    LateWebhooks,
+    LostWebhooks,
+    ScatteredWebhooks,
+)
 
 FAULTS: list[type[Fault]] = [
     SlowStatements,
@@ -36,5 +41,7 @@ FAULTS: list[type[Fault]] = [
     LaggingWatch,
     LateCalls,
     OlderVersion,
+    SlowPages,
+    ScatteredWebhooks,
 ]
 """Every kind of fault; a world draws some of them."""

@@ -1,10 +1,35 @@
 """A cluster that is overloaded, hangs, is written to by others, or is watched with a lag."""
 
+import asyncio
+from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+
+_SPELL = 2 * 3600.0
+_BETWEEN = 22 * 3600.0
+_SELDOM = 0.02
+"""The share of requests that may fail for months."""
+
+
+async def _in_spells(world: "World", fault: Callable[[float], None], rate: float) -> None:
+    """Let requests fail: a few always, or many for two hours of every day.
+
+    What needs dozens of requests in a row comes through many failures only by luck, and would be
+    tried again every few minutes of all the months in which nobody does anything.
+    """
+    fault(rate)
+    while rate > _SELDOM:
+        await asyncio.sleep(_SPELL)
+        fault(0.0)
+        await asyncio.sleep(_BETWEEN)
+        if not world.troubled:
+            return
+        fault(rate)
 
 
 class OverloadedCluster:
@@ -14,11 +39,15 @@ class OverloadedCluster:
 
     def start(self, world: "World", rng: Random) -> None:
         """Begin."""
-        world.cluster.faults.unavailable = rng.choice([0.02, 0.1, 0.3])
+        world.spawn(_in_spells(world, partial(_refuse, world), rng.choice([_SELDOM, 0.1, 0.3])))
 
     def stop(self, world: "World") -> None:
         """End."""
-        world.cluster.faults.unavailable = 0.0
+        _refuse(world, 0.0)
+
+
+def _refuse(world: "World", rate: float) -> None:
+    world.cluster.faults.unavailable = rate
 
 
 class HangingCluster:
@@ -28,11 +57,15 @@ class HangingCluster:
 
     def start(self, world: "World", rng: Random) -> None:
         """Begin."""
-        world.cluster.faults.timeout = rng.choice([0.01, 0.05])
+        world.spawn(_in_spells(world, partial(_hang, world), rng.choice([0.01, 0.05])))
 
     def stop(self, world: "World") -> None:
         """End."""
-        world.cluster.faults.timeout = 0.0
+        _hang(world, 0.0)
+
+
+def _hang(world: "World", rate: float) -> None:
+    world.cluster.faults.timeout = rate
 
 
 class BusyCluster:

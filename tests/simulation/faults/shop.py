@@ -1,5 +1,6 @@
 """A provider that is out of reach, fails with 500s that it replays, or asks for patience."""
 
+import asyncio
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,29 @@ class FailingShop:
     def start(self, world: "World", rng: Random) -> None:
         """Begin."""
         world.shop.faults.failed = rng.choice([0.05, 0.3])
+
+    def stop(self, world: "World") -> None:
+        """End."""
+        world.shop.line.quiet()
+
+
+class SlowPages:
+    """Pages that are fetched come seconds late, and just after something else was told of.
+
+    What a page began has gone on meanwhile, and nobody has begun to look at the news of it yet.
+    """
+
+    name = "slow pages"
+
+    def start(self, world: "World", rng: Random) -> None:
+        """Begin."""
+        post = world.shop.post
+
+        async def holds() -> None:
+            for _ in range(rng.choice([0, 1, 1, 2])):
+                await asyncio.wait({post.next_taken()}, timeout=3.0)
+
+        world.shop.line.holds = holds
 
     def stop(self, world: "World") -> None:
         """End."""

@@ -48,3 +48,18 @@ class LateWebhooks:
     def stop(self, world: "World") -> None:
         """End."""
         world.shop.post.habits.late = 0.0
+
+
+class ScatteredWebhooks:
+    """All come within seconds, in any order: what is told of one purchase is spread out."""
+
+    name = "scattered webhooks"
+
+    def start(self, world: "World", rng: Random) -> None:
+        """Begin."""
+        world.shop.post.habits.slowest = rng.choice([1.0, 1.5, 2.0])
+        world.shop.post.habits.both = True
+
+    def stop(self, world: "World") -> None:
+        """End."""
+        world.shop.post.quiet()

@@ -13,6 +13,11 @@ from tests.simulation.invariants.fences import FenceBeforeOwner, GenerationsOnly
 from tests.simulation.invariants.grants import GrantedOncePerPeriod
 from tests.simulation.invariants.invariant import Invariant
 from tests.simulation.invariants.newest import ConsumersHoldTheNewest
+from tests.simulation.invariants.organizations import (
+    NeverMoreThanSold,
+    OrganizationsAreWhatIsPaid,
+    ProjectsStayBounded,
+)
 
 INVARIANTS: list[type[Invariant]] = [
     AcknowledgedIsStored,
@@ -30,5 +35,8 @@ INVARIANTS: list[type[Invariant]] = [
     CapacityIsPaid,
     EverythingPaidIsKnown,
     NothingWaitsForEver,
+    NeverMoreThanSold,
+    ProjectsStayBounded,
+    OrganizationsAreWhatIsPaid,
 ]
 """Every invariant; a world holds all of them."""

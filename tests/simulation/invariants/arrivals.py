@@ -39,6 +39,7 @@ class NothingWaitsForEver(AtTheEnd):
     def final(self, world: "World") -> list[str]:
         """Look at everything that could wait."""
         settled = (EventState.DONE, EventState.IGNORED)
+        strangers = _strangers(world)
         return [
             *reading.waiting_facts(world),
             *reading.dead_facts(world),
@@ -49,13 +50,28 @@ class NothingWaitsForEver(AtTheEnd):
                 if row.judgement.state not in settled
             ),
             *(f"{name} was never acknowledged" for name in world.shop.post.open),
-            *(f"{row.fact.type} is parked: {row.reason}" for row in reading.parked(world)),
+            *(
+                f"{row.fact.type} is parked: {row.reason}"
+                for row in reading.parked(world)
+                if row.fact.key not in strangers
+            ),
             *(
                 f"operation {row.id} ({row.kind}) never ended"
                 for row in reading.operations(world).values()
                 if row.state.value == "STARTED" and row.kind.value != "customer"
             ),
         ]
+
+
+def _strangers(world: "World") -> set[str]:
+    """Return what facts of customers are ordered by who have never paid: they have no account.
+
+    Their banks gave nothing for what they subscribed to.
+    """
+    books = world.shop.books
+    known = {row.customer for row in books.sessions.values() if row.paid}
+    home = f"customer:{reading.PROVIDER}/{reading.PROVIDER_ACCOUNT}"
+    return {f"{home}/{name}" for name in books.customers if name not in known}
 
 
 class EverythingPaidIsKnown(AtTheEnd):

@@ -10,7 +10,7 @@ from services.provisioner.objects import Live, Ref
 from tests.simulation.faults.crash import OlderVersion
 from tests.simulation.invariants import reading
 from tests.simulation.invariants.invariant import AtTheEnd
-from tests.simulation.invariants.paying import by_account, rival
+from tests.simulation.invariants.paying import by_account, refused_at, rival
 from tests.simulation.shop_truth import Paid
 from tollgate.payments.v1.events_pb2 import ProviderSubscription
 
@@ -62,7 +62,9 @@ class CapacityIsPaid(AtTheEnd):
             of_kind = [paid for paid in bought if paid.plan.kind == "namespace"]
             mine = standing.pop(account, [])
             if of_kind:
-                wrong += _compare(world, account, _expected(of_kind, now, kept), mine)
+                # What was given back because there was no room for it never counted.
+                counted = [paid for paid in of_kind if refused_at(world, paid) is None]
+                wrong += _compare(world, account, _expected(counted, now, kept), mine)
         wrong += [
             f"{account} has {mine[0].namespace} and never paid"
             for account, mine in standing.items()
@@ -97,11 +99,9 @@ def _kept_until(world: "World") -> datetime | None:
     )
 
 
-def _expected(bought: list[Paid], now: datetime, kept: datetime | None) -> Expected:
-    if any(paid.live for paid in bought):
+def _expected(counted: list[Paid], now: datetime, kept: datetime | None) -> Expected:
+    if any(paid.live for paid in counted):
         return Expected.RUNNING
-    # What was given back because there was no room for it never counted.
-    counted = [paid for paid in bought if paid.given_back is None]
     if not counted:
         return Expected.NOTHING
     ended = [(paid.row.over_at, paid) for paid in counted]

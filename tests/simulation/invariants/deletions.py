@@ -7,7 +7,7 @@ from services.provisioner import naming
 from services.subscription.domain import Phase
 from tests.simulation.invariants import reading
 from tests.simulation.invariants.invariant import AllTheTime
-from tests.simulation.invariants.paying import account_of
+from tests.simulation.invariants.paying import account_of, refused_at
 from tests.simulation.shop_truth import Paid
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def _deleted(world: "World", write: "Write") -> list[str]:
         for paid in world.shop.truth()
         if account_of(world, paid) == account
         and paid.plan.kind == "namespace"
+        and refused_at(world, paid) is None
         and _forbids(paid, write.at)
     ]
 
@@ -58,10 +59,10 @@ def _deleted(world: "World", write: "Write") -> list[str]:
 def _forbids(paid: Paid, at: datetime) -> bool:
     """Tell whether it kept its capacity from being deleted at a moment.
 
-    What was paid while it was being deleted buys the next incarnation; what was given back because
-    there was no room for it never counted.
+    What was paid while it was being deleted buys the next incarnation. (What was given back because
+    there was no room for it never counted.)
     """
-    if paid.given_back is not None or at - paid.paid_at < _WAY:
+    if at - paid.paid_at < _WAY:
         return False
     ended = paid.row.over_at
     return ended is None or ended > at - paid.plan.retention

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from services.payments.commerce import PageState
+from services.payments.binding import OperationKind, OperationState
+from services.payments.commerce import PageState, decode
 from tests.simulation.invariants import reading
 from tests.simulation.invariants.invariant import AllTheTime, AtTheEnd
-from tests.simulation.invariants.paying import by_account, rival
+from tests.simulation.invariants.paying import by_account, refused_at, rival
 from tests.simulation.shop_rows import PaymentRow, RefundRow, RefundState
 from tests.simulation.shop_truth import Paid
 
@@ -57,14 +58,18 @@ class MadeOnce(AtTheEnd):
 
 
 class RefundedOnceAndForCause(AtTheEnd):
-    """No payment goes back twice, and we give nothing back and end nothing that had a place."""
+    """No payment goes back twice, and we give nothing back and end nothing that had a place.
+
+    Of what was refused nothing is kept, whenever it was collected.
+    """
 
     name = "refunded once and for cause"
 
     def final(self, world: "World") -> list[str]:
         """Look at every refund, and at all that had to give way."""
         books = world.shop.books
-        wrong = []
+        refused_ones = _given_back_as_refused(world)
+        wrong = _kept_of(world, refused_ones)
         for payment in books.payments.values():
             counted = [one for one in _given(world, payment) if one.state is not RefundState.FAILED]
             back = sum(one.amount.minor_units for one in counted)
@@ -74,25 +79,44 @@ class RefundedOnceAndForCause(AtTheEnd):
                 wrong.append(f"{payment.id} was given back by us more than once")
         ended, renewals = _ended_for_others(world), _renewals_given_back(world)
         for account, bought in by_account(world).items():
-            wrong += [
-                f"{paid.row.id} of {account} was given back without a cause"
-                for paid in bought
-                if paid.given_back is not None and not _had_a_rival(paid, bought)
-            ]
             for paid in bought:
-                if paid.row.id in ended or paid.row.id in renewals:
-                    made = renewals.get(paid.row.id, [])
+                refused = refused_at(world, paid)
+                if refused is not None and not _had_a_rival(paid, bought, refused):
+                    wrong.append(f"{paid.row.id} of {account} was given back without a cause")
+                made = renewals.get(paid.row.id, [])
+                if paid.row.id in ended or (made and paid.row.id not in refused_ones):
                     wrong += _gave_way_without_a_cause(account, paid, bought, made)
         return wrong
 
 
-def _had_a_rival(refused: Paid, bought: list[Paid]) -> bool:
+def _given_back_as_refused(world: "World") -> set[str]:
+    """Return the subscriptions whose checkouts were given back."""
+    sessions = world.shop.books.sessions
+    asked = [
+        cast("dict[str, str]", decode(one.ask))["checkout"]
+        for one in reading.operations(world).values()
+        if one.kind is OperationKind.REFUND and one.state is not OperationState.STARTED
+    ]
+    return {sessions[name].subscription for name in asked} - {""}
+
+
+def _kept_of(world: "World", refused: set[str]) -> list[str]:
+    """Return what was collected for subscriptions that were refused, and given back in no way."""
+    books = world.shop.books
+    return [
+        f"{payment.id} of {payment.amount} was kept, and {name} was refused"
+        for payment in books.payments.values()
+        if payment.invoice and not payment.refunds and not payment.disputes
+        if (name := books.invoices[payment.invoice].subscription) in refused
+    ]
+
+
+def _had_a_rival(refused: Paid, bought: list[Paid], until: datetime) -> bool:
     """Tell whether another was in force at some time between the payment and the refund.
 
     The provider tells times in whole seconds.
     """
-    assert refused.given_back is not None
-    since, until = refused.paid_at - _SECOND, refused.given_back.made
+    since = refused.paid_at - _SECOND
     return any(
         _live_between(other, since, until)
         for other in bought
@@ -116,11 +140,15 @@ def _gave_way_without_a_cause(
 
 
 def _later_rivals(paid: Paid, bought: list[Paid]) -> list[Paid]:
-    """Return rivals that were bought later and in force at a time when this one was."""
+    """Return rivals that were bought later and in force at a time when this one was.
+
+    Of two that were paid in one second the provider does not say which was the later.
+    """
     return [
         other
         for other in bought
-        if other.paid_at > paid.paid_at and rival(other, paid) and _both_live(paid, other)
+        if other is not paid and other.paid_at > paid.paid_at - _SECOND
+        if rival(other, paid) and _both_live(paid, other)
     ]
 
 
@@ -137,7 +165,8 @@ def _live_between(paid: Paid, since: datetime, until: datetime) -> bool:
 def _renewals_given_back(world: "World") -> dict[str, list[PaymentRow]]:
     """Return payments that are not a subscription's first and that we gave back, by subscription.
 
-    A purchase's first payment is given back with its checkout.
+    A purchase's first payment is given back with its checkout, and the renewals of one that was
+    refused as well.
     """
     books = world.shop.books
     found: dict[str, list[PaymentRow]] = {}

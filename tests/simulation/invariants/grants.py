@@ -51,7 +51,7 @@ def _of(paid: Paid, grants: list[Grant]) -> list[str]:
 
 def _periods(paid: Paid) -> list[datetime | None]:
     """Return the paid periods, as grants name them: None is the first."""
-    first = paid.row.lives[0][0]
+    first = paid.row.made
     return [
         None if start == first else start.replace(microsecond=0) for start in paid.row.paid_periods
     ]

@@ -1,8 +1,11 @@
 """Whose a payment is, for the invariants."""
 
 from collections import defaultdict
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from services.payments.binding import OperationKind
+from services.payments.domain import OperationId
 from tests.simulation.invariants import reading
 from tests.simulation.shop_truth import Paid
 
@@ -21,6 +24,19 @@ def by_account(world: "World") -> dict[str, list[Paid]]:
     for paid in world.shop.truth():
         found[account_of(world, paid)].append(paid)
     return dict(found)
+
+
+def refused_at(world: "World", paid: Paid) -> datetime | None:
+    """Return when a purchase was given back because there was no room for it; None if it was not.
+
+    Of what nothing was paid yet, there is only an end: by the operation that gives a checkout back.
+    """
+    if paid.given_back is not None:
+        return paid.given_back.made
+    name, _, _ = paid.row.ended_by.removesuffix(".cancel").rpartition(".")
+    ended = reading.operations(world).get(OperationId(name))
+    gave_back = ended is not None and ended.kind is OperationKind.REFUND
+    return paid.row.over_at if gave_back else None
 
 
 def rival(one: Paid, other: Paid) -> bool:

@@ -16,13 +16,15 @@ from tests.simulation.services.replica import Replica
 from tollgate.pricing.v1.pricing_service_pb2_grpc import add_PricingServiceServicer_to_server
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
+OURS = Path(__file__).parents[1] / "catalogs"
+"""What is sold in simulated worlds only."""
 _NEWER = "\n# The next version of this catalog sells the same.\n"
 
 
 @cache
 def catalogs(*, newer: bool) -> tuple[Catalog, ...]:
     """Return the catalogs as the older or the newer version of pricing brings them."""
-    paths = sorted((DEPLOY / "catalogs").glob("*.yaml"))
+    paths = [*sorted((DEPLOY / "catalogs").glob("*.yaml")), *sorted(OURS.glob("*.yaml"))]
     return tuple(
         parse_catalog(path.read_text() + (_NEWER if newer else ""), str(path)) for path in paths
     )

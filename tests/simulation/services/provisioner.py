@@ -30,11 +30,11 @@ from tollgate.provisioner.v1.provisioner_service_pb2_grpc import (
     add_ProvisionerServiceServicer_to_server,
 )
 
-RESYNC = 40 * 24 * 3600.0
+RESYNC = 120 * 24 * 3600.0
 """Seconds between looks at every tenant; with months to pass, every ten minutes is too much."""
 _LEASE = 10.0
 _AT_ONCE = 8
-_READS = frozenset({"get", "list_in"})
+_READS = frozenset({"get", "list_in", "list_labelled"})
 
 
 class Kube(Cluster, Protocol):

@@ -34,8 +34,8 @@ from tollgate.subscription.v1.subscription_service_pb2_grpc import (
 CLAIM = "sub"
 TIMERS = 24 * 3600.0
 """Seconds between looks at what is due; with months to pass, a look every two is too much."""
-RARELY = 48 * 3600.0
-REFUNDS = 12 * 3600.0
+RARELY = 84 * 3600.0
+REFUNDS = 24 * 3600.0
 REFUND_DELAY = timedelta(minutes=1)
 
 
@@ -110,7 +110,8 @@ async def subscription(replica: Replica) -> None:
         (RARELY, "Taking kept facts", partial(chores.take_what_is_known, version)),
     ):
         replica.loops.create_task(loop(seconds, name, step))
-    desk = Desk(tx, replica.ids, CLAIM, pricing, payments, GrpcProvisioner(provisioner))
+    asked = GrpcProvisioner(provisioner)
+    desk = Desk(tx, replica.ids, CLAIM, pricing, payments, asked, intake.take)
     net.serve(
         [
             (add_SubscriptionServiceServicer_to_server, SubscriptionServicer(desk), SERVICE),

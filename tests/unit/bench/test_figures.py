@@ -100,4 +100,5 @@ def test_a_report_says_which_floor_was_missed_by_what_and_why_it_is_there() -> N
         "reason": "the reason",
         "found": 0.5,
         "met": False,
+        "because": "",
     }

@@ -13,8 +13,9 @@ from tests.bench.__main__ import main
 from tests.bench.errors import BenchUnavailable
 from tests.bench.figures import Floor
 from tests.bench.provisioner.counting import Requests
-from tests.bench.report import Report
-from tests.bench.runner import Entry, Options, Wanted, run_all, summary
+from tests.bench.ready import needed
+from tests.bench.report import Report, lines
+from tests.bench.runner import Entry, Options, Outcome, Wanted, run_all, summary
 
 FLOOR = Floor("rate", "why", at_least=1)
 
@@ -127,3 +128,24 @@ def test_watches_count_neither_as_reads_nor_as_writes() -> None:
     requests = Requests()
     requests.verbs.update(["watch", "GET", "list", "PATCH", "POST", "delete"])
     assert (requests.reads, requests.writes) == (2, 3)
+
+
+def test_a_missed_floor_is_told_with_its_reason_of_the_run_and_a_met_one_without() -> None:
+    report = Report("any")
+    report.check(FLOOR, 0.5, "3 cores are needed, there are 2")
+    report.check(FLOOR, 2.0, "this is not told")
+    told = "\n".join(lines(report))
+    assert "missed: 3 cores are needed, there are 2" in told
+    assert "this is not told" not in told
+    assert [one["because"] for one in report.as_json()["floors"]] == [
+        "3 cores are needed, there are 2",
+        "",
+    ]
+    rows = summary([Outcome("any", report)])
+    assert rows[1].endswith("0.5 (at least 1): 3 cores are needed, there are 2")
+    assert rows[2].endswith("2 (at least 1)")
+    assert Outcome("any", report).code == 1
+
+
+def test_what_a_rate_needs_is_said_in_cores_of_its_own_figures() -> None:
+    assert needed(20, 155.0, 2) == "20/s of 155 ms each need 3.1 cores, there are 2"

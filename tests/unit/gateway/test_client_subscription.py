@@ -68,6 +68,8 @@ async def test_an_account_is_looked_for_until_it_is_found(line: Line) -> None:
     client = GrpcSubscription(line.channel)
     assert await client.find_account(AccountKind.ORGANIZATION, "acme") == "acc_1"
     assert len(line.script.asked) == 2
+    asked = line.script.asked[0]
+    assert (asked.kind, asked.external_id) == (kinds.KIND_ORGANIZATION, "acme")
     assert await client.find_account(AccountKind.ORGANIZATION, "nobody") == ""
 
 

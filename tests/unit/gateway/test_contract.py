@@ -16,7 +16,8 @@ from gateway.routes.quotes import models as quotes
 from gateway.routes.scaffolder import models as scaffolder
 from services.chassis.errors import Unavailable
 from tests.unit.gateway.test_quotes import SITE, VERIFIED
-from tests.unit.gateway.test_scaffolder import BASIC, PREMIUM, QUOTE, WORDPRESS
+from tests.unit.gateway.test_scaffolder import QUOTE, WORDPRESS
+from tests.unit.gateway.test_scaffolder_entitlement import BASIC, PREMIUM
 from tests.unit.gateway.world import CONSOLE, HELD, World
 
 B = "/api/billing"

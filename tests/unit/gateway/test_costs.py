@@ -289,8 +289,8 @@ async def test_a_change_names_the_state_that_it_changes(filled: World) -> None:
     changed = await filled.call("admin", "PUT", path, WISH | {"amount": 7, "etag": "1"})
     assert (changed.json()["amount"], changed.json()["etag"]) == (7.00, "2")
     stale = await filled.call("admin", "PUT", path, WISH | {"etag": "1"})
-    assert (stale.status_code, stale.json()["code"]) == (409, "ETAG_MISMATCH")
-    assert (await filled.call("admin", "DELETE", f"{path}?etag=1")).status_code == 409
+    assert (stale.status_code, stale.json()["code"]) == (412, "ETAG_MISMATCH")
+    assert (await filled.call("admin", "DELETE", f"{path}?etag=1")).status_code == 412
     gone = await filled.call("admin", "DELETE", f"{path}?etag=2")
     assert (gone.status_code, gone.content) == (204, b"")
     assert (await filled.call("admin", "GET", path)).status_code == 404

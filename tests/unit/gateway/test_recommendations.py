@@ -33,7 +33,7 @@ SAVES = Recommendation(
     168,
     PAID,
     USED,
-    SmallerPlan("kube-dc/dev-pool", SMALL, "plan-price", "80", "eur"),
+    SmallerPlan("kube-dc/dev-pool", SMALL, "plan-price", "80", "eur", ("terms",)),
 )
 UNKNOWN = Recommendation(
     "ten_2", "acc_2", "uma", "", "kube-dc/dev-pool", "insufficient-data", 3, SMALL, None, None
@@ -68,6 +68,7 @@ async def test_what_is_said_of_each_tenant_is_answered_whole(world: World) -> No
         "basis": "plan-price",
         "monthlySaving": "80",
         "currency": "EUR",
+        "leftOut": ["terms"],
     }
     assert (second["outcome"], second["used"], second["smaller"]) == (
         "insufficient-data",
@@ -108,6 +109,7 @@ async def test_recommendations_are_asked_for_and_read(line: Line) -> None:
                 basis=cost_pb2.Recommendation.BASIS_PLAN_PRICE,
                 monthly_saving="80",
                 currency="eur",
+                left_out=[cost_pb2.Recommendation.LEFT_OUT_TERMS],
             ),
             cost_pb2.Recommendation(tenant="ten_2"),
         ],

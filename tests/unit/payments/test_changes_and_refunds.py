@@ -1,26 +1,31 @@
 """Changing, ending and paying back: whose it is, what was sent before, what is left to do."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
 
+from services.chassis.deadline import within
 from services.chassis.money import Money
 from services.payments.commerce import AccountPage, BilledItem, EndMode, PageState
 from services.payments.domain import AccountId
 from services.payments.errors import (
+    InProgress,
     NothingToRefund,
     PaymentDeclined,
     ProviderFailed,
     ProviderUnreachable,
+    SubscriptionChanged,
     SubscriptionOver,
     UnknownCheckout,
     UnknownSubscription,
 )
 from services.payments.facts import CheckoutPaid, Payer, SubscriptionState
-from services.payments.operations import Asked
+from services.payments.operations import Asked, work_on
 from services.payments.usecases import change_subscription, end_subscription, refund_checkout
 from services.payments.views import SubscriptionStatus
+from services.payments.worker import HANDLERS
 from tests.unit.payments.selling_world import ACCOUNT, SellingWorld
 from tests.unit.payments.world import NOON
 
@@ -41,10 +46,16 @@ async def bought(world: SellingWorld) -> AccountPage:
 
 
 async def change(
-    world: SellingWorld, name: str, request_id: str = "", account: str = ACCOUNT
+    world: SellingWorld,
+    name: str,
+    request_id: str = "",
+    account: str = ACCOUNT,
+    *,
+    items: Sequence[BilledItem] = LARGE,
+    held: Sequence[BilledItem] = (),
 ) -> SubscriptionState:
     asked = Asked(AccountId(account), "svc", "ChangeSubscription", request_id)
-    return await change_subscription(world.selling, asked, name, LARGE)
+    return await change_subscription(world.selling, asked, name, items, held)
 
 
 async def end(
@@ -90,6 +101,50 @@ async def test_a_change_that_failed_after_it_was_made_is_seen_in_what_is_billed(
     state = await change(world, name)
     assert [item.price_id for item in state.view.items] == ["price_2"]
     assert world.commerce.calls.count("change_subscription") == 1
+
+
+async def test_of_two_changes_worked_out_from_the_same_the_second_is_refused_for_good(
+    world: SellingWorld,
+) -> None:
+    name = (await bought(world)).page.subscription_id
+    held, more, other = (
+        [BilledItem("price_1", quantity)] if quantity else LARGE for quantity in (1, 2, 0)
+    )
+    answers = await asyncio.gather(
+        change(world, name, "c1", items=more, held=held),
+        change(world, name, "c2", items=other, held=held),
+        return_exceptions=True,
+    )
+    refused = [one for one in answers if isinstance(one, SubscriptionChanged)]
+    assert len(refused) == 1
+    assert world.commerce.calls.count("change_subscription") == 1
+    late = "c1" if answers[0] is refused[0] else "c2"
+    wanted = more if late == "c1" else other
+    with pytest.raises(SubscriptionChanged):
+        await change(world, name, late, items=wanted, held=held)
+    billed = world.commerce.subscriptions[name].billed
+    await change(world, name, "c3", items=wanted, held=billed)
+    assert world.commerce.subscriptions[name].billed == tuple(wanted)
+
+
+async def test_a_change_comes_after_those_that_were_under_way_when_it_was_asked_for() -> None:
+    world = SellingWorld()
+    async with world.worker():
+        name = (await bought(world)).page.subscription_id
+    held = world.commerce.subscriptions[name].billed
+    for request_id, quantity in (("c1", 2), ("c2", 5)):
+        items = [BilledItem("price_1", quantity)]
+        with within(0.2), pytest.raises(InProgress):
+            await change(world, name, request_id, items=items, held=held)
+    first, second = world.operations()[-2:]
+    before = len(world.commerce.calls)
+    assert await work_on(world.selling, second.id, HANDLERS) is not None
+    assert len(world.commerce.calls) == before
+    assert await work_on(world.selling, first.id, HANDLERS) is None
+    assert await work_on(world.selling, second.id, HANDLERS) is None
+    assert world.commerce.subscriptions[name].billed == (BilledItem("price_1", 2),)
+    with pytest.raises(SubscriptionChanged):
+        await change(world, name, "c2", items=[BilledItem("price_1", 5)], held=held)
 
 
 async def test_a_declined_change_is_refused_the_same_way_again(world: SellingWorld) -> None:

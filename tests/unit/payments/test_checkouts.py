@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from services.chassis.deadline import within
 from services.chassis.errors import InvalidArgument
 from services.chassis.idempotency import IdempotencyConflict
 from services.chassis.money import Money
@@ -17,6 +19,7 @@ from services.payments.domain import AccountId, OperationId
 from services.payments.errors import (
     CheckoutCompleted,
     CheckoutTooLate,
+    InProgress,
     KeyNotVerified,
     NoCustomer,
     PromotionCodeInvalid,
@@ -25,8 +28,12 @@ from services.payments.errors import (
     QuoteMismatch,
     UnknownCheckout,
 )
+from services.payments.operations import work_on
+from services.payments.turns import AT_ONCE
 from services.payments.usecases import create_portal_session, get_checkout
+from services.payments.worker import HANDLERS
 from tests.fakes.payments import MemoryProvider
+from tests.fakes.payments_commerce import MemoryCommerce
 from tests.fakes.payments_rows import CUSTOMERS
 from tests.unit.payments.selling_world import ACCOUNT, SellingWorld
 
@@ -277,3 +284,56 @@ async def test_nothing_is_sold_while_no_provider_is_on_or_its_key_is_not_verifie
     with pytest.raises(ProviderOff):
         await world.buy()
     assert world.operations() == []
+
+
+async def test_many_asks_of_one_account_leave_the_worker_to_the_others(
+    world: SellingWorld,
+) -> None:
+    made, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hang(call: str) -> None:
+        if call == "create_customer" and not made.is_set():
+            made.set()
+            await go_on.wait()
+
+    world.commerce.at = hang
+    many = [
+        asyncio.create_task(world.buy(world.wanted(trial_days=days), f"r{days}"))
+        for days in range(20)
+    ]
+    await asyncio.wait_for(made.wait(), 5)
+    async with asyncio.timeout(5):
+        while len(world.operations()) < len(many):  # noqa: ASYNC110 - no event of ours
+            await asyncio.sleep(0)
+    try:
+        found = await asyncio.wait_for(world.buy(account="acc_2"), 3)
+    finally:
+        go_on.set()
+        for one in many:
+            one.cancel()
+        await asyncio.gather(*many, return_exceptions=True)
+    assert found.page.state is PageState.OPEN
+
+
+async def test_whoever_has_the_accounts_place_is_worked_on_though_others_sit_and_wait() -> None:
+    world = SellingWorld()
+    with within(0.2), pytest.raises(InProgress):
+        await world.buy(request_id="r1")
+    with within(0.2), pytest.raises(InProgress):
+        await world.buy(world.wanted(trial_days=1), "r2")
+    first, second = world.operations()
+
+    async def fail(call: str) -> None:
+        raise ProviderUnreachable("away")
+
+    world.commerce.at = fail
+    with pytest.raises(ProviderUnreachable):
+        await work_on(world.selling, first.id, HANDLERS)
+    assert world.places() == ["OPEN"]
+    world.commerce.at = MemoryCommerce().at
+    with ExitStack() as seats:
+        for _ in range(AT_ONCE):
+            assert seats.enter_context(world.selling.turns.seat(ACCOUNT))
+        assert await work_on(world.selling, second.id, HANDLERS) is not None
+        assert await work_on(world.selling, first.id, HANDLERS) is None
+    assert len(world.commerce.open_pages()) == 1

@@ -7,8 +7,9 @@ import pytest
 from services.chassis.money import Money
 from services.payments.binding import Operation, OperationKind
 from services.payments.domain import AccountId, ObjectRef, OperationId, RootKind
+from services.payments.providers.stripe.pages import disputed_of
 from services.payments.providers.stripe.reading import Node
-from services.payments.providers.stripe.reversals import Joined, to_reversal
+from services.payments.providers.stripe.reversals import Joined, to_reversal, took
 from services.payments.views import Marker, Projection, ReversalKind, ReversalView
 from tests.unit.payments.world import CUSTOMER, NOON, World, parsed
 from tollgate.payments.v1.events_pb2 import PaymentReversed
@@ -127,6 +128,29 @@ async def fold(world: World, number: int, projection: Projection) -> None:
     root = projection.root
     await world.deliver(f"evt_{number}", f"{root.kind}.changed", root.id)
     await world.settle()
+
+
+@pytest.mark.parametrize(
+    ("status", "taken"),
+    [
+        ("needs_response", True),
+        ("under_review", True),
+        ("lost", True),
+        ("won", False),
+        ("warning_needs_response", False),
+        ("warning_closed", False),
+    ],
+)
+def test_a_dispute_has_the_money_unless_it_only_asks_or_was_won(
+    status: str, *, taken: bool
+) -> None:
+    assert took(Node({"status": status}, "dp_1")) is taken
+
+
+def test_a_dispute_counted_in_another_currency_has_all_of_the_money() -> None:
+    dispute = Node({"amount": 2000, "currency": "eur"}, "dp_1")
+    assert disputed_of(dispute, Money("eur", 4900)) == Money("eur", 2000)
+    assert disputed_of(dispute, Money("usd", 4900)) == Money("usd", 4900)
 
 
 async def test_a_refund_is_told_once_however_many_events_tell_of_it() -> None:

@@ -90,6 +90,13 @@ def test_a_refund_is_of_what_is_left_counted_as_the_provider_counts() -> None:
     assert further == {"tollgate_refund_of": MARKER.operation_id, "tollgate_reason": "WHY"}
 
 
+def test_a_refund_gives_back_nothing_that_a_bank_took() -> None:
+    charge = Charge("pi_1", Money("eur", 500), Money("eur", 200), disputed=Money("eur", 250))
+    refund = requests.refund(charge, MARKER, "WHY", further=False)
+    assert refund["amount"] == 50
+    assert replace(charge, disputed=Money("eur", 999)).left == Money("eur", 0)
+
+
 def test_an_end_is_asked_for_and_taken_back() -> None:
     assert requests.end(EndMode.AT_PERIOD_END) == {"cancel_at_period_end": True}
     assert requests.end(EndMode.RESUME) == {"cancel_at_period_end": False}

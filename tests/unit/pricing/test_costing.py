@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.chassis import quantities
 from services.chassis.errors import InvalidArgument
 from services.chassis.money import Money
 from services.pricing.costing import (
@@ -19,6 +20,7 @@ from services.pricing.costing import (
     checked,
 )
 from services.pricing.ratecard_file import parse_rate_card
+from services.pricing.sizes import cores, gigabytes
 
 RATES = Path("deploy/rates/default.yaml")
 CARD = parse_rate_card(RATES.read_text(), str(RATES))
@@ -256,9 +258,9 @@ def test_the_price_grows_with_size_replicas_and_duration(
 ) -> None:
     first = asked.resources[0]
     before = cost_of(asked).total
-    larger = replace(first, cpu=f"{Decimal(first.cpu) + more:f}")
+    larger = first._replace(cpu=f"{Decimal(first.cpu) + more:f}")
     assert cost_of(replace(asked, resources=[larger, *asked.resources[1:]])).total >= before
-    again = replace(first, replicas=first.replicas + more)
+    again = first._replace(replicas=first.replicas + more)
     assert cost_of(replace(asked, resources=[again, *asked.resources[1:]])).total >= before
     hours = min(int(asked.duration_hours) + more, 87_600)
     assert cost_of(replace(asked, duration_hours=str(hours))).total >= before
@@ -270,3 +272,48 @@ def test_nothing_costs_nothing(region: str, replicas: int, hours: int) -> None:
     nothing = ResourceRequest("one", replicas=replicas)
     asked = DeploymentRequest([nothing], region, str(hours), "premium")
     assert cost_of(asked).total == Money.zero("usd")
+
+
+@settings(deadline=None)  # a busy machine makes no price wrong
+@given(deployments, st.sampled_from(list(CARD.regions)))
+def test_a_region_multiplies_what_resources_cost_and_nothing_else(
+    asked: DeploymentRequest, region: str
+) -> None:
+    at_one = replace(asked, region="us-east-1", features=())
+    hours = Fraction(asked.duration_hours)
+    multiplied = exact(at_one, hours) * Fraction(CARD.regions[region])
+    flat = sum(Fraction(CARD.features[name]) for name in asked.features) * hours
+    cost = cost_of(replace(asked, region=region))
+    assert cost.total.minor_units == round((multiplied + flat / CARD.hours_per_month) * 100)
+    resources = sum(one.amount.minor_units for one in cost.resources)
+    features = len(asked.features)
+    # The cents that are shared out may go to either side.
+    assert abs(resources - multiplied * 100) <= 4 * len(asked.resources) + features
+
+
+@pytest.mark.parametrize("size", ["4", "4.0", "+4", "4.", "4e0", "40e-1", "4Gi", "4096Mi"])
+def test_a_bare_number_of_memory_is_gibibytes_however_it_is_written(size: str) -> None:
+    assert gigabytes(size) == 4
+
+
+@pytest.mark.parametrize("size", ["٤", "４", "4_0", " 4", "4\n", "1e999999999", "NaN", "inf"])
+def test_what_only_python_takes_for_a_number_is_no_size_and_no_duration(size: str) -> None:
+    for read in (cores, gigabytes, quantities.parse):
+        with pytest.raises(ValueError, match="expected"):
+            read(size)
+    asked = DeploymentRequest([WORDPRESS], duration_hours=size)
+    with pytest.raises(InvalidArgument, match="duration_hours"):
+        checked(CARD, asked)
+
+
+def test_a_duration_that_would_fill_the_memory_is_refused_before_it_is_reckoned_with() -> None:
+    # Below Python's least exponent its remainder by anything is 0, and a fraction of it is endless.
+    asked = DeploymentRequest([WORDPRESS], duration_hours="1e-999999999")
+    with pytest.raises(InvalidArgument, match="duration_hours"):
+        checked(CARD, asked)
+
+
+def test_a_size_of_forty_digits_is_taken_as_it_is_written() -> None:
+    digits = "1.23456789012345678901234567890123456789"
+    assert cores(digits) == Decimal(digits)
+    assert gigabytes(digits[:-2] + "Gi") == Decimal(digits[:-2])

@@ -384,9 +384,9 @@ def test_with_graduated_discounts_more_is_never_cheaper(
         return calculate(card, checked(card, resized, TODAY)).total
 
     before = total(first)
-    assert total(replace(first, cpu=f"{Decimal(first.cpu) + more:f}")) >= before
-    assert total(replace(first, storage=f"{Decimal(first.storage) + more:f}")) >= before
-    assert total(replace(first, replicas=first.replicas + more)) >= before
+    assert total(first._replace(cpu=f"{Decimal(first.cpu) + more:f}")) >= before
+    assert total(first._replace(storage=f"{Decimal(first.storage) + more:f}")) >= before
+    assert total(first._replace(replicas=first.replicas + more)) >= before
 
 
 def test_a_card_that_says_nothing_of_discounts_has_none() -> None:

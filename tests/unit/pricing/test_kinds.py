@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.chassis.errors import InvalidArgument
+from services.chassis.errors import InvalidArgument, Violations
 from services.pricing.catalog_file import parse_catalog
 from services.pricing.costing import ResourceRequest
 from services.pricing.errors import CatalogRejected
@@ -33,7 +33,10 @@ def made(kind: str, spec: object, api_version: str = "apps.example.com/v1") -> C
 
 
 def derived(kind: str, spec: object) -> list[ResourceRequest]:
-    return [one.request for one in derive(RULES[kind], made(kind, spec).spec)]
+    bad = Violations()
+    found = derive(RULES[kind], made(kind, spec).spec, bad)
+    bad.raise_if_any()
+    return [one.request for one in found]
 
 
 def test_the_documents_wordpress_is_billed_by_its_two_parts() -> None:
@@ -41,6 +44,11 @@ def test_the_documents_wordpress_is_billed_by_its_two_parts() -> None:
         ResourceRequest("wordpress", "2", "4Gi", "5Gi", 2),
         ResourceRequest("mysql", "250m", "512Mi", "20Gi", 1),
     ]
+
+
+def test_what_has_no_replicas_is_not_billed_and_the_rest_is() -> None:
+    resting = {**WORDPRESS, "wordpress": {"replicas": 0, "resources": {"requests": {"cpu": "2"}}}}
+    assert derived("WordPress", resting) == [ResourceRequest("mysql", "250m", "512Mi", "20Gi", 1)]
 
 
 def test_a_web_application_is_billed_for_the_most_that_it_may_become_and_each_volume() -> None:
@@ -86,7 +94,8 @@ def test_a_part_that_is_not_asked_for_is_not_billed() -> None:
     text = SCAFFOLDER.replace("type: mysql", "type: mysql\n        when: mysql.enabled")
     rule = parse_catalog(text, "s.yaml").kinds["wordpresses.apps.example.com/v1"]
     for mysql, count in (({"enabled": True}, 2), ({"enabled": False}, 1), ({}, 1), (None, 1)):
-        assert len(derive(rule, made("WordPress", {"mysql": mysql}).spec)) == count
+        spec = made("WordPress", {"mysql": mysql}).spec
+        assert len(derive(rule, spec, Violations())) == count
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,9 @@ CARD = parse_rate_card(Path("deploy/rates/default.yaml").read_text(), "rates.yam
 _LIST = "/tollgate.subscription.v1.SubscriptionService/ListSubscriptions"
 
 
-def subscription(number: int, state: int = subscription_pb2.STATE_ACTIVE) -> object:
+def subscription(
+    number: int, state: int = subscription_pb2.STATE_ACTIVE
+) -> subscription_pb2.Subscription:
     return subscription_pb2.Subscription(
         name=f"tsub_{number}",
         account=f"acc_{number}",
@@ -93,6 +95,29 @@ async def test_all_that_is_not_over_is_read_page_by_page(server: grpc.aio.Server
         told.pages = 0
         assert len(await GrpcHoldings(channel).held(1)) == 1
         assert told.pages == 1
+
+
+@pytest.mark.parametrize(
+    ("days", "interval"),
+    [(28, "month"), (30, "month"), (31, "month"), (365, "year"), (366, "year"), (14, None)],
+)
+async def test_a_period_says_how_often_a_subscription_is_billed_and_a_trial_does_not(
+    server: grpc.aio.Server, days: int, interval: str | None
+) -> None:
+    found = []
+    for state in (subscription_pb2.STATE_ACTIVE, subscription_pb2.STATE_TRIALING):
+        one = subscription(1, state)
+        one.provider, one.provider_subscription_id = "stripe", "sub_1"
+        one.period_start.seconds, one.period_end.seconds = 1_000, 1_000 + days * 86_400 - 3_600
+        found.append(one)
+    once = subscription(2)
+    once.provider = "stripe"
+    server.add_generic_rpc_handlers((Subscriptions(*found, once),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        held = await GrpcHoldings(channel).held(100)
+    assert [one.interval for one in held] == [interval, None, "once"]
 
 
 class Holdings:

@@ -1,7 +1,7 @@
 """Dry runs: what a new version would touch and by how much, and what nobody can say."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -146,10 +146,28 @@ async def test_a_price_that_nobody_can_tell_is_unknown_and_not_guessed() -> None
     )
     text = SESSIONS.replace('amount: "490.00"', 'amount: "500.00"')
     found = await dry_run_catalog(at, text, "sessions.yaml")
-    assert of(found, "tsub_1").unknown == "is billed by one of 2 prices"
+    assert of(found, "tsub_1").unknown == (
+        "is billed by one of: 49.00 USD for each month, and would be 49.00 USD;"
+        " 490.00 USD for each year, and would be 500.00 USD"
+    )
     assert of(found, "tsub_2").unknown == "version gone does not have the plan"
     assert of(found, "tsub_1").changes == ("the plan: prices.year.usd: 490.00 USD -> 500.00 USD",)
     assert list(found.totals) == []
+
+
+async def test_a_period_tells_which_of_several_prices_bills_a_subscription() -> None:
+    version = parse_catalog(SESSIONS, "s.yaml").version
+    monthly, yearly = (
+        replace(held(number, "sessions/professional", version), interval=interval)
+        for number, interval in ((1, Interval.MONTH), (2, Interval.YEAR))
+    )
+    text = SESSIONS.replace('amount: "490.00"', 'amount: "500.00"')
+    found = await dry_run_catalog(await desk(monthly, yearly), text, "sessions.yaml")
+    assert (of(found, "tsub_1").before, of(found, "tsub_1").unknown) == (None, "")
+    touched = of(found, "tsub_2")
+    assert (touched.before, touched.after) == (Money("usd", 49000), Money("usd", 50000))
+    (total,) = found.totals
+    assert (total.interval, total.count) == (Interval.YEAR, 1)
 
 
 async def test_open_quotes_of_a_plan_are_told_with_what_they_would_cost_again() -> None:

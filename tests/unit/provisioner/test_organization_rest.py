@@ -8,6 +8,7 @@ import pytest
 from services.provisioner import naming
 from services.provisioner.domain import (
     NothingCapacity,
+    Order,
     OrderedPhase,
     SubscriptionState,
     Tenant,
@@ -17,6 +18,7 @@ from services.provisioner.objects import Live, Ref, section
 from services.provisioner.organization import hard
 from services.provisioner.organization.annotations import PRE_SUSPEND
 from services.provisioner.organization.settings import OrganizationSettings
+from services.provisioner.plan import Action
 from tests.fakes.faulty_cluster import FaultyCluster
 from tests.unit.provisioner.contention import run
 from tests.unit.provisioner.organization_support import condition
@@ -32,11 +34,13 @@ from tests.unit.provisioner.organizations import (
     total,
 )
 from tests.unit.provisioner.test_crashes import die, kill, lose_the_answer
+from tests.unit.provisioner.test_organization_desk import preview
 from tests.unit.provisioner.world import World
 
 CANCELED = suspended(SubscriptionState.CANCELED)
 WEB, SHOP = "acme-web", "acme-shop"
 _LONGEST = 40
+KINDS = ("Deployment", "StatefulSet", "CronJob")
 
 
 def workload(world: World, kind: str, name: str, place: str = WEB, **spec: Any) -> Ref:
@@ -351,3 +355,25 @@ async def test_a_project_that_is_going_is_left_alone() -> None:
     )
     await cancel(world)
     assert world.cluster.at(left).replicas == 2
+
+
+async def test_a_check_of_an_order_tells_which_workloads_would_rest_and_which_would_wake() -> None:
+    world = found()
+    await world.make(org_order())
+
+    async def told(one: Order) -> set[str]:
+        named = {ref.name for action, ref in await preview(world, one) if ref.kind in KINDS}
+        assert all(
+            action is Action.UPDATE
+            for action, ref in await preview(world, one)
+            if ref.kind in KINDS
+        )
+        return named
+
+    rest = org_order(2, OrderedPhase.SUSPENDED, subscription=CANCELED)
+    assert await told(rest) == {"front", "db", "report"}
+    assert await told(org_order(2)) == set()
+    await world.make(rest)
+    assert await told(rest) == set()
+    assert await told(org_order(3)) == {"front", "db", "report"}
+    assert await told(org_order(3, capacity=NothingCapacity())) == {"front", "db", "report"}

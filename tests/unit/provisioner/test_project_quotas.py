@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from services.chassis.backoff import Backoff
+from services.chassis.deadline import within
 from services.chassis.errors import InvalidArgument, PermissionDenied
 from services.chassis.idempotency import IdempotencyConflict
 from services.chassis.identity import Principal
@@ -29,6 +31,8 @@ from services.provisioner.ports import OnceScope
 from services.provisioner.projects.desk import ProjectQuotas
 from services.provisioner.projects.quota import ProjectQuota, QuotaExceeded, Wish, quota_ref
 from services.provisioner.projects.rights import NamespaceDenied, ProjectNotFound
+from services.provisioner.projects.writing import Writing
+from tests.fakes.chassis import ManualClock
 from tests.fakes.provisioner import AUDIT, MemoryCluster
 from tests.unit.provisioner.organizations import (
     ORG,
@@ -59,8 +63,19 @@ def world() -> World:
     return found
 
 
+class NotingClock(ManualClock):
+    """Writes down how long is slept, which takes no time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
 def desk(world: World) -> ProjectQuotas:
-    return ProjectQuotas(world.tx, world.cluster, world.view, world.ways)
+    return ProjectQuotas(world.tx, world.cluster, world.view, world.ways, NotingClock())
 
 
 def once(key: str = "", digest: bytes = b"1") -> OnceScope:
@@ -268,6 +283,23 @@ async def test_of_two_who_change_other_caps_at_once_neither_undoes_the_other() -
     cluster.rivals = 99
     with pytest.raises(ObjectChanged):
         await cap(world, cpu="3")
+
+
+async def test_who_meets_others_writing_waits_longer_each_time_and_not_beyond_the_call() -> None:
+    cluster, clock = Contended(rivals=0), NotingClock()
+    world = World(cluster=cluster)
+    organization(cluster, ORG, "web")
+    await cap(world, cpu="1")
+    cluster.rivals = 99
+    ref = quota_ref("acme-web", naming.PROJECT_QUOTA)
+    writing = Writing(cluster, ORG, "web", ref, clock, Backoff(0.05, 0.4, lambda: 1.0))
+    with pytest.raises(ObjectChanged):
+        await writing.cap({"requests.cpu": "3"})
+    assert clock.slept == [0.05, 0.1, 0.2, 0.4, 0.4]
+    clock.slept.clear()
+    with within(0.3), pytest.raises(ObjectChanged):
+        await writing.cap({"requests.cpu": "3"})
+    assert clock.slept == [0.05, 0.1, 0.2]
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Names, hashes, comparisons, and what an order may say."""
 
+import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -73,6 +74,20 @@ JSONS = st.recursive(
 def test_a_hash_does_not_depend_on_the_order_of_keys(content: dict[str, Any]) -> None:
     turned = dict(reversed(list(content.items())))
     assert digest(content) == digest(json.loads(json.dumps(turned)))
+
+
+LETTERS = st.text(alphabet="xyz-ä€", max_size=3)
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(LETTERS, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(LETTERS, PLAIN, max_size=4))
+def test_a_hash_is_of_the_bytes_of_which_it_always_was(content: dict[str, Any]) -> None:
+    raw = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+    assert digest(content) == hashlib.sha256(raw).hexdigest()[:32]
 
 
 @given(st.dictionaries(st.text(max_size=3), JSONS, max_size=4), st.text(min_size=4, max_size=5))

@@ -8,7 +8,8 @@ from services.chassis.errors import InvalidArgument, NotFound, PermissionDenied
 from services.chassis.idempotency import IdempotencyConflict
 from services.chassis.identity import Principal
 from services.subscription import usecases
-from services.subscription.asking import AccountRequest, PageRequest
+from services.subscription.asking import AccountRequest, OutsideName, PageRequest
+from services.subscription.convert import from_whose
 from services.subscription.domain import AccountKind
 from services.subscription.errors import CustomerBound
 from services.subscription.incoming import Customer
@@ -19,7 +20,10 @@ from tests.fakes.subscription_world import (
     customer,
     memory_world,
 )
+from tollgate.subscription.v1 import subscription_pb2
+from tollgate.subscription.v1 import subscription_service_pb2 as pb
 
+ORGANIZATION = subscription_pb2.Account.KIND_ORGANIZATION
 ANN = Principal("ann", "user", issuer="http://idp/realms/acme", email="ann@example.com")
 BOSS = replace(ANN, subject="boss", organization="acme", groups=("org-admin",))
 WORKER = replace(BOSS, subject="worker", groups=("user",))
@@ -148,6 +152,51 @@ async def test_the_account_of_a_customer_is_found(world: World) -> None:
     assert list(found.items) == [made]
     hidden = await usecases.list_accounts(world.tx, BOSS, "sub", PageRequest(), customer("cus_1"))
     assert not hidden.items
+
+
+async def test_the_account_of_an_outside_name_is_found_among_all_by_who_may_see_it(
+    world: World,
+) -> None:
+    for number in range(5):
+        await world.create(AccountKind.USER, f"u{number}")
+    made = await world.create(AccountKind.ORGANIZATION, "acme")
+    await world.create(AccountKind.USER, "acme")
+    wanted = OutsideName(AccountKind.ORGANIZATION, "acme")
+    for who, found in ((ADMIN, [made]), (BOSS, [made]), (ANN, [])):
+        page = await usecases.list_accounts(world.tx, who, "sub", PageRequest(1), wanted)
+        assert (list(page.items), page.next_token) == (found, "")
+    nobody = OutsideName(AccountKind.DID, "acme")
+    assert not (await usecases.list_accounts(world.tx, ADMIN, "sub", PageRequest(), nobody)).items
+
+
+@pytest.mark.parametrize(
+    ("asked", "fields"),
+    [
+        (pb.ListAccountsRequest(external_id="acme"), ["kind"]),
+        (pb.ListAccountsRequest(kind=ORGANIZATION), ["external_id"]),
+        (pb.ListAccountsRequest(kind=ORGANIZATION, external_id="a" * 256), ["external_id"]),
+        (
+            pb.ListAccountsRequest(customer=subscription_pb2.CustomerBinding(provider="stripe")),
+            ["customer"],
+        ),
+        (
+            pb.ListAccountsRequest(
+                customer=subscription_pb2.CustomerBinding(
+                    provider="stripe", provider_account="a", customer_id="c"
+                ),
+                kind=ORGANIZATION,
+                external_id="acme",
+            ),
+            ["customer"],
+        ),
+    ],
+)
+def test_half_of_a_name_is_refused_and_so_are_two(
+    asked: pb.ListAccountsRequest, fields: list[str]
+) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        from_whose(asked)
+    assert [bad.field for bad in refused.value.fields] == fields
 
 
 @pytest.mark.parametrize("who", [ANN, BOSS, WORKER])

@@ -283,6 +283,22 @@ async def test_a_url_that_leads_nowhere_is_refused(world: World, url: str) -> No
         await create_portal_session(world.desk, ANN, account.name, url)
 
 
+@pytest.mark.parametrize(
+    ("account", "page", "fields"),
+    [
+        ("", "cs_1", ["account"]),
+        ("acc_1", "", ["checkout_id"]),
+        ("", "", ["account", "checkout_id"]),
+    ],
+)
+async def test_a_page_of_nobody_cannot_be_verified(
+    world: World, account: str, page: str, fields: list[str]
+) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        await verify_checkout(world.desk, ADMIN, account, page)
+    assert [bad.field for bad in refused.value.fields] == fields
+
+
 async def test_every_member_verifies_the_own_organizations_page_and_nobody_anothers(
     world: World,
 ) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from services.chassis.errors import (
+    Aborted,
     DeadlineExceeded,
     FailedPrecondition,
     InvalidArgument,
@@ -214,13 +215,49 @@ async def test_units_are_added_once_for_a_key_and_taken_off_down_to_none(world: 
         assert changed.offer.addons == (AddonQuantity("dc/more", 3),)
     assert len(world.shop.changes) == 1
     assert billed(world) == [("price_large", 1), ("price_more", 3)]
-    none = await update_subscription(world.desk, BOSS, update(sub.name, units=(("dc/more", -2),)))
+    with pytest.raises(InvalidArgument, match="together"):
+        await update_subscription(world.desk, BOSS, update(sub.name, units=(("dc/more", 999),)))
+    none = await update_subscription(world.desk, BOSS, update(sub.name, units=(("dc/more", -3),)))
     assert none.offer.addons == ()
     with pytest.raises(NotFound) as refused:
         await update_subscription(world.desk, BOSS, update(sub.name, units=(("dc/more", -3),)))
     assert refused.value.reason == "ADDON_NOT_HELD"
-    with pytest.raises(InvalidArgument, match="together"):
-        await update_subscription(world.desk, BOSS, update(sub.name, units=(("dc/more", 999),)))
+
+
+async def test_a_unit_added_before_the_last_one_was_heard_of_is_added_to_it(world: World) -> None:
+    sub = await hold(world, addons=[Item("price_more", 1)])
+    for quantity in (2, 3):
+        more = update(sub.name, units=(("dc/more", 1),), key=f"r{quantity}")
+        for _ in range(2):
+            asked = await update_subscription(world.desk, BOSS, more)
+            assert asked.offer.addons == (AddonQuantity("dc/more", quantity),)
+    assert billed(world) == [("price_large", 1), ("price_more", 3)]
+    assert len(world.shop.changes) == 2
+
+
+async def test_a_plan_that_is_changed_keeps_the_add_on_that_was_just_added(world: World) -> None:
+    sub = await hold(world, "price_small")
+    await update_subscription(world.desk, BOSS, update(sub.name, addons=(MORE,)))
+    asked = await update_subscription(world.desk, BOSS, update(sub.name, "dc/large"))
+    assert (asked.offer.plan, asked.offer.addons) == ("dc/large", (MORE,))
+    assert billed(world) == [("price_large", 1), ("price_more", 1)]
+
+
+async def test_a_change_that_others_always_overtake_is_given_up(world: World) -> None:
+    sub = await hold(world, addons=[Item("price_more", 1)])
+
+    def overtake(step: str) -> None:
+        if step == "change":
+            seen_now, revision = world.shop.states["sub_1"]
+            more = Item("price_more", seen_now.items[-1].quantity + 1)
+            items = (*seen_now.items[:-1], more)
+            world.shop.states["sub_1"] = (replace(seen_now, items=items), revision + 1)
+
+    world.shop.fault = overtake
+    with pytest.raises(Aborted) as refused:
+        await update_subscription(world.desk, BOSS, update(sub.name, units=(("dc/more", 1),)))
+    assert refused.value.reason == "SUBSCRIPTION_CHANGED"
+    assert world.shop.changes == {}
 
 
 async def test_a_retry_after_a_lost_answer_reaches_the_same_change(world: World) -> None:
@@ -265,27 +302,6 @@ async def test_one_unit_more_asked_for_again_after_the_provider_told_of_it_is_th
     assert len(world.shop.changes) == 1
 
 
-async def test_an_end_whose_answer_was_lost_is_answered_after_the_provider_told(
-    world: World,
-) -> None:
-    sub = await hold(world)
-
-    def lose(step: str) -> None:
-        if step == "end made":
-            raise Unavailable("lost")
-
-    world.shop.fault = lose
-    request = cancel(sub.name, EndMode.NOW, key="r1")
-    with pytest.raises(Unavailable):
-        await cancel_subscription(world.desk, BOSS, request)
-    world.shop.fault = lambda _: None
-    payer = Payer(customer("cus_1"), identity=(("organization", "acme"),))
-    gone = seen(status=ProviderStatus.CANCELED, ended=9, price="price_large")
-    await world.give(replace(gone, payer=payer), revision=2)
-    await cancel_subscription(world.desk, BOSS, request)
-    assert list(world.shop.ends.values()) == [("sub_1", EndMode.NOW)]
-
-
 @pytest.mark.parametrize(
     ("who", "kind"),
     [
@@ -306,26 +322,6 @@ async def test_only_the_admin_changes_and_ends(
     with pytest.raises(NotFound):
         await cancel_subscription(world.desk, BOSS, cancel("tsub_none"))
     assert (world.shop.changes, world.shop.ends) == ({}, {})
-
-
-@pytest.mark.parametrize(
-    ("mode", "state"),
-    [
-        (EndMode.AT_PERIOD_END, State.CANCELING),
-        (EndMode.NOW, State.CANCELED),
-        (EndMode.RESUME, State.ACTIVE),
-    ],
-)
-async def test_an_end_is_asked_for_once_and_shown_as_it_will_be(
-    world: World, mode: EndMode, state: State
-) -> None:
-    sub = await hold(world)
-    for _ in range(2):
-        asked = await cancel_subscription(world.desk, BOSS, cancel(sub.name, mode, key="r1"))
-        assert asked.state is state
-    assert list(world.shop.ends.values()) == [("sub_1", mode)]
-    [known] = await world.subscriptions()
-    assert known.state is State.ACTIVE
 
 
 async def test_what_is_over_is_neither_changed_nor_ended(world: World) -> None:

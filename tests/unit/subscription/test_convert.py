@@ -184,7 +184,7 @@ def test_every_rpc_has_a_rule_and_facts_come_from_their_owners_only() -> None:
     methods = [f"/{one.full_name}/{method.name}" for one in served for method in one.methods]
     check_complete([*methods, DELIVER], ACCESS)
     rule = ACCESS[DELIVER]
-    assert rule.callers == {"payments", "provisioner"}
+    assert rule.callers == {"payments", "pricing", "provisioner"}
     assert not rule.roles
 
 

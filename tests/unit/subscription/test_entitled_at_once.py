@@ -47,6 +47,7 @@ class Counting(Catalog):
         self.asked: list[str] = []
         self.down = False
         self.tells_version = True
+        self.changes_after_catalogs = False
 
     async def expand_capacity(
         self, plan: str, addons: Sequence[AddonQuantity], catalog_version: str
@@ -67,7 +68,10 @@ class Counting(Catalog):
         self.asked.append("catalogs")
         if self.down:
             raise Unavailable("Pricing is away.")
-        return await super().list_catalogs()
+        found = await super().list_catalogs()
+        if self.changes_after_catalogs:
+            self.version += "+"
+        return found
 
     def edit(self, price: str, terms: Terms) -> None:
         """Put another version in force, in which a plan has other terms."""
@@ -165,6 +169,36 @@ async def test_terms_of_a_pricing_that_does_not_tell_its_version_are_asked_for_e
     for _ in range(2):
         await world.entitlements.validate(ANN, ASKED)
     assert pricing.asked.count("expand shop/basic") == 2
+
+
+async def test_a_plan_that_a_version_does_not_know_any_more_is_asked_for_once_in_it(
+    world: World, pricing: Counting
+) -> None:
+    await hold(world)
+    gone = pricing.sold.pop("price_a")
+    pricing.version += "+"
+    pricing.asked.clear()
+    for _ in range(3):
+        held = (await world.entitlements.validate(ANN, ASKED)).entitlement
+        assert (held.plan, held.tier) == ("shop/basic", "basic")
+    assert pricing.asked.count("expand shop/basic") == 1
+    pricing.sold["price_a"] = replace(gone, terms=PREMIUM)
+    pricing.version += "+"
+    assert (await world.entitlements.validate(ANN, ASKED)).entitlement.tier == "premium"
+
+
+async def test_what_another_version_did_not_know_is_not_remembered_of_the_one_in_force(
+    world: World, pricing: Counting
+) -> None:
+    await hold(world)
+    gone = pricing.sold.pop("price_a")
+    pricing.changes_after_catalogs = True
+    await world.entitlements.validate(ANN, ASKED)
+    pricing.changes_after_catalogs = False
+    pricing.asked.clear()
+    pricing.sold["price_a"] = replace(gone, terms=PREMIUM)
+    assert (await world.entitlements.validate(ANN, ASKED)).entitlement.tier == "premium"
+    assert pricing.asked.count("expand shop/basic") == 1
 
 
 async def test_those_who_ask_together_are_read_by_one_statement_and_answered_each_for_itself(

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from deploy.sandbox.kubernetes.controllers.base import Controller, with_condition
+from deploy.sandbox.kubernetes.controllers.base import Controller, is_status_only, with_condition
 from deploy.sandbox.kubernetes.core.objects import Obj, dig, name_of
 from deploy.sandbox.kubernetes.storage.records import Event, Key
 
@@ -12,6 +12,8 @@ _TARGETS = {
     "ReplicaSet": "replicasets.apps",
     "StatefulSet": "statefulsets.apps",
 }
+# While its pods start, a workload is written several times in a row.
+_SETTLE_SECONDS = 0.1
 _KINDS = {resource: kind for kind, resource in _TARGETS.items()}
 
 
@@ -20,9 +22,12 @@ class AutoscalerController(Controller):
 
     resources = frozenset({_RESOURCE, *_KINDS})
 
+    def settle(self, event: Event) -> float:
+        return 0.0 if event.key.resource == _RESOURCE else _SETTLE_SECONDS
+
     def keys(self, event: Event) -> Collection[Key]:
         if event.key.resource == _RESOURCE:
-            return [event.key]
+            return [] if is_status_only(event) else [event.key]
         kind = _KINDS.get(event.key.resource)
         if kind is None:
             return []

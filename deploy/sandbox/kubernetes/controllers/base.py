@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 
@@ -15,6 +16,16 @@ from deploy.sandbox.kubernetes.verbs.inside import Inside
 _log = logging.getLogger(__name__)
 _FIRST_RETRY_SECONDS = 0.05
 _LAST_RETRY_SECONDS = 5.0
+_SAID = (
+    "generation",
+    "labels",
+    "annotations",
+    "finalizers",
+    "ownerReferences",
+    "deletionTimestamp",
+)
+# Reconciling never awaits: how long requests may wait for several keys, in seconds.
+_TURN_SECONDS = 0.001
 
 
 class Controller(ABC):
@@ -39,6 +50,16 @@ class Controller(ABC):
     @abstractmethod
     def reconcile(self, key: Key) -> float | None:
         """One look at a key; returns after how many seconds to look again, if at all."""
+
+
+def is_status_only(event: Event) -> bool:
+    """Whether only a status (and who wrote it) is another than before: what controllers report."""
+    if event.type != "MODIFIED" or event.before is None:
+        return False
+    before, now = event.before.obj, event.now.obj
+    return before.get("spec") == now.get("spec") and all(
+        before["metadata"].get(part) == now["metadata"].get(part) for part in _SAID
+    )
 
 
 class Loop:
@@ -73,9 +94,11 @@ class Loop:
         self._look_at_everything()
         try:
             while True:
-                key = await self._queue.get()
-                self._once(key)
-                # Reconciling never awaits: let requests through between two keys.
+                key: Key | None = await self._queue.get()
+                ends = time.monotonic() + _TURN_SECONDS
+                while key is not None:
+                    self._once(key)
+                    key = self._queue.next() if time.monotonic() < ends else None
                 await asyncio.sleep(0)
         finally:
             self._queue.close()

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from deploy.sandbox.kubernetes.controllers import replicasets
-from deploy.sandbox.kubernetes.controllers.base import Controller, with_condition
+from deploy.sandbox.kubernetes.controllers.base import Controller, is_status_only, with_condition
 from deploy.sandbox.kubernetes.controllers.owned import (
     SETTLE_SECONDS,
     is_report,
@@ -43,14 +43,18 @@ class DeploymentController(Controller):
 
     def keys(self, event: Event) -> Collection[Key]:
         if event.key.resource == RESOURCE:
-            return [event.key]
+            return [] if is_status_only(event) else [event.key]
         return owners_touched(event, "Deployment", RESOURCE)
 
     def reconcile(self, key: Key) -> float | None:
         deployment = self.inside.get(*key)
         if deployment is None or is_deleting(deployment):
             return None
-        current = self._current_set(deployment, self._sets(deployment))
+        before = self._sets(deployment)
+        current = self._current_set(deployment, before)
+        if all(uid_of(item) != uid_of(current) for item in before):
+            # A set that was just made is heard of in a moment, and with it how many pods it has.
+            return None
         if not deployment["spec"].get("paused"):
             old = [item for item in self._sets(deployment) if uid_of(item) != uid_of(current)]
             for item, replicas in Rollout(deployment["spec"], current, old).changes():

@@ -37,11 +37,16 @@ class KeyedQueue(Generic[K]):
 
     async def get(self) -> K:
         """The key that has waited longest."""
-        while not self._waiting:
+        while (key := self.next()) is None:
             self._wake.clear()
             await self._wake.wait()
-        key = next(iter(self._waiting))
-        del self._waiting[key]
+        return key
+
+    def next(self) -> K | None:
+        """The key that has waited longest, if there is one."""
+        key = next(iter(self._waiting), None)
+        if key is not None:
+            del self._waiting[key]
         return key
 
     def close(self) -> None:

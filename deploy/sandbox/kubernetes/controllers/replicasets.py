@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from deploy.sandbox.kubernetes.controllers.base import Controller, with_condition
+from deploy.sandbox.kubernetes.controllers.base import Controller, is_status_only, with_condition
 from deploy.sandbox.kubernetes.controllers.owned import (
     PODS,
     SETTLE_SECONDS,
@@ -41,7 +41,7 @@ class ReplicaSetController(Controller):
 
     def keys(self, event: Event) -> Collection[Key]:
         if event.key.resource == RESOURCE:
-            return [event.key]
+            return [] if is_status_only(event) else [event.key]
         touched = owners_touched(event, "ReplicaSet", RESOURCE)
         if controller_of(event.now.obj) is None and event.type != "DELETED":
             return [*touched, *self._would_adopt(event)]
@@ -60,9 +60,10 @@ class ReplicaSetController(Controller):
         pods = claimed_pods(self.inside, owner)
         active = [pod for pod in pods if is_active(pod)]
         failure, again = "", None
-        if not is_deleting(owner):
+        if not is_deleting(owner) and owner["spec"]["replicas"] != len(active):
             failure, again = self._scale(owner, active)
-        self._tell(owner, claimed_pods(self.inside, owner), failure)
+            pods = claimed_pods(self.inside, owner)
+        self._tell(owner, pods, failure)
         return _RETRY_SECONDS if failure else again
 
     def _scale(self, owner: Obj, active: list[Obj]) -> tuple[str, float | None]:

@@ -32,7 +32,7 @@ class _Walk:
     open_maps: bool
 
     def values(self, old: Any, new: Any, shape: Shape, at: Path) -> None:
-        if old == new:
+        if old is new or old == new:
             return
         if isinstance(old, dict) and isinstance(new, dict) and not shape.atomic_map:
             self.objects(old, new, shape, at)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from deploy.sandbox.kubernetes.core.objects import Obj
-from deploy.sandbox.kubernetes.fields.shapes import ListKeys, Shape
+from deploy.sandbox.kubernetes.fields.shapes import ListKeys, NativeShape, Shape
 
 Path: TypeAlias = tuple[str, ...]
 FieldSet: TypeAlias = frozenset[Path]
@@ -105,12 +105,24 @@ def fields_of(obj: Obj, shape: Shape) -> Obj:
     for key in sorted(obj.keys() - _UNOWNED_ROOT):
         below = shape.field(key)
         if key != "metadata":
-            fields["f:" + key] = _tree(obj[key], below, "f:" + key)
+            fields["f:" + key] = _tree_of(obj[key], below, "f:" + key)
             continue
         own = {name: obj[key][name] for name in obj[key].keys() - _UNOWNED_METADATA}
         if own:
             fields["f:metadata"] = _tree(own, below, "f:metadata")
     return fields
+
+
+def _tree_of(value: Any, shape: Shape, key: str) -> Obj:
+    """The tree of a part that stands alike in many objects, as all pods of a set have one spec."""
+    if isinstance(shape, NativeShape):
+        return _native_tree(orjson.dumps(value), shape, key)
+    return _tree(value, shape, key)
+
+
+@lru_cache(maxsize=512)
+def _native_tree(raw: bytes, shape: NativeShape, key: str) -> Obj:
+    return _tree(orjson.loads(raw), shape, key)
 
 
 def _tree(value: Any, shape: Shape, key: str) -> Obj:
@@ -158,8 +170,9 @@ def without_subtrees(paths: FieldSet, roots: set[Path]) -> FieldSet:
     )
 
 
+@lru_cache(maxsize=4096)
 def to_fields_v1(paths: FieldSet) -> Obj:
-    """The nested form that `managedFields` holds."""
+    """The nested form that `managedFields` holds; shared by all who own the same."""
     root: Obj = {}
     for path in sorted(paths):
         node = root

@@ -70,12 +70,17 @@ class Collection:
         return [place for place in found if place > after] if after else found
 
     def _labelled(self, namespace: str, wanted: Filter) -> list[Place]:
-        smallest: list[Place] | None = None
-        for requirement in wanted.indexed_labels():
-            entries = [self._by_label.get((requirement.key, v), {}) for v in requirement.values]
-            if smallest is None or sum(map(len, entries)) < len(smallest):
-                smallest = [place for entry in entries for place in entry]
-        found = smallest or []
+        places = [
+            [self._by_label.get((requirement.key, v), {}) for v in requirement.values]
+            for requirement in wanted.indexed_labels()
+        ]
+        smallest = min(places, key=lambda entries: sum(map(len, entries)))
+        if namespace:
+            inside = self._range(namespace, None)
+            # What the pods of one template have in common, those of all namespaces have.
+            if len(inside) <= sum(map(len, smallest)):
+                return inside
+        found = [place for entry in smallest for place in entry]
         return sorted(place for place in found if not namespace or place[0] == namespace)
 
     def _range(self, namespace: str, after: Place | None) -> list[Place]:

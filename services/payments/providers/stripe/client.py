@@ -1,6 +1,7 @@
 """Calls to Stripe through its own async library, with short time-outs and few retries."""
 
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -35,7 +36,12 @@ class StripeApi:
     """The few calls by which payments reads; every failure is a refusal of ours."""
 
     def __init__(self, settings: StripeSettings) -> None:
+        self._settings = settings
         self._client, self._http = open_client(settings)
+
+    def use_key(self, secret_key: str) -> None:
+        """Make every later call with another key, over the same connections."""
+        self._client = client_of(replace(self._settings, secret_key=secret_key), self._http)
 
     async def account_id(self) -> str:
         """Return the id of the account that the key belongs to."""
@@ -132,14 +138,20 @@ def open_client(
     # A third of what the library's default client costs: that one looks for modules that are not
     # there at each request.
     http = stripe.AIOHTTPClient(timeout=_TIMEOUT)
-    client = stripe.StripeClient(
+    return client_of(settings, http, retries=retries), http
+
+
+def client_of(
+    settings: StripeSettings, http: stripe.AIOHTTPClient, *, retries: int = RETRIES
+) -> stripe.StripeClient:
+    """Return a client of the library over connections that are open already."""
+    return stripe.StripeClient(
         settings.secret_key,
         stripe_version=API_VERSION,
         base_addresses={"api": settings.api_base},
         max_network_retries=retries,
         http_client=http,
     )
-    return client, http
 
 
 async def answered(call: Awaitable[T], *, writes: bool = False) -> T:

@@ -1,6 +1,7 @@
 """Selling through Stripe: every call takes its turn first, and carries its idempotency key."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TypeVar, cast
@@ -9,6 +10,7 @@ import stripe
 from stripe.params import (
     CustomerCreateParams,
     CustomerListParams,
+    DisputeListParams,
     InvoiceListParams,
     InvoicePaymentListParams,
     RefundCreateParams,
@@ -17,6 +19,7 @@ from stripe.params import (
 )
 from stripe.params.checkout import SessionCreateParams, SessionListParams
 
+from services.chassis.money import Money
 from services.payments.commerce import (
     BilledItem,
     Charge,
@@ -37,16 +40,18 @@ from services.payments.errors import (
 )
 from services.payments.ports_commerce import Pace
 from services.payments.providers.stripe import requests
-from services.payments.providers.stripe.client import answered, open_client
+from services.payments.providers.stripe.client import answered, client_of, open_client
 from services.payments.providers.stripe.objects import marker_of
 from services.payments.providers.stripe.pages import (
     Collected,
+    disputed_of,
     payments_of,
     to_page,
     to_refund,
     to_standing,
 )
 from services.payments.providers.stripe.reading import Node
+from services.payments.providers.stripe.reversals import took
 from services.payments.providers.stripe.settings import StripeSettings
 from services.payments.views import Marker
 
@@ -63,8 +68,14 @@ class StripeCommerce:
 
     def __init__(self, settings: StripeSettings, pace: Pace) -> None:
         client, self._http = open_client(settings, retries=_RETRIES)
+        self._settings = settings
         self._v1 = client.v1
         self._pace = pace
+
+    def use_key(self, secret_key: str) -> None:
+        """Make every later call with another key, over the same connections."""
+        settings = replace(self._settings, secret_key=secret_key)
+        self._v1 = client_of(settings, self._http, retries=_RETRIES).v1
 
     def customer_parameters(self, wanted: NewCustomer, marker: Marker) -> Parameters:
         """Say how to make a customer."""
@@ -268,7 +279,7 @@ class StripeCommerce:
         return tuple(charge for charge in charges if charge is not None)
 
     async def _charge(self, payment_id: str) -> Charge | None:
-        """Return a payment and what of it was given back; None if nothing was collected."""
+        """Return a payment and what of it is gone again; None if nothing was collected."""
         intent = _node(
             await self._read(
                 "payment_intent", lambda: self._v1.payment_intents.retrieve_async(payment_id)
@@ -281,7 +292,19 @@ class StripeCommerce:
         given = [refund async for refund in self._refunds(payment_id)]
         made = [refund for refund in map(to_refund, given) if not refund.failed]
         refunded = sum((refund.amount for refund in made), paid - paid)
-        return Charge(payment_id, paid, refunded, made[0].id if made else "")
+        return Charge(
+            payment_id,
+            paid,
+            refunded,
+            made[0].id if made else "",
+            await self._disputed(payment_id, paid),
+        )
+
+    async def _disputed(self, payment_id: str, paid: Money) -> Money | None:
+        params: DisputeListParams = {"payment_intent": payment_id, "limit": _PAGE}
+        found = self._listed("dispute.list", params, self._v1.disputes.list_async)
+        taken = [disputed_of(dispute, paid) async for dispute in found if took(dispute)]
+        return sum(taken[1:], taken[0]) if taken else None
 
     async def refund(self, key: str, parameters: Parameters) -> Refund:
         """POST /v1/refunds."""

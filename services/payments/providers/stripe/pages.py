@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
+from services.chassis.money import Money
 from services.payments.commerce import Page, PageState, Refund, Standing, StandingItem
 from services.payments.errors import ObjectUnreadable
 from services.payments.providers.stripe.objects import subtotal_of, to_subscription
@@ -51,6 +52,14 @@ def to_refund(refund: Node) -> Refund:
     if amount is None:
         raise ObjectUnreadable(f"{refund.path}.amount is missing")
     return Refund(refund.needed("id"), amount, failed=refund.text("status") in _LOST)
+
+
+def disputed_of(dispute: Node, paid: Money) -> Money:
+    """Return what a dispute takes of a payment: all, if the bank counts in another currency."""
+    amount = dispute.money("amount", dispute.needed("currency"))
+    if amount is None:
+        raise ObjectUnreadable(f"{dispute.path}.amount is missing")
+    return amount if amount.currency == paid.currency else paid
 
 
 @dataclass(frozen=True, slots=True)

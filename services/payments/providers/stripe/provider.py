@@ -1,5 +1,6 @@
 """The Stripe provider: verifies webhooks, fetches root objects, reads them into views."""
 
+from dataclasses import replace
 from typing import assert_never
 
 import orjson
@@ -33,6 +34,11 @@ class StripeProvider:
         self._settings = settings
         self._clock = clock
         self._api = StripeApi(settings)
+
+    def use_key(self, secret_key: str) -> None:
+        """Make every later call with another key."""
+        self._settings = replace(self._settings, secret_key=secret_key)
+        self._api.use_key(secret_key)
 
     def verify(self, raw: RawRequest) -> VerifiedEvent | Refused:
         """Check path and size, then the signature over the raw bytes, then read the envelope."""

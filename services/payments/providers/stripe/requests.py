@@ -132,6 +132,6 @@ def refund(charge: Charge, marker: Marker, reason: str, *, further: bool) -> Ref
     metadata = {FURTHER_KEY: marker.operation_id} if further else marked(marker)
     return {
         "payment_intent": charge.payment_id,
-        "amount": to_amount(charge.paid - charge.refunded),
+        "amount": to_amount(charge.left),
         "metadata": {**metadata, REASON_KEY: reason},
     }

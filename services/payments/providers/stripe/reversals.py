@@ -63,6 +63,12 @@ def to_reversal(root: ObjectRef, moved: Node, joined: Joined) -> ReversalView:
     )
 
 
+def took(dispute: Node) -> bool:
+    """Tell whether a dispute holds the money or has taken it: no inquiry, and none that was won."""
+    movements = _DISPUTES.get(dispute.text("status"), ())
+    return movements[-1:] == (ReversalKind.DISPUTE,)
+
+
 def subscription_of(invoice: Node) -> str:
     """Return the subscription that an invoice is for; empty for none."""
     details = _details(invoice)

@@ -1,7 +1,8 @@
 """What the Stripe provider has to be told."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 API_VERSION = "2026-10-28.endive"
 """The API version that we speak; payloads of events in another one are not read."""
@@ -14,6 +15,8 @@ class StripeSettings:
     secret_key: str = field(repr=False)
     secrets: Mapping[str, tuple[str, ...]] = field(repr=False)
     api_base: str = "https://api.stripe.com"
+    key_file: Path | None = None
+    """Where the key comes from, if it does from a file; it may be rotated there."""
 
     @property
     def livemode(self) -> bool:
@@ -27,3 +30,21 @@ def is_live(secret_key: str) -> bool:
     if kind not in ("sk", "rk") or mode not in ("live", "test") or not rest:
         raise ValueError("a Stripe secret key begins with sk_live_, sk_test_, rk_live_ or rk_test_")
     return mode == "live"
+
+
+class SharedKey:
+    """The key in use, which may be replaced while calls go on with the one before."""
+
+    def __init__(self, secret_key: str) -> None:
+        self.secret_key = secret_key
+        self._users: list[Callable[[str], None]] = []
+
+    def follow(self, use: Callable[[str], None]) -> None:
+        """Have a user of the key told of every later one."""
+        self._users.append(use)
+
+    def replace(self, secret_key: str) -> None:
+        """Use another key from now on."""
+        self.secret_key = secret_key
+        for use in self._users:
+            use(secret_key)

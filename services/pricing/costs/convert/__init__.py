@@ -16,6 +16,12 @@ from services.pricing.costs.convert.facts import (
     encode_observation,
     from_fact,
 )
+from services.pricing.costs.convert.notices import (
+    ALERTED,
+    SUBSCRIPTION,
+    decode_notice,
+    notice_fact,
+)
 from services.pricing.costs.convert.recommendations import (
     from_proto_recommendations,
     to_proto_recommendation,
@@ -31,10 +37,13 @@ from services.pricing.costs.convert.reports import (
 from services.pricing.costs.convert.use import USED, from_use_fact
 
 __all__ = [
+    "ALERTED",
     "OBSERVED",
+    "SUBSCRIPTION",
     "USED",
     "decode_alert",
     "decode_budget",
+    "decode_notice",
     "decode_observation",
     "encode_alert",
     "encode_budget",
@@ -47,6 +56,7 @@ __all__ = [
     "from_proto_report",
     "from_proto_wish",
     "from_use_fact",
+    "notice_fact",
     "to_proto_alert",
     "to_proto_budget",
     "to_proto_forecast",

@@ -28,7 +28,7 @@ def from_proto_wish(message: cost_pb2.Budget) -> BudgetWish:
         filter=from_proto_filter(message.filter),
         currency=message.amount.currency,
         minor_units=message.amount.minor_units,
-        thresholds=tuple(_threshold(one) for one in message.thresholds),
+        thresholds=tuple(from_proto_threshold(one) for one in message.thresholds),
         emails=tuple(message.emails),
         webhook_url=message.webhook_url,
     )
@@ -53,7 +53,7 @@ def to_proto_budget(budget: Budget) -> cost_pb2.Budget:
         display_name=budget.display_name,
         filter=to_proto_filter(budget.filter),
         amount=to_proto_money(budget.amount),
-        thresholds=[_to_threshold(one) for one in budget.thresholds],
+        thresholds=[to_proto_threshold(one) for one in budget.thresholds],
         create_time=to_time(budget.create_time),
         update_time=to_time(budget.update_time),
         etag=budget.etag,
@@ -68,7 +68,7 @@ def to_proto_alert(alert: Alert, deliveries: Sequence[Delivery] = ()) -> cost_pb
         name=alert.name,
         budget=alert.budget,
         month=alert.month,
-        threshold=_to_threshold(alert.threshold),
+        threshold=to_proto_threshold(alert.threshold),
         amount=to_proto_money(alert.amount),
         found=to_proto_money(alert.found),
         create_time=to_time(alert.create_time),
@@ -99,7 +99,7 @@ def decode_budget(content: bytes) -> Budget:
         display_name=message.display_name,
         filter=from_proto_filter(message.filter),
         amount=from_proto_money(message.amount),
-        thresholds=tuple(_threshold(one) for one in message.thresholds),
+        thresholds=tuple(from_proto_threshold(one) for one in message.thresholds),
         create_time=message.create_time.ToDatetime(UTC),
         update_time=message.update_time.ToDatetime(UTC),
         revision=int(message.etag),
@@ -120,18 +120,20 @@ def decode_alert(content: bytes) -> Alert:
         name=message.name,
         budget=message.budget,
         month=message.month,
-        threshold=_threshold(message.threshold),
+        threshold=from_proto_threshold(message.threshold),
         amount=from_proto_money(message.amount),
         found=from_proto_money(message.found),
         create_time=message.create_time.ToDatetime(UTC),
     )
 
 
-def _threshold(message: cost_pb2.BudgetThreshold) -> Threshold:
+def from_proto_threshold(message: cost_pb2.BudgetThreshold) -> Threshold:
+    """Read a threshold; one of an unknown basis has none."""
     return Threshold(message.percent, _READ_BASES.get(message.basis))
 
 
-def _to_threshold(threshold: Threshold) -> cost_pb2.BudgetThreshold:
+def to_proto_threshold(threshold: Threshold) -> cost_pb2.BudgetThreshold:
+    """Convert a threshold that was looked at."""
     if threshold.basis is None:
         raise ValueError("a threshold without basis is never stored")
     return cost_pb2.BudgetThreshold(percent=threshold.percent, basis=_BASES[threshold.basis])

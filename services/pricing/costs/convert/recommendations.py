@@ -5,11 +5,12 @@ from decimal import Decimal
 from services.pricing.costs.convert.reports import from_proto_filter, plain, to_places
 from services.pricing.costs.ports import RecommendationQuery
 from services.pricing.costs.rating import Sizes
-from services.pricing.costs.recommending import Basis, Outcome, Recommendation
+from services.pricing.costs.recommending import Basis, LeftOut, Outcome, Recommendation
 from tollgate.pricing.v1 import cost_pb2
 from tollgate.pricing.v1 import cost_service_pb2 as pb
 
 _OUTCOMES = {one: cost_pb2.Recommendation.Outcome.Value(f"OUTCOME_{one}") for one in Outcome}
+_LEFT_OUT = {one: cost_pb2.Recommendation.LeftOut.Value(f"LEFT_OUT_{one}") for one in LeftOut}
 _BASES = {one: cost_pb2.Recommendation.Basis.Value(f"BASIS_{one}") for one in Basis}
 
 
@@ -43,6 +44,7 @@ def to_proto_recommendation(found: Recommendation) -> cost_pb2.Recommendation:
         message.basis = _BASES[smaller.basis]
         message.monthly_saving = plain(to_places(smaller.saving))
         message.currency = smaller.currency
+        message.left_out.extend(_LEFT_OUT[one] for one in smaller.left_out)
     return message
 
 

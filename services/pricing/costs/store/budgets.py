@@ -1,11 +1,9 @@
 """The SQL of budgets and their alerts."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from services.chassis import audit, idempotency
 from services.chassis.db import Connection
-from services.pricing.changes import Change
 from services.pricing.costs.budgets import Alert, Budget
 from services.pricing.costs.sight import Asker
 from services.pricing.costs.store.codec import Codec
@@ -112,33 +110,6 @@ class BudgetSql:
     async def only_one_evaluates(self) -> bool:
         """Become the only one who evaluates budgets until the transaction ends, or say no."""
         return bool(await self._connection.fetchval(_ONLY_ONE, _EVALUATION_LOCK))
-
-    async def once(
-        self,
-        actor: str,
-        rpc: str,
-        key: str,
-        request_hash: bytes,
-        produce: Callable[[], Awaitable[str]],
-    ) -> str:
-        """Return the name that ``produce`` made, or that it made the first time."""
-
-        async def encoded() -> bytes:
-            return (await produce()).encode()
-
-        scope = idempotency.Scope("", actor, rpc, key)
-        return (await idempotency.once(self._connection, scope, request_hash, encoded)).decode()
-
-    async def audit(self, change: Change) -> None:
-        """Add to the audit record."""
-        entry = audit.AuditEntry(
-            actor=change.actor,
-            action=change.action,
-            object=change.object,
-            reason=change.reason,
-            trace_id=change.trace_id,
-        )
-        await audit.record(self._connection, entry)
 
 
 def _sight(asker: Asker) -> tuple[bool, str, str]:

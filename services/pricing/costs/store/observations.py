@@ -1,7 +1,6 @@
 """The SQL of observations, and of the records that follow from them."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from services.chassis import inbox
 from services.chassis.db import Connection
@@ -48,11 +47,6 @@ class ObservationSql:
     _connection: Connection
     _codec: Codec
     _cards: CardsByVersion
-
-    async def now(self) -> datetime:
-        """Return the database's time, that of the transaction's begin."""
-        time: datetime = await self._connection.fetchval("SELECT now()")
-        return time
 
     async def lock_tenant(self, tenant: str) -> None:
         """Keep everybody else from this tenant's observations and records."""

@@ -7,6 +7,7 @@ from services.pricing.costs.domain import CostFilter, CostRecord
 from services.pricing.costs.store.codec import Codec
 from services.pricing.costs.store.rows import COLUMNS, FOREVER, Conditions, record_of
 from services.pricing.costs.use import UsedHour, UseSummary
+from services.pricing.quotes import PlanQuote
 
 _ADD = """
 INSERT INTO tenant_use (tenant, hour, samples, cpu_mean, cpu_peak, memory_mean, memory_peak, storage)
@@ -20,6 +21,9 @@ FROM tenant_use WHERE tenant = ANY($1::text[]) AND hour >= $2 GROUP BY tenant"""
 _FORGET = """
 DELETE FROM tenant_use WHERE (tenant, hour) IN (
     SELECT tenant, hour FROM tenant_use WHERE hour < $1 LIMIT $2)"""
+_SOLD = """
+SELECT owner, content FROM quotes
+WHERE kind = 'plan' AND taker <> '' AND owner = ANY($1::text[]) ORDER BY take_time"""
 _TIERS = "SELECT account, tier FROM account_tiers WHERE account = ANY($1::text[])"
 
 
@@ -87,3 +91,12 @@ SELECT {", ".join(COLUMNS)}, content FROM (
         """Return the tiers of those of these accounts that have one."""
         rows = await self._connection.fetch(_TIERS, list(names))
         return {row["account"]: row["tier"] for row in rows}
+
+    async def sold_to(self, accounts: Sequence[str]) -> Mapping[tuple[str, str], PlanQuote]:
+        """Return by which quotes plans were sold, by account and plan; the last one of each."""
+        found: dict[tuple[str, str], PlanQuote] = {}
+        for row in await self._connection.fetch(_SOLD, list(accounts)):
+            subject = self._codec.decode_quote(row["content"]).subject
+            if isinstance(subject, PlanQuote):
+                found[row["owner"], subject.plan] = subject
+        return found

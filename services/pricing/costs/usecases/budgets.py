@@ -10,6 +10,7 @@ from services.chassis.paging import Page, from_token, page_size, to_token
 from services.pricing.changes import Change
 from services.pricing.costs.budgets import Budget, BudgetWish, check_budget
 from services.pricing.costs.errors import EtagMismatch, NoWebhook, UnknownBudget
+from services.pricing.costs.notices import taken_back
 from services.pricing.costs.ports import CostTransactions, Store
 from services.pricing.costs.sight import Asker, require_sight
 from services.pricing.costs.telling import Telling, check_targets, written_secret
@@ -87,6 +88,7 @@ async def update_budget(
             revision=before.revision + 1,
         )
         await store.save_budget(after)
+        await _take_back(store, asked.name)
         await store.audit(_change(asker, "budget.update", asked.name))
         return asked.name
 
@@ -100,6 +102,7 @@ async def delete_budget(tx: CostTransactions, asker: Asker, asked: BudgetChange)
     async def act(store: Store) -> None:
         async def produce() -> str:
             await _to_change(store, asker, asked)
+            await _take_back(store, asked.name)
             await store.delete_budget(asked.name)
             await store.audit(_change(asker, "budget.delete", asked.name))
             return asked.name
@@ -164,6 +167,13 @@ async def _to_change(store: Store, asker: Asker, asked: BudgetChange) -> Budget:
             metadata={"budget": asked.name, "etag": found.etag},
         )
     return found
+
+
+async def _take_back(store: Store, budget: str) -> None:
+    """Take back what was told of a budget, whose lock is held: it is of what the budget was."""
+    notice = taken_back((await store.notices([budget])).get(budget))
+    if notice is not None:
+        await store.tell(notice)
 
 
 async def _changed(

@@ -65,11 +65,12 @@ async def _said(
     tenants = [one.tenant for one in sized]
     used = await store.use_of(tenants, _first_hour(now, adviser))
     tiers = await store.tiers_of(sorted({name for one in sized for name in _names(one)}))
+    sold = await store.sold_to(sorted({one.account for one in sized if one.account}))
     found = []
     for one in sized:
         # Of a person who has a tier under both names the account's goes first.
         tier = next((tiers[name] for name in _names(one) if name in tiers), "")
-        held = replace(market, tier=tier)
+        held = replace(market, tier=tier, sold=sold.get((one.account, one.plan)))
         found.append(recommend(one, used.get(one.tenant, NO_USE), held, adviser.rules))
     return found
 

@@ -138,3 +138,54 @@ async def test_who_comes_alone_after_several_waits_for_more_as_well(shelf: Shelf
     await read(["b"])
     # At least: how much longer decides the machine.
     assert loop.time() - began >= 0.04
+
+
+async def test_who_goes_away_before_reading_leaves_it_to_the_next_who_waits(
+    shelf: Shelf, read: GatheredRead[str, dict[str, int]]
+) -> None:
+    under_way = asyncio.create_task(read(["a"]))
+    await settled()
+    waiting = [asyncio.create_task(read([key])) for key in ("a", "b", "b")]
+    await settled()
+    # The second is given the reading, and goes away before it can begin.
+    for task in waiting[:2]:
+        task.cancel()
+    for _ in range(2):
+        shelf.may_go_on.release()
+    assert await waiting[2] == {"a": 1, "b": 2}
+    assert await under_way == {"a": 1}
+    assert all(one.cancelled() for one in waiting[:2])
+
+
+async def test_nobody_waits_for_those_who_all_went_away(
+    shelf: Shelf, read: GatheredRead[str, dict[str, int]]
+) -> None:
+    under_way = asyncio.create_task(read(["a"]))
+    await settled()
+    gone = [asyncio.create_task(read(["b"])) for _ in range(2)]
+    await settled()
+    gone[0].cancel()
+    await asyncio.sleep(0)
+    gone[1].cancel()
+    await settled()
+    later = asyncio.create_task(read(["b"]))
+    for _ in range(2):
+        shelf.may_go_on.release()
+    assert await later == {"b": 2}
+    assert await under_way == {"a": 1}
+    assert all(one.cancelled() for one in gone)
+
+
+async def test_all_who_waited_are_told_by_one_read(
+    shelf: Shelf, read: GatheredRead[str, dict[str, int]]
+) -> None:
+    under_way = asyncio.create_task(read(["a"]))
+    await settled()
+    waiting = [asyncio.create_task(read(["b"])) for _ in range(5)]
+    await settled()
+    waiting[3].cancel()
+    for _ in range(2):
+        shelf.may_go_on.release()
+    await settled()
+    assert [one.done() for one in (under_way, *waiting)] == [True] * 6
+    assert shelf.reads == [["a"], ["b"]]

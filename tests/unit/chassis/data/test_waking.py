@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.chassis import outbox
 from services.chassis.backoff import Backoff
+from services.chassis.facts import FactRecord
 from services.chassis.wakeups import Wakeups, after_commit, gathering
 
 
@@ -58,3 +60,12 @@ def test_delays_double() -> None:
     assert [backoff.delay(failures) for failures in range(1, 7)] == pytest.approx(
         [1, 2, 4, 8, 10, 10]
     )
+
+
+@pytest.mark.parametrize(("at_once", "woken"), [(True, {"outbox:here"}), (False, set())])
+def test_what_need_not_be_told_at_once_wakes_no_relay(at_once: bool, woken: set[str]) -> None:
+    fact = FactRecord("f1", "key", 1, "type", b"", ("here",))
+    with gathering() as topics:
+        parameters = outbox.written(fact, at_once=at_once)
+    assert topics == woken
+    assert parameters[0] == ["here"]

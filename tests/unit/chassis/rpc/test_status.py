@@ -87,6 +87,25 @@ async def test_a_refusal_crosses_a_call_with_reason_metadata_and_fields(
         )
 
 
+@pytest.mark.parametrize("word", ["x", "\u5927", "\n"])
+async def test_what_is_wrong_in_a_thousand_places_is_told_as_far_as_there_is_room(
+    authority: Authority, issuer: Issuer, word: str
+) -> None:
+    violations = Violations()
+    for place in range(1000):
+        violations.add(f"resources[{place}].memory", f"expected a number, got {word * 40}")
+    with pytest.raises(InvalidArgument) as local:
+        violations.raise_if_any()
+    async with running(authority, issuer, Raising(local.value)) as small:
+        with pytest.raises(InvalidArgument) as remote:
+            await stub_of(small.internal()).Deliver(Request())
+    told = remote.value.fields
+    assert remote.value.reason == "INVALID_FIELDS"
+    assert told[:-1] == local.value.fields[: len(told) - 1]
+    assert 15 < len(told) < 1000
+    assert told[-1].description == f"{1001 - len(told)} more fields are wrong"
+
+
 @pytest.mark.parametrize(
     "error", [RuntimeError(SECRET_TEXT), ExceptionGroup(SECRET_TEXT, [KeyError(SECRET_TEXT)])]
 )

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.chassis.money import Money
 from services.pricing import capacity as c
 from services.pricing.catalog_file import parse_catalog
 from services.pricing.costs.domain import CostRecord
 from services.pricing.costs.rating import Sizes, monthly_rate, sizes_of
 from services.pricing.costs.recommending import (
     Basis,
+    LeftOut,
     Market,
     Outcome,
     Recommendation,
@@ -24,8 +26,10 @@ from services.pricing.costs.recommending import (
     recommend,
 )
 from services.pricing.costs.use import NO_USE, UseSummary
+from services.pricing.domain import Interval, Price
+from services.pricing.quotes import PlanQuote, QuoteLine
 from services.pricing.ratecard_file import parse_rate_card
-from services.pricing.rates import AccountTier
+from services.pricing.rates import AccountTier, Band, Measure, VolumeDiscount
 
 GIB = 1 << 30
 RULES = Rules()
@@ -146,6 +150,63 @@ def test_without_prices_the_card_is_compared_with_the_accounts_tier() -> None:
     )
     assert plain.saving == saving
     assert partner.saving == saving * Fraction(9, 10)
+
+
+def test_the_price_that_the_account_bought_at_is_compared_in_its_currency_and_interval() -> None:
+    year = [Price(Money("usd", minor), Interval.YEAR, {}) for minor in (120_000, 240_000)]
+    plans = {
+        "dev-pool": replace(
+            POOLS.plans["dev-pool"], prices=(*POOLS.plans["dev-pool"].prices, year[0])
+        ),
+        "scale-pool": replace(
+            POOLS.plans["scale-pool"], prices=(*POOLS.plans["scale-pool"].prices, year[1])
+        ),
+    }
+    sold = PlanQuote(
+        "kube-dc/scale-pool",
+        "an older version",
+        (),
+        Interval.YEAR,
+        (QuoteLine("kube-dc/scale-pool", {}, 1, Money("usd", 180_000)),),
+        0,
+    )
+    market = Market({"kube-dc": replace(POOLS, plans=plans)}, CARD, sold=sold)
+    said = found("scale-pool", used(100, 100), market).smaller
+    assert said is not None
+    assert (said.plan, said.currency, said.saving) == ("kube-dc/dev-pool", "usd", Fraction(50))
+    # What costs less today than at the time is no reason to call a dearer plan cheaper.
+    dear = replace(sold, lines=(QuoteLine("kube-dc/scale-pool", {}, 1, Money("usd", 100_000)),))
+    none = found("scale-pool", used(100, 100), replace(market, sold=dear))
+    assert none.outcome is Outcome.NO_CHEAPER_PLAN
+    # Nothing is known of how often somebody pays who paid once.
+    once = replace(market, sold=replace(sold, interval=Interval.ONCE))
+    other = found("scale-pool", used(100, 100), once).smaller
+    assert other is not None
+    assert other.currency == "eur"
+
+
+def test_what_a_saving_does_not_count_is_said() -> None:
+    plain = found("scale-pool", used(100, 100)).smaller
+    assert plain is not None
+    assert plain.left_out == (LeftOut.TERMS,)
+    pool = POOLS.plans["scale-pool"].provisions
+    assert isinstance(pool, c.Organization)
+    more = standing("scale-pool", replace(pool, quota={**pool.quota, "cpu": "100"}))
+    added = recommend(more, used(100, 100), MARKET, RULES).smaller
+    assert added is not None
+    assert added.left_out == (LeftOut.ADDONS, LeftOut.TERMS)
+    by_hand = replace(standing("scale-pool"), plan="kube-dc/by-hand")
+    band = Band(Decimal(1), Decimal("0.1"))
+    card = replace(
+        CARD, volume_discounts=(VolumeDiscount("much", Measure.CPU, graduated=True, bands=(band,)),)
+    )
+    for market, left_out in (
+        (Market(CATALOGS, replace(CARD, volume_discounts=())), ()),
+        (Market(CATALOGS, card), (LeftOut.VOLUME_DISCOUNTS,)),
+    ):
+        by_card = recommend(by_hand, used(100, 100), market, RULES).smaller
+        assert by_card is not None
+        assert by_card.left_out == left_out
 
 
 _cores = st.integers(0, 20_000)

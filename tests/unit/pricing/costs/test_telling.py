@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -32,9 +33,10 @@ from services.pricing.costs.telling import (
     signature,
     written_secret,
 )
-from services.pricing.worker.telling import Mailer, WebhookSender, read_telling
+from services.pricing.worker.telling import Mailer, read_telling
 from services.pricing.worker.telling.addresses import is_allowed, is_public, reachable
 from services.pricing.worker.telling.settings import MailSettings
+from services.pricing.worker.telling.webhooks import WebhookSender
 
 OLD, NEW = b"o" * 32, b"n" * 32
 KEYS = Telling(mail=True, webhook_keys=(NEW, OLD))
@@ -159,6 +161,26 @@ async def test_who_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyP
         failed = await failure(sender().send(replace(HOOK, target=f"http://127.0.0.1:{hook.port}")))
         hook.silent.set()
     assert "no answer" in str(failed)
+
+
+async def test_the_connection_goes_to_the_address_that_was_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop, asked = asyncio.get_running_loop(), list[str]()
+
+    async def getaddrinfo(host: str, port: int, **_: object) -> list[object]:
+        asked.append(host)
+        # A name that means another address a moment later.
+        address = "127.0.0.1" if len(asked) == 1 else "10.9.9.9"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+    async with endpoint() as hook:
+        target = f"http://hooks.example:{hook.port}/"
+        await sender().send(replace(HOOK, target=target))
+    _, headers, _ = headers_of(hook.heard[0])
+    assert headers["Host"] == f"hooks.example:{hook.port}"
+    assert asked == ["hooks.example"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0", "[::1]", "[::ffff:127.0.0.1]"])

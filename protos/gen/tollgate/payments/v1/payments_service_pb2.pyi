@@ -467,6 +467,7 @@ class ChangeSubscriptionRequest(_message.Message):
     PROVIDER_SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    HELD_ITEMS_FIELD_NUMBER: _builtins.int
     account: _builtins.str
     """"acc_…"."""
     provider_subscription_id: _builtins.str
@@ -477,6 +478,12 @@ class ChangeSubscriptionRequest(_message.Message):
     def items(self) -> _containers.RepeatedCompositeFieldContainer[_payments_pb2.BilledItem]:
         """What it is billed for from now on, all of it; 1 to 20, each price once."""
 
+    @_builtins.property
+    def held_items(self) -> _containers.RepeatedCompositeFieldContainer[_payments_pb2.BilledItem]:
+        """What it was billed for as `items` were worked out, as above; none to change it whatever it is
+        billed for.
+        """
+
     def __init__(
         self,
         *,
@@ -484,10 +491,11 @@ class ChangeSubscriptionRequest(_message.Message):
         provider_subscription_id: _builtins.str = ...,
         items: _abc.Iterable[_payments_pb2.BilledItem] | None = ...,
         request_id: _builtins.str = ...,
+        held_items: _abc.Iterable[_payments_pb2.BilledItem] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "items", b"items", "provider_subscription_id", b"provider_subscription_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "held_items", b"held_items", "items", b"items", "provider_subscription_id", b"provider_subscription_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -179,7 +179,9 @@ class PaymentsServiceServicer:
 
         Errors: INVALID_ARGUMENT (items), `IDEMPOTENCY_KEY_REUSED`; NOT_FOUND `UNKNOWN_SUBSCRIPTION`
         (the provider shows none, or one of another customer); FAILED_PRECONDITION `SUBSCRIPTION_OVER`; the provider's as
-        above, and `PAYMENT_DECLINED` (metadata: code, the provider's stable word).
+        above, and `PAYMENT_DECLINED` (metadata: code, the provider's stable word); ABORTED
+        `SUBSCRIPTION_CHANGED` (it is billed for something else than `held_items`: look at it again and
+        ask with another key).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -82,7 +82,9 @@ class PaymentsServiceStub:
 
     Errors: INVALID_ARGUMENT (items), `IDEMPOTENCY_KEY_REUSED`; NOT_FOUND `UNKNOWN_SUBSCRIPTION`
     (the provider shows none, or one of another customer); FAILED_PRECONDITION `SUBSCRIPTION_OVER`; the provider's as
-    above, and `PAYMENT_DECLINED` (metadata: code, the provider's stable word).
+    above, and `PAYMENT_DECLINED` (metadata: code, the provider's stable word); ABORTED
+    `SUBSCRIPTION_CHANGED` (it is billed for something else than `held_items`: look at it again and
+    ask with another key).
     """
     EndSubscription: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.EndSubscriptionRequest, _payments_service_pb2.EndSubscriptionResponse]
     """Ends a subscription at the provider, or takes a coming end back. Called by subscription.
@@ -170,7 +172,9 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
 
     Errors: INVALID_ARGUMENT (items), `IDEMPOTENCY_KEY_REUSED`; NOT_FOUND `UNKNOWN_SUBSCRIPTION`
     (the provider shows none, or one of another customer); FAILED_PRECONDITION `SUBSCRIPTION_OVER`; the provider's as
-    above, and `PAYMENT_DECLINED` (metadata: code, the provider's stable word).
+    above, and `PAYMENT_DECLINED` (metadata: code, the provider's stable word); ABORTED
+    `SUBSCRIPTION_CHANGED` (it is billed for something else than `held_items`: look at it again and
+    ask with another key).
     """
     EndSubscription: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.EndSubscriptionRequest, _payments_service_pb2.EndSubscriptionResponse]  # type: ignore[assignment]
     """Ends a subscription at the provider, or takes a coming end back. Called by subscription.
@@ -303,7 +307,9 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (items), `IDEMPOTENCY_KEY_REUSED`; NOT_FOUND `UNKNOWN_SUBSCRIPTION`
         (the provider shows none, or one of another customer); FAILED_PRECONDITION `SUBSCRIPTION_OVER`; the provider's as
-        above, and `PAYMENT_DECLINED` (metadata: code, the provider's stable word).
+        above, and `PAYMENT_DECLINED` (metadata: code, the provider's stable word); ABORTED
+        `SUBSCRIPTION_CHANGED` (it is billed for something else than `held_items`: look at it again and
+        ask with another key).
         """
 
     @_abc_1.abstractmethod

@@ -400,6 +400,42 @@ class BudgetThreshold(_message.Message):
 Global___BudgetThreshold: _TypeAlias = BudgetThreshold  # noqa: Y015
 
 @_typing.final
+class PassedThreshold(_message.Message):
+    """A threshold that was passed in a month."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    FOUND_FIELD_NUMBER: _builtins.int
+    PASS_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def threshold(self) -> Global___BudgetThreshold:
+        """The threshold."""
+
+    @_builtins.property
+    def found(self) -> _money_pb2.Money:
+        """What was found when it was first noticed."""
+
+    @_builtins.property
+    def pass_time(self) -> _timestamp_pb2.Timestamp:
+        """When that was."""
+
+    def __init__(
+        self,
+        *,
+        threshold: Global___BudgetThreshold | None = ...,
+        found: _money_pb2.Money | None = ...,
+        pass_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["found", b"found", "pass_time", b"pass_time", "threshold", b"threshold"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["found", b"found", "pass_time", b"pass_time", "threshold", b"threshold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PassedThreshold: _TypeAlias = PassedThreshold  # noqa: Y015
+
+@_typing.final
 class BudgetAlert(_message.Message):
     """A threshold was passed: once for each budget, threshold and month."""
 
@@ -611,6 +647,41 @@ class Recommendation(_message.Message):
     BASIS_RATE_CARD: Recommendation.Basis.ValueType  # 2
     """What the plans' capacities cost for a month by the rate card, with the account's tier."""
 
+    class _LeftOut:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _LeftOutEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Recommendation._LeftOut.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        LEFT_OUT_UNSPECIFIED: Recommendation._LeftOut.ValueType  # 0
+        """Never sent."""
+        LEFT_OUT_ADDONS: Recommendation._LeftOut.ValueType  # 1
+        """Add-ons: more stands than the plan itself holds. They may be kept with the smaller plan; what
+        they cost, or would save, is not counted.
+        """
+        LEFT_OUT_TERMS: Recommendation._LeftOut.ValueType  # 2
+        """Terms that pricing is not told of: promotions, and where the plan was not bought by a quote also
+        the interval, the currency and the price that it was sold at. Then today's prices are compared.
+        """
+        LEFT_OUT_VOLUME_DISCOUNTS: Recommendation._LeftOut.ValueType  # 3
+        """Volume discounts of the rate card."""
+
+    class LeftOut(_LeftOut, metaclass=_LeftOutEnumTypeWrapper):
+        """What the account pays or would pay, and the saving does not count."""
+
+    LEFT_OUT_UNSPECIFIED: Recommendation.LeftOut.ValueType  # 0
+    """Never sent."""
+    LEFT_OUT_ADDONS: Recommendation.LeftOut.ValueType  # 1
+    """Add-ons: more stands than the plan itself holds. They may be kept with the smaller plan; what
+    they cost, or would save, is not counted.
+    """
+    LEFT_OUT_TERMS: Recommendation.LeftOut.ValueType  # 2
+    """Terms that pricing is not told of: promotions, and where the plan was not bought by a quote also
+    the interval, the currency and the price that it was sold at. Then today's prices are compared.
+    """
+    LEFT_OUT_VOLUME_DISCOUNTS: Recommendation.LeftOut.ValueType  # 3
+    """Volume discounts of the rate card."""
+
     TENANT_FIELD_NUMBER: _builtins.int
     ACCOUNT_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
@@ -625,6 +696,7 @@ class Recommendation(_message.Message):
     BASIS_FIELD_NUMBER: _builtins.int
     MONTHLY_SAVING_FIELD_NUMBER: _builtins.int
     CURRENCY_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """The tenant, "ten_…"."""
     account: _builtins.str
@@ -665,6 +737,10 @@ class Recommendation(_message.Message):
     def smaller(self) -> Global___ResourceSizes:
         """What that plan holds."""
 
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedScalarFieldContainer[Global___Recommendation.LeftOut.ValueType]:
+        """What monthly_saving does not count; empty without a saving, and where it counts everything."""
+
     def __init__(
         self,
         *,
@@ -682,10 +758,11 @@ class Recommendation(_message.Message):
         basis: Global___Recommendation.Basis.ValueType = ...,
         monthly_saving: _builtins.str = ...,
         currency: _builtins.str = ...,
+        left_out: _abc.Iterable[Global___Recommendation.LeftOut.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["paid", b"paid", "smaller", b"smaller", "used", b"used"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "basis", b"basis", "currency", b"currency", "hours", b"hours", "monthly_saving", b"monthly_saving", "organization", b"organization", "outcome", b"outcome", "paid", b"paid", "plan", b"plan", "smaller", b"smaller", "smaller_plan", b"smaller_plan", "tenant", b"tenant", "used", b"used", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "basis", b"basis", "currency", b"currency", "hours", b"hours", "left_out", b"left_out", "monthly_saving", b"monthly_saving", "organization", b"organization", "outcome", b"outcome", "paid", b"paid", "plan", b"plan", "smaller", b"smaller", "smaller_plan", b"smaller_plan", "tenant", b"tenant", "used", b"used", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -252,10 +252,10 @@ class PricingServiceServicer:
     def CreateQuote(self, request, context):
         """Prices a deployment, or a plan with add-ons, and keeps the price for its owner.
 
-        Errors: as CalculatePrice; NOT_FOUND `UNKNOWN_PLAN`, `UNKNOWN_ADDON`; INVALID_ARGUMENT (owner,
-        quantities, lifetime), `NOT_SOLD_IN_CURRENCY`, `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
-        `PLAN_NOT_SOLD` (no price, not offered, or an add-on that is not sold any more),
-        `INSTALMENTS_NOT_SOLD` (a commitment that is not paid upfront is priced, and not quoted),
+        Errors: as CalculatePrice; INVALID_ARGUMENT (owner, quantities, lifetime), `UNKNOWN_CATALOG`,
+        `UNKNOWN_PLAN`, `UNKNOWN_ADDON`, `NOT_SOLD_IN_CURRENCY` (with what there is),
+        `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION `PLAN_NOT_SOLD` (no price, not offered, or an add-on
+        that is not sold any more), `INSTALMENTS_NOT_SOLD` (a commitment that is not paid upfront is priced, and not quoted),
         `CLOUD_NOT_SOLD` (another cloud's prices are for comparison). With an object also as PriceObject.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -275,7 +275,8 @@ class PricingServiceServicer:
         """What a custom resource costs: the rule that a catalog has for its kind derives the billable
         resources from its spec. Pure: nothing is stored.
 
-        Errors: as CalculatePrice, with the bad fields of the spec by their paths (`spec.replicas`);
+        Errors: as CalculatePrice, with the bad fields of the spec by their paths
+        (`object.spec.replicas`);
         INVALID_ARGUMENT (kind, spec, a catalog that is not named where several price the kind);
         NOT_FOUND `UNKNOWN_KIND` (no catalog in force has a rule for it).
         """

@@ -25,44 +25,47 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from tollgate.common.v1 import capacity_pb2 as tollgate_dot_common_dot_v1_dot_capacity__pb2
 from tollgate.common.v1 import money_pb2 as tollgate_dot_common_dot_v1_dot_money__pb2
+from tollgate.pricing.v1 import cost_pb2 as tollgate_dot_pricing_dot_v1_dot_cost__pb2
 from tollgate.pricing.v1 import pricing_pb2 as tollgate_dot_pricing_dot_v1_dot_pricing__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+tollgate/subscription/v1/subscription.proto\x12\x18tollgate.subscription.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tollgate/common/v1/capacity.proto\x1a\x1etollgate/common/v1/money.proto\x1a!tollgate/pricing/v1/pricing.proto\"\xb2\x02\n\x07\x41\x63\x63ount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x34\n\x04kind\x18\x02 \x01(\x0e\x32&.tollgate.subscription.v1.Account.Kind\x12\x13\n\x0b\x65xternal_id\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12<\n\tcustomers\x18\x05 \x03(\x0b\x32).tollgate.subscription.v1.CustomerBinding\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_USER\x10\x01\x12\x15\n\x11KIND_ORGANIZATION\x10\x02\x12\x0c\n\x08KIND_DID\x10\x03\"R\n\x0f\x43ustomerBinding\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x18\n\x10provider_account\x18\x02 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\"\xb9\x05\n\x0cSubscription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x0c\n\x04plan\x18\x03 \x01(\t\x12\x17\n\x0f\x63\x61talog_version\x18\x04 \x01(\t\x12.\n\x05state\x18\x05 \x01(\x0e\x32\x1f.tollgate.subscription.v1.State\x12\x32\n\x06\x61\x64\x64ons\x18\x06 \x03(\x0b\x32\".tollgate.pricing.v1.AddonQuantity\x12\x10\n\x08provider\x18\x07 \x01(\t\x12 \n\x18provider_subscription_id\x18\x08 \x01(\t\x12\x30\n\x0cperiod_start\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nperiod_end\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nbegin_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0csuspend_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0etrial_end_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x14provider_customer_id\x18\x10 \x01(\t\x12\x19\n\x11plan_display_name\x18\x11 \x01(\t\x12\x38\n\nassignment\x18\x12 \x01(\x0b\x32$.tollgate.subscription.v1.Assignment\"\xb0\x01\n\nAssignment\x12\r\n\x05\x61\x63tor\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12.\n\nbegin_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tend_actor\x18\x05 \x01(\t\x12\x12\n\nend_reason\x18\x06 \x01(\t\"\xec\x02\n\x08Purchase\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x63heckout_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12\x14\n\x0csubscription\x18\x04 \x01(\t\x12\x39\n\x06status\x18\x05 \x01(\x0e\x32).tollgate.subscription.v1.Purchase.Status\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12(\n\x05total\x18\x07 \x01(\x0b\x32\x19.tollgate.common.v1.Money\x12,\n\x08pay_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"s\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATUS_APPLIED\x10\x01\x12\x15\n\x11STATUS_REFUND_DUE\x10\x02\x12\x11\n\rSTATUS_PARKED\x10\x03\x12\x13\n\x0fSTATUS_REFUNDED\x10\x04\"\x82\x02\n\rCapacityOrder\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x05\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x12\n\ngeneration\x18\x04 \x01(\x03\x12.\n\x05phase\x18\x05 \x01(\x0e\x32\x1f.tollgate.subscription.v1.Phase\x12\x0c\n\x04plan\x18\x06 \x01(\t\x12.\n\x08\x63\x61pacity\x18\x07 \x01(\x0b\x32\x1c.tollgate.common.v1.Capacity\x12:\n\x0bobservation\x18\x08 \x01(\x0b\x32%.tollgate.subscription.v1.Observation\"\x95\x01\n\x0bObservation\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x03\x12\r\n\x05phase\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x11\n\tnamespace\x18\x05 \x01(\t\x12\x30\n\x0cobserve_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x7f\n\nParkedFact\x12\x0f\n\x07\x66\x61\x63t_id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x13\n\x0bwaiting_for\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12-\n\tpark_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9b\x01\n\nPurchasing\x12\r\n\x05quote\x18\x01 \x01(\t\x12\x13\n\x0b\x63heckout_id\x18\x02 \x01(\t\x12\x0b\n\x03url\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08subtotal\x18\x05 \x01(\x0b\x32\x19.tollgate.common.v1.Money\"\xce\x01\n\x0b\x45ntitlement\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0c\n\x04tier\x18\x02 \x01(\t\x12\x0c\n\x04plan\x18\x03 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x04 \x03(\t\x12\x19\n\x11remaining_credits\x18\x05 \x01(\x03\x12\x35\n\x11next_billing_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x05state\x18\x07 \x01(\x0e\x32\x1f.tollgate.subscription.v1.State\"f\n\x07Upgrade\x12\x0c\n\x04plan\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0c\n\x04tier\x18\x03 \x01(\t\x12)\n\x05price\x18\x04 \x01(\x0b\x32\x1a.tollgate.pricing.v1.Price*\xd1\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10STATE_INCOMPLETE\x10\x01\x12\x12\n\x0eSTATE_TRIALING\x10\x02\x12\x10\n\x0cSTATE_ACTIVE\x10\x03\x12\x12\n\x0eSTATE_PAST_DUE\x10\x04\x12\x13\n\x0fSTATE_SUSPENDED\x10\x05\x12\x10\n\x0cSTATE_PAUSED\x10\x06\x12\x13\n\x0fSTATE_CANCELING\x10\x07\x12\x12\n\x0eSTATE_CANCELED\x10\x08\x12\x11\n\rSTATE_EXPIRED\x10\t*Y\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n\rPHASE_RUNNING\x10\x01\x12\x13\n\x0fPHASE_SUSPENDED\x10\x02\x12\x11\n\rPHASE_DELETED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+tollgate/subscription/v1/subscription.proto\x12\x18tollgate.subscription.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tollgate/common/v1/capacity.proto\x1a\x1etollgate/common/v1/money.proto\x1a\x1etollgate/pricing/v1/cost.proto\x1a!tollgate/pricing/v1/pricing.proto\"\xf2\x02\n\x07\x41\x63\x63ount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x34\n\x04kind\x18\x02 \x01(\x0e\x32&.tollgate.subscription.v1.Account.Kind\x12\x13\n\x0b\x65xternal_id\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12<\n\tcustomers\x18\x05 \x03(\x0b\x32).tollgate.subscription.v1.CustomerBinding\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\x0e\x62udget_notices\x18\x07 \x03(\x0b\x32&.tollgate.subscription.v1.BudgetNotice\"P\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_USER\x10\x01\x12\x15\n\x11KIND_ORGANIZATION\x10\x02\x12\x0c\n\x08KIND_DID\x10\x03\"\xa4\x01\n\x0c\x42udgetNotice\x12\x0e\n\x06\x62udget\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\r\n\x05month\x18\x03 \x01(\t\x12)\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x19.tollgate.common.v1.Money\x12\x34\n\x06passed\x18\x05 \x03(\x0b\x32$.tollgate.pricing.v1.PassedThreshold\"R\n\x0f\x43ustomerBinding\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x18\n\x10provider_account\x18\x02 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\"\xb9\x05\n\x0cSubscription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x0c\n\x04plan\x18\x03 \x01(\t\x12\x17\n\x0f\x63\x61talog_version\x18\x04 \x01(\t\x12.\n\x05state\x18\x05 \x01(\x0e\x32\x1f.tollgate.subscription.v1.State\x12\x32\n\x06\x61\x64\x64ons\x18\x06 \x03(\x0b\x32\".tollgate.pricing.v1.AddonQuantity\x12\x10\n\x08provider\x18\x07 \x01(\t\x12 \n\x18provider_subscription_id\x18\x08 \x01(\t\x12\x30\n\x0cperiod_start\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nperiod_end\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nbegin_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0csuspend_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0etrial_end_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x14provider_customer_id\x18\x10 \x01(\t\x12\x19\n\x11plan_display_name\x18\x11 \x01(\t\x12\x38\n\nassignment\x18\x12 \x01(\x0b\x32$.tollgate.subscription.v1.Assignment\"\xb0\x01\n\nAssignment\x12\r\n\x05\x61\x63tor\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12.\n\nbegin_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tend_actor\x18\x05 \x01(\t\x12\x12\n\nend_reason\x18\x06 \x01(\t\"\xec\x02\n\x08Purchase\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x63heckout_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12\x14\n\x0csubscription\x18\x04 \x01(\t\x12\x39\n\x06status\x18\x05 \x01(\x0e\x32).tollgate.subscription.v1.Purchase.Status\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12(\n\x05total\x18\x07 \x01(\x0b\x32\x19.tollgate.common.v1.Money\x12,\n\x08pay_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"s\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATUS_APPLIED\x10\x01\x12\x15\n\x11STATUS_REFUND_DUE\x10\x02\x12\x11\n\rSTATUS_PARKED\x10\x03\x12\x13\n\x0fSTATUS_REFUNDED\x10\x04\"\x82\x02\n\rCapacityOrder\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x05\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x12\n\ngeneration\x18\x04 \x01(\x03\x12.\n\x05phase\x18\x05 \x01(\x0e\x32\x1f.tollgate.subscription.v1.Phase\x12\x0c\n\x04plan\x18\x06 \x01(\t\x12.\n\x08\x63\x61pacity\x18\x07 \x01(\x0b\x32\x1c.tollgate.common.v1.Capacity\x12:\n\x0bobservation\x18\x08 \x01(\x0b\x32%.tollgate.subscription.v1.Observation\"\x95\x01\n\x0bObservation\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x03\x12\r\n\x05phase\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x11\n\tnamespace\x18\x05 \x01(\t\x12\x30\n\x0cobserve_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x7f\n\nParkedFact\x12\x0f\n\x07\x66\x61\x63t_id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x13\n\x0bwaiting_for\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12-\n\tpark_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9b\x01\n\nPurchasing\x12\r\n\x05quote\x18\x01 \x01(\t\x12\x13\n\x0b\x63heckout_id\x18\x02 \x01(\t\x12\x0b\n\x03url\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08subtotal\x18\x05 \x01(\x0b\x32\x19.tollgate.common.v1.Money\"\xce\x01\n\x0b\x45ntitlement\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0c\n\x04tier\x18\x02 \x01(\t\x12\x0c\n\x04plan\x18\x03 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x04 \x03(\t\x12\x19\n\x11remaining_credits\x18\x05 \x01(\x03\x12\x35\n\x11next_billing_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x05state\x18\x07 \x01(\x0e\x32\x1f.tollgate.subscription.v1.State\"f\n\x07Upgrade\x12\x0c\n\x04plan\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0c\n\x04tier\x18\x03 \x01(\t\x12)\n\x05price\x18\x04 \x01(\x0b\x32\x1a.tollgate.pricing.v1.Price*\xd1\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10STATE_INCOMPLETE\x10\x01\x12\x12\n\x0eSTATE_TRIALING\x10\x02\x12\x10\n\x0cSTATE_ACTIVE\x10\x03\x12\x12\n\x0eSTATE_PAST_DUE\x10\x04\x12\x13\n\x0fSTATE_SUSPENDED\x10\x05\x12\x10\n\x0cSTATE_PAUSED\x10\x06\x12\x13\n\x0fSTATE_CANCELING\x10\x07\x12\x12\n\x0eSTATE_CANCELED\x10\x08\x12\x11\n\rSTATE_EXPIRED\x10\t*Y\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n\rPHASE_RUNNING\x10\x01\x12\x13\n\x0fPHASE_SUSPENDED\x10\x02\x12\x11\n\rPHASE_DELETED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollgate.subscription.v1.subscription_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STATE']._serialized_start=2861
-  _globals['_STATE']._serialized_end=3070
-  _globals['_PHASE']._serialized_start=3072
-  _globals['_PHASE']._serialized_end=3161
-  _globals['_ACCOUNT']._serialized_start=209
-  _globals['_ACCOUNT']._serialized_end=515
-  _globals['_ACCOUNT_KIND']._serialized_start=435
-  _globals['_ACCOUNT_KIND']._serialized_end=515
-  _globals['_CUSTOMERBINDING']._serialized_start=517
-  _globals['_CUSTOMERBINDING']._serialized_end=599
-  _globals['_SUBSCRIPTION']._serialized_start=602
-  _globals['_SUBSCRIPTION']._serialized_end=1299
-  _globals['_ASSIGNMENT']._serialized_start=1302
-  _globals['_ASSIGNMENT']._serialized_end=1478
-  _globals['_PURCHASE']._serialized_start=1481
-  _globals['_PURCHASE']._serialized_end=1845
-  _globals['_PURCHASE_STATUS']._serialized_start=1730
-  _globals['_PURCHASE_STATUS']._serialized_end=1845
-  _globals['_CAPACITYORDER']._serialized_start=1848
-  _globals['_CAPACITYORDER']._serialized_end=2106
-  _globals['_OBSERVATION']._serialized_start=2109
-  _globals['_OBSERVATION']._serialized_end=2258
-  _globals['_PARKEDFACT']._serialized_start=2260
-  _globals['_PARKEDFACT']._serialized_end=2387
-  _globals['_PURCHASING']._serialized_start=2390
-  _globals['_PURCHASING']._serialized_end=2545
-  _globals['_ENTITLEMENT']._serialized_start=2548
-  _globals['_ENTITLEMENT']._serialized_end=2754
-  _globals['_UPGRADE']._serialized_start=2756
-  _globals['_UPGRADE']._serialized_end=2858
+  _globals['_STATE']._serialized_start=3124
+  _globals['_STATE']._serialized_end=3333
+  _globals['_PHASE']._serialized_start=3335
+  _globals['_PHASE']._serialized_end=3424
+  _globals['_ACCOUNT']._serialized_start=241
+  _globals['_ACCOUNT']._serialized_end=611
+  _globals['_ACCOUNT_KIND']._serialized_start=531
+  _globals['_ACCOUNT_KIND']._serialized_end=611
+  _globals['_BUDGETNOTICE']._serialized_start=614
+  _globals['_BUDGETNOTICE']._serialized_end=778
+  _globals['_CUSTOMERBINDING']._serialized_start=780
+  _globals['_CUSTOMERBINDING']._serialized_end=862
+  _globals['_SUBSCRIPTION']._serialized_start=865
+  _globals['_SUBSCRIPTION']._serialized_end=1562
+  _globals['_ASSIGNMENT']._serialized_start=1565
+  _globals['_ASSIGNMENT']._serialized_end=1741
+  _globals['_PURCHASE']._serialized_start=1744
+  _globals['_PURCHASE']._serialized_end=2108
+  _globals['_PURCHASE_STATUS']._serialized_start=1993
+  _globals['_PURCHASE_STATUS']._serialized_end=2108
+  _globals['_CAPACITYORDER']._serialized_start=2111
+  _globals['_CAPACITYORDER']._serialized_end=2369
+  _globals['_OBSERVATION']._serialized_start=2372
+  _globals['_OBSERVATION']._serialized_end=2521
+  _globals['_PARKEDFACT']._serialized_start=2523
+  _globals['_PARKEDFACT']._serialized_end=2650
+  _globals['_PURCHASING']._serialized_start=2653
+  _globals['_PURCHASING']._serialized_end=2808
+  _globals['_ENTITLEMENT']._serialized_start=2811
+  _globals['_ENTITLEMENT']._serialized_end=3017
+  _globals['_UPGRADE']._serialized_start=3019
+  _globals['_UPGRADE']._serialized_end=3121
 # @@protoc_insertion_point(module_scope)

@@ -11,6 +11,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from tollgate.common.v1 import capacity_pb2 as _capacity_pb2
 from tollgate.common.v1 import money_pb2 as _money_pb2
+from tollgate.pricing.v1 import cost_pb2 as _cost_pb2
 from tollgate.pricing.v1 import pricing_pb2 as _pricing_pb2
 import builtins as _builtins
 import sys
@@ -142,6 +143,7 @@ class Account(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     CUSTOMERS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    BUDGET_NOTICES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"acc_…"."""
     kind: Global___Account.Kind.ValueType
@@ -160,6 +162,10 @@ class Account(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
 
+    @_builtins.property
+    def budget_notices(self) -> _containers.RepeatedCompositeFieldContainer[Global___BudgetNotice]:
+        """Budgets of it of which thresholds were passed this month (UTC), by name. GetAccount answers them."""
+
     def __init__(
         self,
         *,
@@ -169,14 +175,59 @@ class Account(_message.Message):
         email: _builtins.str = ...,
         customers: _abc.Iterable[Global___CustomerBinding] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        budget_notices: _abc.Iterable[Global___BudgetNotice] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "customers", b"customers", "email", b"email", "external_id", b"external_id", "kind", b"kind", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_notices", b"budget_notices", "create_time", b"create_time", "customers", b"customers", "email", b"email", "external_id", b"external_id", "kind", b"kind", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Account: _TypeAlias = Account  # noqa: Y015
+
+@_typing.final
+class BudgetNotice(_message.Message):
+    """A budget of which thresholds were passed in a month. It stands until the month ends, or the budget
+    is changed or deleted.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUDGET_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    MONTH_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    PASSED_FIELD_NUMBER: _builtins.int
+    budget: _builtins.str
+    """The budget, "bud_…"."""
+    display_name: _builtins.str
+    """The budget's name for people."""
+    month: _builtins.str
+    """"2026-11"."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """The budget's amount for that month."""
+
+    @_builtins.property
+    def passed(self) -> _containers.RepeatedCompositeFieldContainer[_cost_pb2.PassedThreshold]:
+        """The thresholds that were passed, rising by percent; at least one."""
+
+    def __init__(
+        self,
+        *,
+        budget: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        month: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        passed: _abc.Iterable[_cost_pb2.PassedThreshold] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "budget", b"budget", "display_name", b"display_name", "month", b"month", "passed", b"passed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BudgetNotice: _TypeAlias = BudgetNotice  # noqa: Y015
 
 @_typing.final
 class CustomerBinding(_message.Message):

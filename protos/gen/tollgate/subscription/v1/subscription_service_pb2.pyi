@@ -141,10 +141,16 @@ class ListAccountsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     CUSTOMER_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    EXTERNAL_ID_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """At most this many, 1 to 1000; 0 for 100."""
     page_token: _builtins.str
     """From the last answer; empty for the first page."""
+    kind: _subscription_pb2.Account.Kind.ValueType
+    """Only the account of this outside name, with its kind; not with `customer`."""
+    external_id: _builtins.str
+    """1 to 255 characters; empty for all, and without a kind then."""
     @_builtins.property
     def customer(self) -> _subscription_pb2.CustomerBinding:
         """Only the account of this customer; not set for all."""
@@ -155,10 +161,12 @@ class ListAccountsRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         customer: _subscription_pb2.CustomerBinding | None = ...,
+        kind: _subscription_pb2.Account.Kind.ValueType = ...,
+        external_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "external_id", b"external_id", "kind", b"kind", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

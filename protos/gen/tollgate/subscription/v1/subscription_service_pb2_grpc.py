@@ -130,7 +130,7 @@ class SubscriptionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetAccount(self, request, context):
-        """One account, with the provider's customers that belong to it.
+        """One account, with the provider's customers that belong to it and what its budgets say.
 
         Errors: NOT_FOUND `UNKNOWN_ACCOUNT`, also for an account that the caller may not see.
         """
@@ -139,9 +139,10 @@ class SubscriptionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListAccounts(self, request, context):
-        """Lists the accounts that the caller may see, oldest first.
+        """Lists the accounts that the caller may see, oldest first, or the one of a customer or of an
+        outside name, which is on the first page.
 
-        Errors: INVALID_ARGUMENT (page size, page token).
+        Errors: INVALID_ARGUMENT (page size, page token, customer, kind, external id).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -207,7 +208,8 @@ class SubscriptionServiceServicer:
         `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
         `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `NO_PROVIDER_SUBSCRIPTION` (bought by a single payment),
         `UNKNOWN_PRICE` (billed by a price that no catalog knows), `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN`
-        (metadata: one entry for each resource in the way, "<resource>": "<used> > <limit>");
+        (metadata: one entry for each resource in the way, "<resource>": "<used> > <limit>"); ABORTED
+        `SUBSCRIPTION_CHANGED` (others keep changing it; ask again with another key);
         PERMISSION_DENIED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -228,8 +230,8 @@ class SubscriptionServiceServicer:
         """Says what became of a payment page of the own account, asking the provider. The webhook decides
         what is in force; this is only the fast answer for a person who comes back.
 
-        Errors: NOT_FOUND `UNKNOWN_CHECKOUT`, also for another account's; FAILED_PRECONDITION
-        `PROVIDER_OFF`.
+        Errors: INVALID_ARGUMENT (no account, no page); NOT_FOUND `UNKNOWN_CHECKOUT`, also for another
+        account's; FAILED_PRECONDITION `PROVIDER_OFF`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,14 +43,15 @@ class SubscriptionServiceStub:
     ALREADY_EXISTS `CUSTOMER_BOUND` (a customer belongs to another account).
     """
     GetAccount: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.GetAccountRequest, _subscription_service_pb2.GetAccountResponse]
-    """One account, with the provider's customers that belong to it.
+    """One account, with the provider's customers that belong to it and what its budgets say.
 
     Errors: NOT_FOUND `UNKNOWN_ACCOUNT`, also for an account that the caller may not see.
     """
     ListAccounts: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.ListAccountsRequest, _subscription_service_pb2.ListAccountsResponse]
-    """Lists the accounts that the caller may see, oldest first.
+    """Lists the accounts that the caller may see, oldest first, or the one of a customer or of an
+    outside name, which is on the first page.
 
-    Errors: INVALID_ARGUMENT (page size, page token).
+    Errors: INVALID_ARGUMENT (page size, page token, customer, kind, external id).
     """
     ListSubscriptions: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.ListSubscriptionsRequest, _subscription_service_pb2.ListSubscriptionsResponse]
     """Lists the subscriptions of one account, or, for operators, of all.
@@ -92,7 +93,8 @@ class SubscriptionServiceStub:
     `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
     `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `NO_PROVIDER_SUBSCRIPTION` (bought by a single payment),
     `UNKNOWN_PRICE` (billed by a price that no catalog knows), `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN`
-    (metadata: one entry for each resource in the way, "<resource>": "<used> > <limit>");
+    (metadata: one entry for each resource in the way, "<resource>": "<used> > <limit>"); ABORTED
+    `SUBSCRIPTION_CHANGED` (others keep changing it; ask again with another key);
     PERMISSION_DENIED.
     """
     CancelSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelSubscriptionRequest, _subscription_service_pb2.CancelSubscriptionResponse]
@@ -105,8 +107,8 @@ class SubscriptionServiceStub:
     """Says what became of a payment page of the own account, asking the provider. The webhook decides
     what is in force; this is only the fast answer for a person who comes back.
 
-    Errors: NOT_FOUND `UNKNOWN_CHECKOUT`, also for another account's; FAILED_PRECONDITION
-    `PROVIDER_OFF`.
+    Errors: INVALID_ARGUMENT (no account, no page); NOT_FOUND `UNKNOWN_CHECKOUT`, also for another
+    account's; FAILED_PRECONDITION `PROVIDER_OFF`.
     """
     CreatePortalSession: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CreatePortalSessionRequest, _subscription_service_pb2.CreatePortalSessionResponse]
     """Opens the provider's portal for an account that has paid before.
@@ -158,14 +160,15 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     ALREADY_EXISTS `CUSTOMER_BOUND` (a customer belongs to another account).
     """
     GetAccount: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.GetAccountRequest, _subscription_service_pb2.GetAccountResponse]  # type: ignore[assignment]
-    """One account, with the provider's customers that belong to it.
+    """One account, with the provider's customers that belong to it and what its budgets say.
 
     Errors: NOT_FOUND `UNKNOWN_ACCOUNT`, also for an account that the caller may not see.
     """
     ListAccounts: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.ListAccountsRequest, _subscription_service_pb2.ListAccountsResponse]  # type: ignore[assignment]
-    """Lists the accounts that the caller may see, oldest first.
+    """Lists the accounts that the caller may see, oldest first, or the one of a customer or of an
+    outside name, which is on the first page.
 
-    Errors: INVALID_ARGUMENT (page size, page token).
+    Errors: INVALID_ARGUMENT (page size, page token, customer, kind, external id).
     """
     ListSubscriptions: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.ListSubscriptionsRequest, _subscription_service_pb2.ListSubscriptionsResponse]  # type: ignore[assignment]
     """Lists the subscriptions of one account, or, for operators, of all.
@@ -207,7 +210,8 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
     `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `NO_PROVIDER_SUBSCRIPTION` (bought by a single payment),
     `UNKNOWN_PRICE` (billed by a price that no catalog knows), `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN`
-    (metadata: one entry for each resource in the way, "<resource>": "<used> > <limit>");
+    (metadata: one entry for each resource in the way, "<resource>": "<used> > <limit>"); ABORTED
+    `SUBSCRIPTION_CHANGED` (others keep changing it; ask again with another key);
     PERMISSION_DENIED.
     """
     CancelSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelSubscriptionRequest, _subscription_service_pb2.CancelSubscriptionResponse]  # type: ignore[assignment]
@@ -220,8 +224,8 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     """Says what became of a payment page of the own account, asking the provider. The webhook decides
     what is in force; this is only the fast answer for a person who comes back.
 
-    Errors: NOT_FOUND `UNKNOWN_CHECKOUT`, also for another account's; FAILED_PRECONDITION
-    `PROVIDER_OFF`.
+    Errors: INVALID_ARGUMENT (no account, no page); NOT_FOUND `UNKNOWN_CHECKOUT`, also for another
+    account's; FAILED_PRECONDITION `PROVIDER_OFF`.
     """
     CreatePortalSession: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CreatePortalSessionRequest, _subscription_service_pb2.CreatePortalSessionResponse]  # type: ignore[assignment]
     """Opens the provider's portal for an account that has paid before.
@@ -282,7 +286,7 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _subscription_service_pb2.GetAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_service_pb2.GetAccountResponse, _abc.Awaitable[_subscription_service_pb2.GetAccountResponse]]:
-        """One account, with the provider's customers that belong to it.
+        """One account, with the provider's customers that belong to it and what its budgets say.
 
         Errors: NOT_FOUND `UNKNOWN_ACCOUNT`, also for an account that the caller may not see.
         """
@@ -293,9 +297,10 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _subscription_service_pb2.ListAccountsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_service_pb2.ListAccountsResponse, _abc.Awaitable[_subscription_service_pb2.ListAccountsResponse]]:
-        """Lists the accounts that the caller may see, oldest first.
+        """Lists the accounts that the caller may see, oldest first, or the one of a customer or of an
+        outside name, which is on the first page.
 
-        Errors: INVALID_ARGUMENT (page size, page token).
+        Errors: INVALID_ARGUMENT (page size, page token, customer, kind, external id).
         """
 
     @_abc_1.abstractmethod
@@ -373,7 +378,8 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         `IDEMPOTENCY_KEY_REUSED`; FAILED_PRECONDITION
         `PLAN_NOT_SOLD`, `SUBSCRIPTION_OVER`, `NO_PROVIDER_SUBSCRIPTION` (bought by a single payment),
         `UNKNOWN_PRICE` (billed by a price that no catalog knows), `PROVIDER_OFF`, `USAGE_EXCEEDS_PLAN`
-        (metadata: one entry for each resource in the way, "<resource>": "<used> > <limit>");
+        (metadata: one entry for each resource in the way, "<resource>": "<used> > <limit>"); ABORTED
+        `SUBSCRIPTION_CHANGED` (others keep changing it; ask again with another key);
         PERMISSION_DENIED.
         """
 
@@ -398,8 +404,8 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Says what became of a payment page of the own account, asking the provider. The webhook decides
         what is in force; this is only the fast answer for a person who comes back.
 
-        Errors: NOT_FOUND `UNKNOWN_CHECKOUT`, also for another account's; FAILED_PRECONDITION
-        `PROVIDER_OFF`.
+        Errors: INVALID_ARGUMENT (no account, no page); NOT_FOUND `UNKNOWN_CHECKOUT`, also for another
+        account's; FAILED_PRECONDITION `PROVIDER_OFF`.
         """
 
     @_abc_1.abstractmethod

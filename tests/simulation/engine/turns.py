@@ -1,0 +1,22 @@
+"""What a task waits for when it only lets others go first, and what ends a wait."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import cast
+
+
+class _Turn(tuple[None]):
+    """Yields once, as a sleep of no time does, without a frame of its own."""
+
+    __slots__ = ()
+    __await__ = tuple.__iter__
+
+
+TURN = cast("Awaitable[None]", _Turn((None,)))
+"""Lets others go first: the step of whatever takes one."""
+
+
+def wake(waiter: "asyncio.Future[None]") -> None:
+    """Let go on who waits for this, if anybody still does."""
+    if not waiter.done():
+        waiter.set_result(None)

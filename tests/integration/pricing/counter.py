@@ -34,8 +34,9 @@ from services.pricing.ratecard_file import parse_rate_card
 from services.pricing.servicer import SERVICE, PricingServicer
 from services.pricing.store import CardCache, PgStore, QuoteCodec, VersionCache
 from services.pricing.usecases import PricingTransactions
-from tests.fakes.gateway import MemoryPayments, MemoryProvisioner, MemorySubscription
+from tests.fakes.gateway import MemoryPayments, MemorySubscription
 from tests.fakes.gateway_costs import MemoryCosts
+from tests.fakes.gateway_provisioner import MemoryProvisioner
 from tests.integration.postgres_fixture import Database
 from tests.unit.chassis.rpc.support import Authority
 from tests.unit.gateway.world import HandClock, Tokens

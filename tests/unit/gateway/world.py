@@ -36,10 +36,10 @@ from services.chassis.tokens import TokenVerifier
 from tests.fakes.gateway import (
     MemoryPayments,
     MemoryPricing,
-    MemoryProvisioner,
     MemorySubscription,
 )
 from tests.fakes.gateway_costs import MemoryCosts
+from tests.fakes.gateway_provisioner import MemoryProvisioner
 
 CONSOLE = "https://console.example"
 _ACME = "https://login.example/realms/acme"

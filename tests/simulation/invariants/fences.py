@@ -1,7 +1,5 @@
 """Nobody is let into a namespace before its fence stands, and the fence does not go before them."""
 
-from collections.abc import Collection
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from services.provisioner import naming
@@ -21,11 +19,6 @@ FENCE = frozenset(
     }
 )
 _RESTRICTED = "pod-security.kubernetes.io/enforce"
-_ON_ITS_WAY = timedelta(seconds=5)
-"""How long the binding may be under way after the fence was read back: one call.
-
-What others delete meanwhile nobody can hold: no write is about two objects.
-"""
 
 
 class FenceBeforeOwner(AllTheTime):
@@ -36,7 +29,6 @@ class FenceBeforeOwner(AllTheTime):
     def __init__(self) -> None:
         self._looked = 0
         self._standing: dict[str, dict[tuple[str, str], Live]] = {}
-        self._deleted: dict[tuple[str, tuple[str, str]], datetime] = {}
 
     def check(self, world: "World") -> list[str]:
         """Replay what happened in the cluster since the last look."""
@@ -57,28 +49,18 @@ class FenceBeforeOwner(AllTheTime):
         )
         wrong = []
         if write.ours and ref.kind == "RoleBinding" and not going:
-            wrong = _unfenced(place, here, self._just_deleted(place, write.at))
+            wrong = _unfenced(place, here)
         if write.ours and going and what in FENCE and ("RoleBinding", naming.OWNER_BINDING) in here:
             wrong = [f"{ref.name} of {place} was taken away while its owner was inside"]
-        if write.verb == "kubectl delete":
-            self._deleted[place, what] = write.at
         if going:
             here.pop(what, None)
         else:
             here[what] = write.live
         return wrong
 
-    def _just_deleted(self, place: str, at: datetime) -> Collection[tuple[str, str]]:
-        """Return what of the fence others deleted so shortly before that nobody could see it."""
-        deleted = ((what, self._deleted.get((place, what))) for what in FENCE)
-        return {what for what, then in deleted if then is not None and at - then <= _ON_ITS_WAY}
 
-
-def _unfenced(
-    place: str, here: dict[tuple[str, str], Live], excused: Collection[tuple[str, str]]
-) -> list[str]:
-    gone = FENCE.difference(here, excused)
-    missing = sorted(f"{kind} {name}" for kind, name in gone)
+def _unfenced(place: str, here: dict[tuple[str, str], Live]) -> list[str]:
+    missing = sorted(f"{kind} {name}" for kind, name in FENCE if (kind, name) not in here)
     wrong = [f"the owner of {place} entered without {', '.join(missing)}"] if missing else []
     namespace = here.get(("Namespace", ""))
     labels = section(namespace.content, "metadata", "labels") if namespace else {}

@@ -81,6 +81,8 @@ class SimCluster:
         """Read an object; what was just written is asked for with ``since``, without owners."""
         await self._comes(timeout)
         live = self.store.objects.get(ref) if since else self.store.shown(ref)
+        if live is not None:
+            self.store.found(ref)
         await self._goes(timeout)
         return live
 

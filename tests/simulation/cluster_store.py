@@ -42,6 +42,14 @@ class Write(NamedTuple):
         return self.live.label(naming.LABEL_TENANT)
 
 
+class Read(NamedTuple):
+    """A GET of the product's that found an object, and how many writes had happened before it."""
+
+    after: int
+    at: datetime
+    ref: Ref
+
+
 @dataclass(frozen=True, slots=True)
 class Happened:
     """One event of a watch, at its place in the log of its kind."""
@@ -60,6 +68,7 @@ class ObjectStore:
         self.inside: defaultdict[str, dict[Ref, None]] = defaultdict(dict)
         """Objects of a namespace."""
         self.history: list[Write] = []
+        self.reads: list[Read] = []
         self.logs: defaultdict[Kind, list[Happened]] = defaultdict(list)
         self.news: list[Callable[[Kind], None]] = []
         self._fields: dict[Ref, list[Content]] = {}
@@ -73,6 +82,10 @@ class ObjectStore:
         entries = self._entries(live)
         metadata = {**_metadata(live), "managedFields": entries}
         return Live(ref, {**live.content, "metadata": metadata})
+
+    def found(self, ref: Ref) -> None:
+        """Remember that the product was shown an object as it stands now."""
+        self.reads.append(Read(len(self.history), self._clock.now(), ref))
 
     def create(self, wanted: JsonObject) -> Live:
         """Make an object; ObjectExists, ObjectGone, NamespaceTerminating."""

@@ -39,6 +39,8 @@ _SERVICES = {
 _NEEDED = ("payments", "pricing", "subscription")
 _MOST_IN_A_CALL = 256
 _BYTES_IN_A_CALL = 3 << 20
+_LINGER = 0.004
+"""Seconds: what one purchase says comes within some milliseconds, and is then one call."""
 
 
 async def run(config: GatewayConfig, process: Process) -> None:
@@ -55,6 +57,8 @@ async def run(config: GatewayConfig, process: Process) -> None:
         max_batch=_MOST_IN_A_CALL,
         max_batch_bytes=_BYTES_IN_A_CALL,
         max_bytes=config.webhook_bytes,
+        linger=_LINGER,
+        clock=process.clock,
     )
     ended = asyncio.Event()
     process.work.create_task(batches.run(ended))

@@ -92,8 +92,8 @@ def for_browsers(app: FastAPI, console_url: str) -> CORSMiddleware:
         allow_origins=[f"{parts.scheme}://{parts.netloc}"],
         allow_credentials=True,
         allow_methods=["GET", "POST", "PUT", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
-        expose_headers=["Retry-After", "Link"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match"],
+        expose_headers=["Retry-After", "Link", "ETag"],
     )
 
 

@@ -1,9 +1,7 @@
 """Request bodies: bounded, read exactly, and held to the model that documents them."""
 
-import json
-from collections.abc import Mapping
-from decimal import Decimal
-from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from fastapi import Header
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,6 +10,7 @@ from starlette.requests import Request
 from starlette.types import Receive
 
 from gateway.limits import MAX_BODY_BYTES
+from gateway.parsing import NoValue, Place, parse
 from gateway.problems import PayloadTooLarge
 from services.chassis.errors import FieldViolation, InvalidArgument
 
@@ -54,14 +53,18 @@ async def read_body(request: Request, model: type[M]) -> M:
     """Return the body; InvalidArgument names every bad field at once, in the client's words."""
     raw = await read(request, announced_size(request, MAX_BODY_BYTES))
     try:
-        # Floats are decimals here: what a client wrote is what is priced.
-        found = json.loads(raw or b"{}", parse_float=Decimal, parse_constant=_no_number)
+        found = parse(raw)
     except (ValueError, ArithmeticError, RecursionError):
         raise InvalidArgument("The body is not JSON.", reason="BODY_NOT_JSON") from None
+    bad: list[tuple[str, str]] = []
     try:
-        return model.model_validate(found)
+        body = model.model_validate(found.content)
     except ValidationError as error:
-        raise _refusal(error) from None
+        bad = [(_path(one["loc"]), _expected(one)) for one in error.errors(include_url=False)]
+    bad = _with_strays(bad, found.strays)
+    if bad:
+        raise _refusal(bad)
+    return body
 
 
 def documented(model: type[Body]) -> dict[str, Any]:
@@ -144,8 +147,20 @@ def needed(field: str, description: str = "") -> InvalidArgument:
     return InvalidArgument(sentence, fields=[violation], reason="INVALID_FIELDS")
 
 
-def _refusal(error: ValidationError) -> InvalidArgument:
-    bad = [(_path(one["loc"]), _expected(one)) for one in error.errors(include_url=False)]
+def _with_strays(
+    bad: Sequence[tuple[str, str]], strays: Sequence[tuple[Place, NoValue]]
+) -> list[tuple[str, str]]:
+    """Name words that are no values; what their field itself says of what is right stays."""
+    words = {_path(place): stray.word for place, stray in strays}
+    known = {field for field, _ in bad}
+    found = [*bad, *((field, "expected a value of JSON") for field in words if field not in known)]
+    return [
+        (field, f"{text}, which {words[field]} is not" if field in words else text)
+        for field, text in found
+    ]
+
+
+def _refusal(bad: Sequence[tuple[str, str]]) -> InvalidArgument:
     # The absent field alone is the sentence that clients of document 001 look for.
     sentences = [
         f"{field} {text}" if text == "is required" else f"{field}: {text}" for field, text in bad
@@ -172,10 +187,6 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 def _too_large(most: int) -> PayloadTooLarge:
     return PayloadTooLarge(f"The body is larger than {most} bytes.")
-
-
-def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number")
 
 
 def _inlined(schema: Any, parts: dict[str, Any]) -> Any:

@@ -51,6 +51,13 @@ _LOST_RACE = (
 )
 _RETRY = Backoff(base=0.02, cap=1.0)
 
+UNHURRIED = "set_config('synchronous_commit', 'off', true)"
+"""What a statement on its own returns for its rows so that its commit does not wait for the disk.
+
+Only where losing it together with the server that has just crashed does no harm: then what it wrote
+is done once more. What others rely on (money, facts, who holds a key) always waits.
+"""
+
 
 def is_transient_error(exc: BaseException) -> bool:
     """Tell whether the database may do the same thing if asked again. By class, never by text."""

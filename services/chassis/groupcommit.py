@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+from services.chassis.clock import Clock, SystemClock
 from services.chassis.errors import Internal, ResourceExhausted, Unavailable, is_transient
 
 T = TypeVar("T")
@@ -15,9 +16,10 @@ class GroupCommit(Generic[T, R]):
 
     ``write`` writes items in one transaction and returns an answer for each, in order; it raises
     before anything is committed, or commits all. ``key`` sorts a batch, so that batches of several
-    replicas take their locks in one order. ``size`` is an item's bytes; a batch holds at most
-    ``max_batch_bytes`` (or one item), and more than ``max_bytes`` waiting and being written are
-    refused rather than kept in memory.
+    replicas take their locks in one order. After an idle time ``linger`` seconds are waited for
+    more, so that what comes in one burst is one batch. ``size`` is an item's bytes; a batch holds
+    at most ``max_batch_bytes`` (or one item), and more than ``max_bytes`` waiting and being written
+    are refused rather than kept in memory.
     """
 
     def __init__(
@@ -29,6 +31,8 @@ class GroupCommit(Generic[T, R]):
         max_batch: int = 128,
         max_batch_bytes: int = 16 * 1024 * 1024,
         max_bytes: int = 16 * 1024 * 1024,
+        linger: float = 0.0,
+        clock: Clock | None = None,
     ) -> None:
         self._write = write
         self._key = key
@@ -36,6 +40,8 @@ class GroupCommit(Generic[T, R]):
         self._max_batch = max_batch
         self._max_batch_bytes = max_batch_bytes
         self._max_bytes = max_bytes
+        self._linger = linger
+        self._clock = clock or SystemClock()
         self._gathered: list[tuple[T, asyncio.Future[R]]] = []
         self._flushing: list[tuple[T, asyncio.Future[R]]] = []
         self._bytes = 0
@@ -78,6 +84,8 @@ class GroupCommit(Generic[T, R]):
             try:
                 while self._gathered or not stopping.is_set():
                     await self._something.wait()
+                    if self._linger and not stopping.is_set():
+                        await self._clock.sleep(self._linger)
                     self._something.clear()
                     while self._gathered:
                         await self._flush(self._take())

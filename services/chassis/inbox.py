@@ -49,7 +49,7 @@ WITH taken AS (DELETE FROM inbox_parked WHERE waiting_for = $1 RETURNING *)
 SELECT * FROM taken ORDER BY seq
 """
 
-_KEPT = "SELECT * FROM inbox_parked WHERE waiting_for = $1 ORDER BY seq LIMIT 100"
+_KEPT = "SELECT * FROM inbox_parked WHERE waiting_for = ANY($1::text[]) ORDER BY seq LIMIT 100"
 _FORGET_KEPT = "DELETE FROM inbox_parked WHERE fact_id = $1 AND waiting_for = $2"
 
 _LIST = "SELECT * FROM inbox_parked WHERE seq > $1 ORDER BY seq LIMIT $2"
@@ -152,9 +152,9 @@ async def keep_unknown(conn: Connection, fact: FactRecord, source: str) -> None:
     await park(conn, fact, unknown_type(fact.type), "its type is not known yet", source=source)
 
 
-async def kept_unknown(conn: Connection, type: str) -> Sequence[tuple[FactRecord, str]]:  # noqa: A002
-    """Return at most 100 facts of a type that were kept unknown, oldest first, with sources."""
-    rows = await conn.fetch(_KEPT, unknown_type(type))
+async def kept_unknown(conn: Connection, types: Sequence[str]) -> Sequence[tuple[FactRecord, str]]:
+    """Return at most 100 facts of types that were kept unknown, oldest first, with sources."""
+    rows = await conn.fetch(_KEPT, [unknown_type(name) for name in types])
     return [(_fact(row), row["source"]) for row in rows]
 
 

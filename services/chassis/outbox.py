@@ -8,7 +8,7 @@ import asyncpg
 
 from services.chassis.backoff import Backoff, Jitter, system_jitter
 from services.chassis.clock import Clock
-from services.chassis.db import Connection, Pool, Statements
+from services.chassis.db import UNHURRIED, Connection, Pool, Statements
 from services.chassis.facts import Delivery, FactRecord, Outcome
 from services.chassis.relaying import (
     FOLLOWERS,
@@ -49,8 +49,8 @@ ON CONFLICT (destination, fact_id) DO NOTHING
 
 # The recursion skips along the index from key to key, so ten thousand facts behind one head cost
 # nothing, and it stops as soon as enough heads are found. Who holds the head of a key holds the
-# key: its followers are nobody else's.
-CLAIM = """
+# key: its followers are nobody else's. A lease that is lost with the server is a fact told twice.
+CLAIM = f"""
 WITH RECURSIVE heads AS (
     (SELECT fact_key, seq, due_at FROM outbox
      WHERE destination = $1 AND fact_key > $2
@@ -81,10 +81,11 @@ WITH RECURSIVE heads AS (
     FROM chain WHERE outbox.seq = chain.seq
     RETURNING outbox.seq, epoch, failures, fact_id, fact_key, revision, type, payload, traceparent
 )
-SELECT * FROM claimed ORDER BY fact_key, seq
-"""
+SELECT *, {UNHURRIED} FROM claimed ORDER BY fact_key, seq
+"""  # noqa: S608 - built of constants
 
-_ACCEPTED = "DELETE FROM outbox WHERE seq = ANY($1::bigint[])"
+# Lost with the server, it is taken once more and changes nothing.
+_ACCEPTED = f"DELETE FROM outbox WHERE seq = ANY($1::bigint[]) RETURNING {UNHURRIED}"  # noqa: S608
 
 _POSTPONE = """
 UPDATE outbox

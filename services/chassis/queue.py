@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.chassis.backoff import Backoff, Jitter, system_jitter
 from services.chassis.clock import Clock
-from services.chassis.db import Connection, Pool, Statements
+from services.chassis.db import UNHURRIED, Connection, Pool, Statements
 from services.chassis.wakeups import Wakeups, after_commit
 from services.chassis.working import (
     Again,
@@ -32,6 +32,7 @@ __all__ = [
     "depth",
     "enqueue",
     "enqueue_from",
+    "enqueue_rows",
     "holds",
     "topic",
     "withdrawal",
@@ -88,12 +89,13 @@ WHERE mine.queue = $1 AND mine.key = held.key AND mine.epoch = held.epoch AND ru
 RETURNING mine.key, mine.epoch
 """
 
-_FINISH = """
+# Lost with the server, it leaves a lease that runs out, and the key is looked at once more.
+_FINISH = f"""
 DELETE FROM reconcile_queue
 WHERE queue = $1 AND key = $2 AND epoch = $3 AND generation = $4
     AND running AND next_at = 'infinity'
-RETURNING true
-"""
+RETURNING {UNHURRIED}
+"""  # noqa: S608 - built of constants
 
 _RELEASE = """
 UPDATE reconcile_queue SET
@@ -150,15 +152,29 @@ async def enqueue(
         after_commit(topic(queue))
 
 
-def enqueue_from(source: str, key: str, queue: str) -> str:
+def enqueue_from(source: str, key: str, queue: str, *, priority: int = 0) -> str:
     """Return the INSERT that asks for runs at once, as a part of the statement that calls for them.
 
     ``source`` is a CTE of that statement with a row for each ``key``, no key twice; ``queue`` is a
-    parameter. Who sends the statement wakes the queue's ``topic`` after its commit.
+    parameter, ``priority`` as in ``enqueue``. Who sends the statement wakes the queue's ``topic``
+    after its commit.
     """
     return f"""
 INSERT INTO reconcile_queue AS known (queue, key, priority, due_at)
-SELECT {queue}::text, {key}, 0, now() FROM {source} ORDER BY {key}
+SELECT {queue}::text, {key}, {priority:d}, now() FROM {source} ORDER BY {key}
+{_ONCE_MORE}
+"""  # noqa: S608 - built of constants
+
+
+def enqueue_rows(source: str, queue: str) -> str:
+    """Return the INSERT that asks for runs, as a part of a statement; see ``enqueue_from``.
+
+    A row of ``source`` has a ``key``, its ``priority``, and ``due_in``, in how many seconds.
+    """
+    return f"""
+INSERT INTO reconcile_queue AS known (queue, key, priority, due_at)
+SELECT {queue}::text, key, priority, now() + make_interval(secs => due_in)
+FROM {source} ORDER BY key
 {_ONCE_MORE}
 """  # noqa: S608 - built of constants
 

@@ -30,8 +30,8 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tollgate.ret
 class KeptFacts(Protocol):
     """Facts that were kept unknown, within one transaction."""
 
-    async def kept_unknown(self, type_name: str) -> Sequence[tuple[FactRecord, str]]:
-        """Return at most 100 of a type, oldest first, with their sources."""
+    async def kept_unknown(self, types: Sequence[str]) -> Sequence[tuple[FactRecord, str]]:
+        """Return at most 100 of these types, oldest first, with their sources."""
         ...
 
     async def forget_kept(self, fact_id: str, type_name: str) -> None:
@@ -45,9 +45,9 @@ class KeptFactsSql:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def kept_unknown(self, type_name: str) -> Sequence[tuple[FactRecord, str]]:
+    async def kept_unknown(self, types: Sequence[str]) -> Sequence[tuple[FactRecord, str]]:
         """Return facts that were kept unknown, with their sources."""
-        return await inbox.kept_unknown(self._connection, type_name)
+        return await inbox.kept_unknown(self._connection, types)
 
     async def forget_kept(self, fact_id: str, type_name: str) -> None:
         """Forget that a fact was kept unknown."""
@@ -60,12 +60,11 @@ async def retake(tx: Transactions[KeptFacts], types: Sequence[str], take: Take) 
     Each is forgotten only after it was taken; taking it twice does no harm.
     """
     taken = 0
-    for type_name in types:
-        while kept := await tx.single(partial(_kept, type_name=type_name)):
-            for record, source in kept:
-                await take(record, source)
-                await tx.single(partial(_forget, fact_id=record.id, type_name=type_name))
-            taken += len(kept)
+    while kept := await tx.single(partial(_kept, types=types)):
+        for record, source in kept:
+            await take(record, source)
+            await tx.single(partial(_forget, fact_id=record.id, type_name=record.type))
+        taken += len(kept)
     return taken
 
 
@@ -93,8 +92,8 @@ async def retake_for_ever(
         await clock.sleep(every)
 
 
-async def _kept(store: KeptFacts, *, type_name: str) -> Sequence[tuple[FactRecord, str]]:
-    return await store.kept_unknown(type_name)
+async def _kept(store: KeptFacts, *, types: Sequence[str]) -> Sequence[tuple[FactRecord, str]]:
+    return await store.kept_unknown(types)
 
 
 async def _forget(store: KeptFacts, *, fact_id: str, type_name: str) -> None:

@@ -29,13 +29,14 @@ from services.payments.ingest import (
     refuse_events,
     store_batch,
 )
-from services.payments.operations import Selling, shared_pace
+from services.payments.operations import Selling
 from services.payments.pinning import KeyState, check_key
 from services.payments.ports import Provider
 from services.payments.providers.opening import open_commerce, open_provider
 from services.payments.providers.stripe.settings import SharedKey, StripeSettings
 from services.payments.rotation import KeyFile
 from services.payments.sealing import Sealer
+from services.payments.sending import shared_pace
 from services.payments.servicer import SERVICE, Ingest, PaymentsServicer, Served
 from services.payments.store import OPERATIONS, QUEUE, PgStore
 from services.payments.usecases import drop_old_bodies

@@ -12,16 +12,9 @@ from services.payments.errors import (
     SubscriptionOver,
     UnknownSubscription,
 )
-from services.payments.operations import (
-    Later,
-    Made,
-    Selling,
-    Step,
-    prepare,
-    prepared,
-    send,
-)
+from services.payments.operations import Later, Made, Selling, Step
 from services.payments.ports import Store
+from services.payments.sending import prepare, prepared, send
 from services.payments.turns import is_its_turn
 from services.payments.views import SubscriptionStatus
 

@@ -30,17 +30,9 @@ from services.payments.errors import (
     ObjectOutOfReach,
     QuoteMismatch,
 )
-from services.payments.operations import (
-    Joined,
-    Later,
-    Made,
-    Selling,
-    Step,
-    prepare,
-    prepared,
-    send,
-)
+from services.payments.operations import Joined, Later, Made, Selling, Step
 from services.payments.ports import Store
+from services.payments.sending import prepare, prepared, send
 
 LOOK_BACK = timedelta(minutes=5)
 """How much the provider's clock may be behind the database's."""

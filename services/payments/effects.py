@@ -23,7 +23,7 @@ from services.payments.facts import (
     PaymentReversed,
     SubscriptionState,
 )
-from services.payments.ports import ObjectRow, SavedObject, Store
+from services.payments.ports import PutObject, ShownObject, Store
 from services.payments.snapshots import digest_of, summary_of
 from services.payments.views import (
     InvoiceView,
@@ -155,30 +155,22 @@ async def _save(
     In the order of their keys, so that two folds that share objects do not wait for each other.
     What a later fetch wrote has its revision: under that one, nothing older is ever told.
     """
-    latest = SubscriptionSeen()
-    saved: list[SavedObject] = []
     views = sorted(projection.views, key=lambda view: view.ref.key)
-    refs = [view.ref for view in views]
-    rows = await store.lock_objects(home.provider, home.provider_account, refs)
+    shown = [
+        ShownObject(view.ref, digest_of(view, payers[view.id]), summary_of(view)) for view in views
+    ]
+    rows = await store.put_objects(home.provider, home.provider_account, ticket, shown)
+    told = projection.subscription
     for view, row in zip(views, rows, strict=True):
-        payer = payers[view.id]
-        digest = digest_of(view, payer)
-        changed = digest != row.digest
-        current = row
-        if row.ticket < ticket:
-            current = ObjectRow(row.revision + changed, ticket, digest)
-            saved.append(SavedObject(view.ref, current, summary_of(view)))
-        told = projection.subscription
         if told is not None and view.ref == told.ref:
-            latest = _latest(SubscriptionState(told, payer, current.revision), row, ticket)
-    await store.save_objects(home.provider, home.provider_account, saved)
-    return latest
+            return _seen(SubscriptionState(told, payers[view.id], row.revision), row)
+    return SubscriptionSeen()
 
 
-def _latest(state: SubscriptionState, row: ObjectRow, ticket: int) -> SubscriptionSeen:
-    if row.ticket > ticket:
+def _seen(state: SubscriptionState, row: PutObject) -> SubscriptionSeen:
+    if row.overtaken:
         return SubscriptionSeen(overtaken=True)
-    return SubscriptionSeen(state, raised=state.revision > row.revision)
+    return SubscriptionSeen(state, raised=row.raised)
 
 
 def money_facts(

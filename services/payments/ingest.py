@@ -7,7 +7,7 @@ only from a committed row.
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import compress, groupby
+from itertools import groupby
 from typing import NamedTuple
 
 import structlog
@@ -16,7 +16,6 @@ from services.chassis.clock import Clock
 from services.chassis.errors import Refusal, Violations, is_transient
 from services.chassis.transactions import Transactions
 from services.payments import events as ev
-from services.payments.domain import ObjectRef
 from services.payments.errors import TooManyBytes
 from services.payments.events import EventState, Ingested, NewEvent, Outcome, RawRequest, Refused
 from services.payments.pinning import KeyState
@@ -158,7 +157,7 @@ def body_name(provider: str, event_id: str) -> str:
 
 
 async def store_batch(tx: Transactions[Store], batch: Sequence[NewEvent]) -> list[bool]:
-    """Store events in one transaction, with the work they ask for; tells which are new.
+    """Store events by one statement, with the work they ask for; tells which are new.
 
     Sorted by id, or two batches that overlap would wait for each other; an event that is in the
     batch twice is stored once.
@@ -171,26 +170,19 @@ async def store_batch(tx: Transactions[Store], batch: Sequence[NewEvent]) -> lis
             batch[group[0]] if len(group) == 1 else replace(batch[group[0]], copies=len(group))
             for group in groups
         ]
-        new = await store.put_events(events)
-        at_once, later = _roots(compress(events, new))
-        if at_once:
-            await store.enqueue(at_once)
-        if later:
-            await store.enqueue(later, FOLLOWING_SECONDS)
-        return new
+        return await store.put_events(events, [_due_in(event) for event in events])
 
     answers = [False] * len(batch)
-    for group, is_new in zip(groups, await tx.run(write), strict=True):
+    for group, is_new in zip(groups, await tx.single(write), strict=True):
         answers[group[0]] = is_new
     return answers
 
 
-def _roots(events: Iterator[NewEvent]) -> tuple[list[ObjectRef], list[ObjectRef]]:
-    """Return the objects to fetch at once, and those that a purchase's fetch may show before."""
-    follows: dict[ObjectRef, bool] = {}
-    for event in events:
-        root = event.event.root
-        if event.judgement.state is EventState.PENDING and root is not None:
-            follows[root] = event.event.follows and follows.get(root, True)
-    roots = sorted(follows, key=lambda root: root.key)
-    return [r for r in roots if not follows[r]], [r for r in roots if follows[r]]
+def _due_in(event: NewEvent) -> float | None:
+    """Return in how many seconds the object of a new event is to be fetched, None for never.
+
+    A purchase's fetch may show what belongs to it before.
+    """
+    if event.judgement.state is not EventState.PENDING or event.event.root is None:
+        return None
+    return FOLLOWING_SECONDS if event.event.follows else 0.0

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
 
 from services.chassis.clock import Clock
 from services.chassis.deadline import budget
@@ -17,27 +16,16 @@ from services.chassis.errors import Refusal
 from services.chassis.ids import Ids
 from services.chassis.transactions import Transactions
 from services.payments.binding import Operation, OperationKind, OperationState
-from services.payments.commerce import Parameters, PlaceState, decode, digest, encode
+from services.payments.commerce import PlaceState, digest, encode
 from services.payments.domain import AccountId, Identity, OperationId
-from services.payments.errors import (
-    FINAL,
-    InProgress,
-    ProviderFailed,
-    ProviderOff,
-    ProviderRefused,
-)
+from services.payments.errors import FINAL, InProgress, ProviderOff, ProviderRefused
 from services.payments.pinning import KeyState
-from services.payments.ports import AuditEntry, Commerce, OnceKey, Pace, Provider, Store
+from services.payments.ports import AuditEntry, Commerce, OnceKey, Provider, Store
 from services.payments.turns import Turns, after_others, holds_place
 
-T = TypeVar("T")
-
-KEY_LIFE = 23 * 3600.0
-"""Seconds; the provider forgets keys after 24 hours."""
 PATIENCE = 25.0
 """Seconds that a caller waits at most for an operation."""
 _POLL = 0.25
-_KEYS_A_RUN = 2
 # Seconds after which an operation comes again whose account has enough of them worked on.
 _NO_SEAT = 1.0
 _REFUSED, _MESSAGE, _META, _JOINED = "refused", "message", "meta.", "joined"
@@ -149,12 +137,16 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An operation that was done. ``answer`` may hold a URL and is not stored."""
+    """An operation that was done. ``answer`` may hold a URL and is not stored.
+
+    ``entry`` is for the audit record, and ``also`` is done in the same transaction.
+    """
 
     answer: object
     object_id: str = ""
     result: Mapping[str, str] = field(default_factory=dict)
     also: Callable[[Store], Awaitable[None]] | None = None
+    entry: AuditEntry | None = None
 
 
 Step = Later | Joined | Made
@@ -313,11 +305,19 @@ async def _finish(selling: Selling, operation: Operation, step: Made | Joined) -
             result = {_JOINED: str(step.operation_id)}
             await store.finish_operation(operation.id, OperationState.ABANDONED, "", result)
             return
+        if step.entry is not None and not await _is_done(store, operation.id):
+            await store.audit(step.entry)
         await store.finish_operation(operation.id, OperationState.MADE, step.object_id, step.result)
         if step.also is not None:
             await step.also(store)
 
     await selling.tx.run(finish)
+
+
+async def _is_done(store: Store, operation_id: OperationId) -> bool:
+    """Tell whether it was done before, by a commit of which nobody heard."""
+    known = await store.operation(operation_id)
+    return known is not None and known.state is not OperationState.STARTED
 
 
 async def _refuse(selling: Selling, operation: Operation, refusal: Refusal) -> None:
@@ -338,63 +338,3 @@ def _refusal(result: Mapping[str, str]) -> Refusal:
         name.removeprefix(_META): value for name, value in result.items() if name.startswith(_META)
     }
     return kind(result.get(_MESSAGE, "It was given up."), metadata=metadata)
-
-
-async def prepare(selling: Selling, operation: Operation, parameters: Parameters) -> Operation:
-    """Keep what will be sent before it is; what is kept already stays, and is what is sent."""
-    raw = encode(parameters)
-    return await selling.tx.run(
-        lambda store: store.prepare_operation(operation.id, raw, digest(parameters))
-    )
-
-
-def prepared(operation: Operation) -> Parameters:
-    """Return what is sent."""
-    return cast("Parameters", decode(operation.parameters))
-
-
-async def send(
-    selling: Selling,
-    operation: Operation,
-    call: Callable[[str], Awaitable[T]],
-    find: Callable[[], Awaitable[T | None]],
-) -> T:
-    """Make a call with the operation's key; settle what the key's age or a replayed 500 hides.
-
-    ``call`` is given the key, ``find`` looks for what the call makes. Rule 22: a new key is used
-    only after the provider showed that nothing was made under the old one.
-    """
-    if operation.key_age > KEY_LIFE:
-        found = await find()
-        if found is not None:
-            return found
-        operation = await _renew(selling, operation)
-    for _ in range(_KEYS_A_RUN):
-        try:
-            return await call(operation.key)
-        except ProviderFailed as exc:
-            found = await find()
-            if found is not None:
-                return found
-            if not exc.replayed:
-                raise
-            failure = exc
-        operation = await _renew(selling, operation)
-    raise failure
-
-
-async def _renew(selling: Selling, operation: Operation) -> Operation:
-    return await selling.tx.run(
-        lambda store: store.renew_operation(operation.id, operation.attempt)
-    )
-
-
-def shared_pace(tx: Transactions[Store], provider: str, clock: Clock, per_second: float) -> Pace:
-    """Return a pace that all replicas share (rule 5); ``per_second`` for each endpoint."""
-
-    async def pace(endpoint: str) -> None:
-        name = f"{provider}:{endpoint}"
-        while (wait := await tx.run(lambda store: store.take_token(name, per_second))) > 0:
-            await clock.sleep(wait)
-
-    return pace

@@ -29,11 +29,11 @@ __all__ = [
     "FoldStart",
     "Json",
     "Lease",
-    "ObjectRow",
     "OnceKey",
     "Pace",
     "Provider",
-    "SavedObject",
+    "PutObject",
+    "ShownObject",
     "Store",
     "Turn",
 ]
@@ -103,24 +103,25 @@ class Lease(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectRow:
-    """What is known of a provider's object. A new row has revision and ticket 0 and no digest.
+class ShownObject:
+    """An object as a fetch showed it: a digest, and what an operator is shown of it."""
 
-    ``ticket`` orders fetches: what a later one wrote is never overwritten by an earlier one.
-    """
-
-    revision: int = 0
-    ticket: int = 0
-    digest: bytes = b""
+    ref: ObjectRef
+    digest: bytes
+    summary: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
-class SavedObject:
-    """A row that is written, with what an operator is shown of the object."""
+class PutObject:
+    """Where an object's row stands after a fetch has written.
 
-    ref: ObjectRef
-    row: ObjectRow
-    summary: Mapping[str, Json]
+    ``overtaken``: a later fetch has written, and it stands as that one saw it. ``raised``: the
+    revision is news, of this fetch or of one that committed just before it and saw the same.
+    """
+
+    revision: int
+    overtaken: bool = False
+    raised: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +172,19 @@ class OnceKey:
 class Store(CommerceStore, Protocol):
     """The state of payments inside one transaction; each method is one statement."""
 
-    async def put_events(self, events: Sequence[NewEvent]) -> Sequence[bool]:
+    async def put_events(
+        self, events: Sequence[NewEvent], due_in: Sequence[float | None] = ()
+    ) -> Sequence[bool]:
         """Insert events of different ids, in the order of their ids; count copies of known ones.
 
-        Returns for each whether it is new. Waits for others that insert the same ids.
+        Returns for each whether it is new. Waits for others that insert the same ids. ``due_in``
+        says for each in how many seconds its object is to be fetched if it is new, None for never;
+        see ``enqueue``. Of an object's events the earliest counts.
         """
         ...
 
-    async def enqueue(self, roots: Sequence[ObjectRef], due_in: float = 0.0) -> None:
-        """Ask for these objects to be fetched after so many seconds.
+    async def enqueue(self, roots: Sequence[ObjectRef]) -> None:
+        """Ask for these objects to be fetched.
 
         A run that is under way by then does not satisfy it.
         """
@@ -234,17 +239,14 @@ class Store(CommerceStore, Protocol):
         """Drop bodies received before a time; returns how many."""
         ...
 
-    async def lock_objects(
-        self, provider: str, account: str, refs: Sequence[ObjectRef]
-    ) -> Sequence[ObjectRow]:
-        """Return and lock rows of different objects, in this order; makes those that are not there.
+    async def put_objects(
+        self, provider: str, account: str, ticket: int, shown: Sequence[ShownObject]
+    ) -> Sequence[PutObject]:
+        """Write different objects as the fetch of this ticket showed them, and lock their rows.
 
-        The order is the same for everybody, or two that overlap wait for each other.
+        In this order, the same for everybody, or two that overlap wait for each other. What a later
+        fetch wrote stays; else the revision is raised where the digest is another. The first is 1.
         """
-        ...
-
-    async def save_objects(self, provider: str, account: str, saved: Sequence[SavedObject]) -> None:
-        """Write locked rows."""
         ...
 
     async def record_facts(self, facts: Sequence[MoneyFact]) -> AbstractSet[str]:

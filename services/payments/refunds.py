@@ -3,7 +3,7 @@
 What is to be given back is decided once and kept: a second try would see the money gone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -21,9 +21,12 @@ from services.payments.commerce import (
     encode,
 )
 from services.payments.errors import NothingToRefund, ProviderRefused
-from services.payments.operations import Made, Selling, Step, prepare, prepared, send
-from services.payments.ports import Store
+from services.payments.operations import Made, Selling, Step
+from services.payments.ports import AuditEntry, Store
+from services.payments.sending import prepare, prepared, send
 
+_WORKER = "payments.refunds"
+"""Who makes refunds, in the audit record; who asked for them stands with the operation."""
 _EVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -43,20 +46,20 @@ async def refund_checkout(selling: Selling, operation: Operation) -> Step:
             plan: Parameters = {"subscription": settlement.subscription_id}
         else:
             charges = await _all_of(selling, settlement)
-            refunds = _refunds(selling, operation, charges, reason)
-            if not refunds:
+            wanted = _refunds(selling, operation, charges, reason)
+            if not wanted:
                 return _nothing_left(checkout_id, charges)
-            plan = {"subscription": "", "refunds": refunds}
+            plan = {"subscription": "", "refunds": wanted}
         operation = await prepare(selling, operation, plan)
     operation = await _ended(selling, operation, checkout_id, reason)
-    total = await _give_back(selling, operation)
+    made = await _give_back(selling, operation)
 
     async def paid_page(store: Store) -> None:
         place = await store.place_of(operation.provider, operation.provider_account, checkout_id)
         if place is not None:
             await store.leave_place(place.operation_id, PlaceState.COMPLETE)
 
-    return Made(total, object_id=total.id, result=result_of(total), also=paid_page)
+    return _made(operation, checkout_id, reason, made, paid_page)
 
 
 async def _ended(
@@ -105,8 +108,8 @@ async def refund_subscription(selling: Selling, operation: Operation) -> Step:
         charges = await selling.commerce.collected(subscription_id, since)
         refunds = _refunds(selling, operation, charges, ask["reason"])
         operation = await prepare(selling, operation, {"refunds": refunds})
-    total = await _give_back(selling, operation)
-    return Made(total, object_id=total.id, result=result_of(total))
+    made = await _give_back(selling, operation)
+    return _made(operation, subscription_id, ask["reason"], made)
 
 
 def _refunds(
@@ -129,8 +132,11 @@ def _refunds(
     ]
 
 
-async def _give_back(selling: Selling, operation: Operation) -> Refund:
-    """Make the refunds that were decided; one that is refused keeps no other from being made."""
+async def _give_back(selling: Selling, operation: Operation) -> Sequence[Refund]:
+    """Make the refunds that were decided; one that is refused keeps no other from being made.
+
+    What is raised then names those that were made, and is kept with them.
+    """
     refunds: list[Refund] = []
     refusals: list[ProviderRefused] = []
     for payment_id, parameters in cast("dict[str, Any]", prepared(operation))["refunds"]:
@@ -139,8 +145,31 @@ async def _give_back(selling: Selling, operation: Operation) -> Refund:
         except ProviderRefused as exc:
             refusals.append(exc)
     if refusals:
-        raise refusals[0]
-    return _sum(refunds)
+        first = refusals[0]
+        raise ProviderRefused(
+            first.message, metadata={**first.metadata, **_named(refunds)}
+        ) from first
+    return refunds
+
+
+def _made(
+    operation: Operation,
+    subject: str,
+    reason: str,
+    refunds: Sequence[Refund],
+    also: Callable[[Store], Awaitable[None]] | None = None,
+) -> Made:
+    """Say what was given back; the audit record gets all of it by name."""
+    total = _sum(refunds)
+    result = {**result_of(total), **_named(refunds)}
+    details = {"operation": operation.id, "account": operation.account_id, **result}
+    entry = AuditEntry(_WORKER, "payments.refunds.made", subject, reason, "", details)
+    return Made(total, total.id, result, also, entry if refunds else None)
+
+
+def _named(refunds: Sequence[Refund]) -> Mapping[str, str]:
+    """Name them all: a total bears the name of the first."""
+    return {"refunds": " ".join(one.id for one in refunds)} if refunds else {}
 
 
 def _nothing_left(checkout_id: str, charges: Sequence[Charge]) -> Made:

@@ -5,13 +5,14 @@ from services.chassis import queue
 # In the order of ids, so that two batches that overlap wait for each other in one direction. Who
 # meets a row that another transaction is inserting waits for its commit; a row that was updated
 # rather than inserted has an xmax.
-PUT_EVENTS = """
+PUT_EVENTS = f"""
 WITH given AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bool[],
         $7::text[], $8::timestamptz[], $9::text[], $10::text[], $11::text[], $12::timestamptz[],
-        $13::int[], $14::text[], $15::text[], $16::text[], $17::bytea[])
+        $13::int[], $14::text[], $15::text[], $16::text[], $17::bytea[], $18::int[], $19::float8[])
         AS row (provider, event_id, type, object_id, account, livemode, api_version, created,
-            root_key, state, reason, receive_time, copies, traceparent, shows, key_id, sealed)
+            root_key, state, reason, receive_time, copies, traceparent, shows, key_id, sealed,
+            priority, due_in)
 ), put AS (
     INSERT INTO events AS known (provider, event_id, type, object_id, account, livemode,
         api_version, created, root_key, state, reason, receive_time, deliveries, traceparent, shows)
@@ -25,9 +26,13 @@ WITH given AS (
     INSERT INTO event_bodies (provider, event_id, key_id, sealed, receive_time)
     SELECT provider, event_id, key_id, sealed, receive_time
     FROM given JOIN put USING (provider, event_id) WHERE new
-)
+), wanted AS (
+    SELECT root_key AS key, max(priority) AS priority, min(due_in) AS due_in
+    FROM given JOIN put USING (provider, event_id)
+    WHERE new AND root_key IS NOT NULL AND due_in IS NOT NULL GROUP BY root_key
+), asked AS ({queue.enqueue_rows("wanted", "$20")})
 SELECT event_id, new FROM put
-"""
+"""  # noqa: S608 - built of constants
 
 _EVENT_COLUMNS = """
 provider, event_id, type, object_id, account, livemode, api_version, created, root_key, state,
@@ -75,24 +80,32 @@ RETURNING true
 """
 
 # In the order that is asked for, so that two that overlap wait in one direction. A row that is
-# there is written as it is: that locks it, and waits for who has it.
-LOCK_OBJECTS = """
-INSERT INTO provider_objects AS known (provider, provider_account, kind, object_id)
-SELECT $1, $2, kind, object_id
-FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS row (kind, object_id, place)
-ORDER BY place
-ON CONFLICT (provider, provider_account, kind, object_id) DO UPDATE SET ticket = known.ticket
-RETURNING kind, object_id, revision, ticket, digest
-"""
-
-SAVE_OBJECTS = """
-UPDATE provider_objects AS mine
-SET revision = row.revision, ticket = row.ticket, digest = row.digest, summary = row.summary,
-    changed_at = CASE WHEN mine.revision = row.revision THEN mine.changed_at ELSE now() END
-FROM unnest($3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bytea[], $8::jsonb[])
-    AS row (kind, object_id, revision, ticket, digest, summary)
-WHERE provider = $1 AND provider_account = $2
-    AND mine.kind = row.kind AND mine.object_id = row.object_id
+# there is written as it is if a later fetch wrote it. ``before`` may be older than the row that was
+# waited for: then what another fetch has just raised is said to be raised once more.
+PUT_OBJECTS = """
+WITH seen AS (
+    SELECT * FROM unnest($4::text[], $5::text[], $6::bytea[], $7::jsonb[]) WITH ORDINALITY
+        AS row (kind, object_id, digest, summary, place)
+), before AS (
+    SELECT kind, object_id, known.revision FROM provider_objects known
+    JOIN seen USING (kind, object_id) WHERE provider = $1 AND provider_account = $2
+), put AS (
+    INSERT INTO provider_objects AS known (provider, provider_account, kind, object_id, revision,
+        ticket, digest, summary)
+    SELECT $1, $2, kind, object_id, 1, $3, digest, summary FROM seen ORDER BY place
+    ON CONFLICT (provider, provider_account, kind, object_id) DO UPDATE SET
+        (revision, ticket, digest, summary, changed_at) = (
+            SELECT CASE WHEN later AND other THEN known.revision + 1 ELSE known.revision END,
+                greatest(known.ticket, excluded.ticket),
+                CASE WHEN later THEN excluded.digest ELSE known.digest END,
+                CASE WHEN later THEN excluded.summary ELSE known.summary END,
+                CASE WHEN later AND other THEN now() ELSE known.changed_at END
+            FROM (SELECT known.ticket < excluded.ticket AS later,
+                known.digest <> excluded.digest AS other) AS news)
+    RETURNING kind, object_id, revision, ticket
+)
+SELECT kind, object_id, put.revision, ticket, put.revision > coalesce(before.revision, 0) AS raised
+FROM put LEFT JOIN before USING (kind, object_id)
 """
 
 RECORD_FACTS = """

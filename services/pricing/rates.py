@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 DEFAULT_TYPE = "default"
 """The threshold of every type of resource that has none of its own."""
@@ -44,8 +44,7 @@ class Measure(StrEnum):
     TOTAL = "total"
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(NamedTuple):
     """Prices of one unit, in the major unit of the card's currency; a GB is 2^30 bytes."""
 
     cpu_core_hour: Decimal
@@ -53,8 +52,7 @@ class Rates:
     storage_gb_month: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """The most that one replica may ask for: cores, and GB."""
 
     cpu: Decimal

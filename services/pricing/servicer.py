@@ -13,6 +13,7 @@ from services.chassis.telemetry import current_trace_id
 from services.pricing import convert, usecases
 from services.pricing.claims import claims_of
 from services.pricing.convert.paths import OF_DEPLOYMENT, OF_OBJECT, OF_PLAN
+from services.pricing.costing import Cost
 from services.pricing.ports import QuoteSigner
 from services.pricing.quotes import Shown
 from services.pricing.signatures import QuoteKeys
@@ -119,13 +120,14 @@ class PricingServicer(PricingServiceServicer):
     ) -> pb.CalculatePriceResponse:
         """Say what a deployment costs."""
         self._count()
-        asked = convert.from_proto_deployment(request.deployment)
         with OF_DEPLOYMENT:
-            asker = _asker(traced=False)
-            cost = await usecases.calculate_price(self._prices, asker, asked, request.account)
-        response = pb.CalculatePriceResponse()
-        convert.write_cost(response.cost, cost)
-        return response
+            return await usecases.price_shown(
+                self._prices,
+                _asker(traced=False),
+                lambda: convert.from_proto_deployment(request.deployment),
+                _price,
+                request.account,
+            )
 
     async def ComparePrices(  # noqa: N802
         self, request: pb.ComparePricesRequest, context: Context
@@ -302,6 +304,12 @@ class PricingServicer(PricingServiceServicer):
         """
         if self._rate is not None:
             self._count(min(prices, self._rate.at_once) - 1)
+
+
+def _price(cost: Cost) -> pb.CalculatePriceResponse:
+    response = pb.CalculatePriceResponse()
+    convert.write_cost(response.cost, cost)
+    return response
 
 
 def _asker(*, traced: bool = True) -> Asker:

@@ -13,8 +13,9 @@ from typing import TypeVar
 from services.chassis.backoff import Backoff
 from services.chassis.clock import Clock
 from services.provisioner.compare import differences
-from services.provisioner.domain import Version
+from services.provisioner.domain import Json, JsonObject, Version
 from services.provisioner.errors import (
+    ClusterUnavailable,
     DriftNotRepaired,
     LeaseTooShort,
     ObjectChanged,
@@ -39,6 +40,10 @@ _CHANGES = 8
 """How often another may write between our reading and our writing, in one run."""
 _MISSES = 4
 """How often what was not there is there after all, or the other way round."""
+_TURNED_AWAY = 3
+"""How often a write is sent again that the API server had no time for, in one run."""
+_LONGEST_PAUSE = 2.0
+"""Seconds; who is told to wait for longer gives its key back instead."""
 PAUSES = Backoff(base=0.02, cap=0.5)
 """Between tries; all of them together are less than two seconds."""
 
@@ -76,9 +81,31 @@ class Hand:
         live = await self.cluster.get(ref, timeout=self.time(), since=since)
         return None if live is None else self.fenced(live)
 
-    async def create(self, part: Part) -> Live:
+    async def write(self, send: Callable[[float], Awaitable[T]], look: Look | None = None) -> T:
+        """Send a change, and once more when the API server was too busy and said when to come back.
+
+        ``send`` is given its time-out in seconds. It may have had its effect all the same: what is
+        created then exists, and what is changed is another version, as if somebody else had been
+        faster. ``look`` is looked at again after each pause. A run is dozens of requests, and would
+        else begin anew for each that is turned away.
+        """
+        for _ in range(_TURNED_AWAY):
+            try:
+                return await send(self.time())
+            except ClusterUnavailable as busy:
+                pause = busy.retry_after
+                if pause is None or pause > min(_LONGEST_PAUSE, self.time()):
+                    raise
+            await self.clock.sleep(pause)
+            if look is not None:
+                await look()
+        return await send(self.time())
+
+    async def create(self, part: Part, look: Look | None = None) -> Live:
         """Create an object that does not stand; ObjectExists if it does."""
-        return await self.cluster.create(part.wanted(None), timeout=self.time())
+        return await self.write(
+            lambda time: self.cluster.create(part.wanted(None), timeout=time), look
+        )
 
     async def ensure(self, part: Part, seen: Live | None, look: Look | None = None) -> Live:
         """Make the object stand as it should, and return it.
@@ -91,14 +118,14 @@ class Hand:
             return seen
         if seen is None:
             try:
-                return await self.create(part)
+                return await self.create(part, look)
             except ObjectExists:
                 pass
-        return await self.settled(_named(part.ref), lambda: self._once(part), look)
+        return await self.settled(_named(part.ref), lambda: self._once(part, look), look)
 
     async def remove(self, ref: Ref, look: Look | None = None) -> None:
         """Delete the object, unless a newer order made it what it is; for ``look`` see above."""
-        await self.settled(_named(ref), lambda: self._remove_once(ref), look)
+        await self.settled(_named(ref), lambda: self._remove_once(ref, look), look)
 
     async def delete(self, live: Live) -> None:
         """Delete exactly what was read."""
@@ -127,26 +154,34 @@ class Hand:
                 missed += 1
         raise ObjectChanged(f"{what} keeps changing.")
 
-    async def _remove_once(self, ref: Ref) -> None:
+    async def _remove_once(self, ref: Ref, look: Look | None) -> None:
         live = await self.get(ref)
         if live is not None and not live.deleting:
-            await self.cluster.delete(live, timeout=self.time())
+            await self.write(lambda time: self.cluster.delete(live, timeout=time), look)
 
-    async def _once(self, part: Part) -> Live:
+    async def _once(self, part: Part, look: Look | None) -> Live:
         live = await self.get(part.ref)
         if live is None:
-            return await self.create(part)
+            return await self.create(part, look)
         wanted = part.wanted(live)
         if part.holds(live):
             return live
         fields = handover(live, wanted)
         if fields is not None:
-            live = await self.cluster.hand_over(live, fields, timeout=self.time())
-        applied = await self.cluster.apply(wanted, live, timeout=self.time())
+            live = await self._handed_over(live, fields, look)
+        applied = await self._applied(wanted, live, look)
         if not part.holds(applied):
             wrong = ", ".join(differences(part.wanted(applied), applied.content)[:5])
             raise DriftNotRepaired(f"{part.ref.kind} {part.ref.name} differs in {wrong}.")
         return applied
+
+    async def _handed_over(self, live: Live, fields: Sequence[Json], look: Look | None) -> Live:
+        return await self.write(
+            lambda time: self.cluster.hand_over(live, fields, timeout=time), look
+        )
+
+    async def _applied(self, wanted: JsonObject, live: Live, look: Look | None) -> Live:
+        return await self.write(lambda time: self.cluster.apply(wanted, live, timeout=time), look)
 
 
 def _named(ref: Ref) -> str:

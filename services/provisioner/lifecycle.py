@@ -80,16 +80,21 @@ def settled(tenant: Tenant, findings: Iterable[Finding], now: datetime) -> Tenan
     """The cluster was seen to match the order."""
     done = observed(tenant, findings, now)
     phase, reason = _outcome(tenant)
-    first_ready = phase is TenantPhase.READY and done.ready_time is None
     matched = phase is not TenantPhase.FAILED
-    reached = replace(
+    generation = tenant.version.generation if matched else tenant.observed_generation
+    first_ready = phase is TenantPhase.READY and tenant.ready_time is None
+    ready_time = now if first_ready else tenant.ready_time
+    before = (tenant.phase, tenant.reason, tenant.observed_generation, tenant.ready_time)
+    if done is tenant and (phase, reason, generation, ready_time) == before:
+        return tenant
+    return replace(
         done,
         phase=phase,
         reason=reason,
-        observed_generation=tenant.version.generation if matched else tenant.observed_generation,
-        ready_time=now if first_ready else done.ready_time,
+        observed_generation=generation,
+        ready_time=ready_time,
+        update_time=now,
     )
-    return reached if reached == tenant else replace(reached, update_time=now)
 
 
 def observed(tenant: Tenant, findings: Iterable[Finding], now: datetime) -> Tenant:

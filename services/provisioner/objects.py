@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.provisioner import naming
 from services.provisioner.domain import Json, JsonObject, Version
@@ -9,9 +10,11 @@ from services.provisioner.domain import Json, JsonObject, Version
 _NOTHING: JsonObject = {}
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Ref:
-    """What names an object; ``namespace`` is empty for one that has none."""
+class Ref(NamedTuple):
+    """What names an object; ``namespace`` is empty for one that has none.
+
+    A tuple, for its hash and comparison are asked for some hundred times in a run over a tenant.
+    """
 
     api_version: str
     kind: str

@@ -12,6 +12,10 @@ from services.provisioner.objects import Live, Ref
 TENANTS = "tenants"
 """Topic of the feed: some tenant was written."""
 
+AT_ONCE, IN_TURN = 5, 0
+"""How urgent a look at a tenant is: who has paid, or whose objects somebody changed, waits neither
+for what is only news nor for the looks at everything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Audited:
@@ -100,7 +104,7 @@ class Store(Protocol):
         """Return the tenants of these organizations that are not gone for good, by number."""
         ...
 
-    async def enqueue(self, tenant_ids: Sequence[str]) -> None:
+    async def enqueue(self, tenant_ids: Sequence[str], priority: int) -> None:
         """Ask for these tenants to be reconciled, once this transaction has committed."""
         ...
 

@@ -57,12 +57,13 @@ class Reconciler:
         clock: Clock,
         organizations: Ways | None = None,
         *,
+        drawings: Drawings | None = None,
         jitter: Jitter = system_jitter,
     ) -> None:
         self._cluster = cluster
         self._view = view
         self._clock = clock
-        self._drawings = Drawings()
+        self._drawings = drawings or Drawings()
         self._pauses = replace(PAUSES, jitter=jitter)
         self._record = Record(tx, clock)
         self._claiming = Claiming(self._record, names, ids, clock)

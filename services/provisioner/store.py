@@ -24,7 +24,7 @@ from services.provisioner.domain import (
     TenantPhase,
     Version,
 )
-from services.provisioner.ports import TENANTS, Audited, OnceScope
+from services.provisioner.ports import AT_ONCE, TENANTS, Audited, OnceScope
 
 QUEUE = "tenants"
 
@@ -52,7 +52,7 @@ WITH numbered AS (
         $19, $20, $21, $22, $23, $24, $25, $26, $27
     FROM numbered ON CONFLICT DO NOTHING RETURNING *
 ), noted AS ({audit.record_from("added", 29)}),
-asked AS ({queue.enqueue_from("added", "id", "$28")})
+asked AS ({queue.enqueue_from("added", "id", "$28", priority=AT_ONCE)})
 SELECT * FROM added
 """  # noqa: S608
 _SAVE = f"""
@@ -214,9 +214,9 @@ class PgStore:
         """Return the tenants of these organizations that are not gone for good, by number."""
         return self._all(await self._connection.fetch(_OF_ORGANIZATIONS, list(names)))
 
-    async def enqueue(self, tenant_ids: Sequence[str]) -> None:
+    async def enqueue(self, tenant_ids: Sequence[str], priority: int) -> None:
         """Ask for these tenants to be reconciled."""
-        await queue.enqueue(self._connection, QUEUE, tenant_ids)
+        await queue.enqueue(self._connection, QUEUE, tenant_ids, priority=priority)
 
     async def append(self, fact: Observed) -> None:
         """Write a fact to the outbox."""

@@ -26,7 +26,7 @@ from services.provisioner.organization import preview
 from services.provisioner.organization.manifests import is_organization
 from services.provisioner.organization.ways import Ways
 from services.provisioner.plan import Action, Change
-from services.provisioner.ports import Audited, Cluster, Store, Transactions, View
+from services.provisioner.ports import AT_ONCE, Audited, Cluster, Store, Transactions, View
 
 _CALL = 5.0
 
@@ -79,7 +79,7 @@ async def order_capacity(
         later = lifecycle.ordered(tenant, order, clock.now())
         tenant = await store.save_tenant(await _named(store, names, later))
         await store.audit(entry)
-        await store.enqueue([tenant.id])
+        await store.enqueue([tenant.id], AT_ONCE)
         return tenant
 
     # Of an account's first order most likely nothing stands: the INSERT itself will tell.

@@ -15,7 +15,7 @@ from services.chassis.outage import Outage
 from services.chassis.queue import Again, Done, Job, Outcome
 from services.provisioner.kube.cache import Heard
 from services.provisioner.kube.writes import OwnWrites
-from services.provisioner.ports import Store, Transactions
+from services.provisioner.ports import AT_ONCE, IN_TURN, Store, Transactions
 from services.provisioner.reconcile import Reconciler
 from services.provisioner.timeline import Result
 
@@ -73,7 +73,9 @@ class DriftFeed:
 
     Our own writes come back as events too, often before the answer to the request is read, so
     events rest for ``settle`` seconds and are then compared with what we wrote by then. What is
-    only news rests for ``rest`` seconds: pods become ready one after the other.
+    only news of a tenant rests for ``rest`` to twice as many seconds, and what is heard of the same
+    tenant for at least ``rest`` comes with it: pods become ready one after the other. Whose objects
+    changed goes before whom there is only news of.
     """
 
     def __init__(
@@ -82,13 +84,13 @@ class DriftFeed:
         writes: OwnWrites,
         clock: Clock,
         settle: float = 0.05,
-        rest: float = 0.3,
+        rest: float = 0.15,
     ) -> None:
         self._tx = tx
         self._writes = writes
         self._clock = clock
-        self._changes = _Basket(settle)
-        self._news = _Basket(rest)
+        self._changes = _Basket(settle, AT_ONCE)
+        self._news = _News(rest, IN_TURN)
 
     def hear(self, heard: Heard) -> None:
         """Take an event; never blocks."""
@@ -110,9 +112,9 @@ class DriftFeed:
             await self._clock.sleep(basket.rest)
             basket.some.clear()
             heard, basket.heard = basket.heard, []
-            waiting |= {one.tenant_id for one in heard if not self._is_echo(one)}
+            waiting |= basket.due({one.tenant_id for one in heard if not self._is_echo(one)})
             try:
-                await self._enqueue(sorted(waiting))
+                await self._enqueue(sorted(waiting), basket.priority)
             except Refusal as refusal:
                 basket.some.set()
                 await outage.pause(refusal)
@@ -123,18 +125,36 @@ class DriftFeed:
     def _is_echo(self, heard: Heard) -> bool:
         return not heard.deleted and self._writes.are_ours(heard.resource_version)
 
-    async def _enqueue(self, tenant_ids: list[str]) -> None:
+    async def _enqueue(self, tenant_ids: list[str], priority: int) -> None:
         if tenant_ids:
-            await self._tx.single(lambda store: store.enqueue(tenant_ids))
+            await self._tx.single(lambda store: store.enqueue(tenant_ids, priority))
 
 
 @dataclass
 class _Basket:
-    """Events that rest for so many seconds."""
+    """Events that rest for so many seconds, and how urgent they are then."""
 
     rest: float
+    priority: int
     heard: list[Heard] = field(default_factory=list)
     some: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def due(self, tenants: set[str]) -> set[str]:
+        """Return whom to queue, given who was heard of since the last time."""
+        return tenants
+
+
+@dataclass
+class _News(_Basket):
+    """Rests once more: who is heard of while it does is not heard of anew."""
+
+    resting: set[str] = field(default_factory=set)
+
+    def due(self, tenants: set[str]) -> set[str]:
+        due, self.resting = self.resting, tenants - self.resting
+        if self.resting:
+            self.some.set()
+        return due
 
 
 async def resync(
@@ -183,7 +203,7 @@ async def _queue_all(tx: Transactions[Store]) -> None:
 
     async def page(store: Store) -> list[str]:
         found = list(await store.all_ids(after, _PAGE))
-        await store.enqueue(found)
+        await store.enqueue(found, IN_TURN)
         return found
 
     while True:

@@ -1,7 +1,7 @@
 """Units: what one subscription is bought through, with everything that is known of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.subscription.domain import (
@@ -18,14 +18,21 @@ from services.subscription.domain import (
     Subscription,
     UnitKey,
 )
+from services.subscription.granting import PaidInvoice, Reversal
 from services.subscription.incoming import ProviderStatus
+from services.subscription.ledger import Grant
 from services.subscription.lifecycle import assigned_state, begins, standing_of, state_of
 from services.subscription.offers import UNTOLD, CapacityKind, Offer
 
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """Everything that is known of one account, read under its lock."""
+    """Everything that is known of one account, read under its lock, and the epoch at that time.
+
+    ``invoices`` are of those that were paid for anything the newest of a subscription's first and
+    of its renewals, ``grants`` those of each subscription's newest period, by its name.
+    ``reversals`` were not applied yet; they are in the order of their ids.
+    """
 
     account: Account
     purchases: Sequence[Purchase] = ()
@@ -35,6 +42,10 @@ class Holdings:
     order: Order | None = None
     assignments: Sequence[Assignment] = ()
     giving_way: Sequence[GivingWay] = ()
+    epoch: int = 1
+    invoices: Sequence[PaidInvoice] = ()
+    grants: Mapping[str, Grant] = field(default_factory=dict)
+    reversals: Sequence[Reversal] = ()
 
 
 @dataclass(slots=True)

@@ -159,11 +159,11 @@ class MemoryTx:
 
     def get(self, table: Table[K, V], key: K) -> V | None:
         """Return a row, or None."""
-        place = (table.name, key)
-        if place in self._writes:
-            written: V | None = self._writes[place]
+        name = table.name
+        if name in self.touched and (name, key) in self._writes:
+            written: V | None = self._writes[name, key]
             return written
-        return self.db.tables[table.name].get(key)
+        return self.db.tables[name].get(key)
 
     def rows(self, table: Table[K, V]) -> list[tuple[K, V]]:
         """Return all rows in the order in which they were made."""
@@ -362,8 +362,9 @@ class MemoryTransactions(Generic[S]):
                 if db.clock.monotonic() + delay >= deadline:
                     raise _gave_up(exc) from exc
             else:
-                for topic in sorted(topics):
-                    self._wakeups.wake(topic)
+                if topics:
+                    for topic in sorted(topics):
+                        self._wakeups.wake(topic)
                 return result
             finally:
                 tx.rollback()

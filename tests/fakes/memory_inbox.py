@@ -77,11 +77,11 @@ async def keep_unknown(tx: MemoryTx, fact: FactRecord, source: str) -> None:
     await park(tx, fact, unknown_type(fact.type), "its type is not known yet", source=source)
 
 
-async def kept_unknown(tx: MemoryTx, type: str) -> Sequence[tuple[FactRecord, str]]:  # noqa: A002
-    """Return at most 100 facts of a type that were kept unknown, oldest first, with sources."""
+async def kept_unknown(tx: MemoryTx, types: Sequence[str]) -> Sequence[tuple[FactRecord, str]]:
+    """Return at most 100 facts of types that were kept unknown, oldest first, with sources."""
     await tx.db.step()
-    waiting_for = unknown_type(type)
-    rows = [parked for parked in _in_order(tx) if parked.waiting_for == waiting_for]
+    wanted = {unknown_type(name) for name in types}
+    rows = [parked for parked in _in_order(tx) if parked.waiting_for in wanted]
     return [(row.fact, row.source) for row in rows[:100]]
 
 
@@ -98,8 +98,8 @@ class MemoryKeptFacts:
     def __init__(self, tx: MemoryTx) -> None:
         self._tx = tx
 
-    async def kept_unknown(self, type_name: str) -> Sequence[tuple[FactRecord, str]]:
-        return await kept_unknown(self._tx, type_name)
+    async def kept_unknown(self, types: Sequence[str]) -> Sequence[tuple[FactRecord, str]]:
+        return await kept_unknown(self._tx, types)
 
     async def forget_kept(self, fact_id: str, type_name: str) -> None:
         await forget_kept(self._tx, fact_id, type_name)

@@ -35,13 +35,18 @@ async def enqueue(
     """Ask for a run that begins after the commit; see the real one."""
     if not 0 <= priority <= HIGHEST_PRIORITY:
         raise ValueError(f"a priority is 0 to {HIGHEST_PRIORITY}, not {priority}")
-    due_at = tx.db.now() + max(0.0, due_in)
     await tx.db.step()
     for key in sorted(set(keys)):
-        known = await tx.hold(QUEUE, (queue, key))
-        generation = tx.db.next("reconcile_generation")
-        tx.write(QUEUE, (queue, key), _asked(known, generation, due_at, priority))
-    if due_in <= 0 and keys:
+        await ask(tx, queue, key, due_in=due_in, priority=priority)
+
+
+async def ask(tx: MemoryTx, queue: str, key: str, *, due_in: float, priority: int) -> None:
+    """Ask for a run within a statement that has begun; keys in their order."""
+    due_at = tx.db.now() + max(0.0, due_in)
+    known = await tx.hold(QUEUE, (queue, key))
+    generation = tx.db.next("reconcile_generation")
+    tx.write(QUEUE, (queue, key), _asked(known, generation, due_at, priority))
+    if due_in <= 0:
         after_commit(topic(queue))
 
 

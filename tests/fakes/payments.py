@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import compress
 from types import MappingProxyType
 
 from services.chassis.errors import Refusal
@@ -26,9 +27,9 @@ from services.payments.ports import (
     AuditEntry,
     FoldStart,
     Lease,
-    ObjectRow,
     OnceKey,
-    SavedObject,
+    PutObject,
+    ShownObject,
     Turn,
 )
 from services.payments.store import QUEUE, Codec
@@ -38,6 +39,16 @@ from tests.fakes.memory_db import Index
 from tests.fakes.payments_rows import FACTS, OPERATIONS, MemoryCommerceRows
 
 __all__ = ["FACTS", "OPERATIONS"]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRow:
+    """What is known of a provider's object, and by the fetch of which ticket."""
+
+    revision: int = 0
+    ticket: int = 0
+    digest: bytes = b""
+
 
 EVENTS: Table[tuple[str, str], StoredEvent] = Table("events")
 _OPEN = Index(EVENTS, lambda key, event: _open_root(key[0], event))
@@ -59,13 +70,17 @@ class MemoryStore(MemoryCommerceRows):
         self._tx = tx
         self._codec = codec
 
-    async def put_events(self, events: Sequence[NewEvent]) -> Sequence[bool]:
-        new: list[bool] = []
+    async def put_events(
+        self, events: Sequence[NewEvent], due_in: Sequence[float | None] = ()
+    ) -> Sequence[bool]:
+        waits = due_in or [None] * len(events)
+        new = [False] * len(events)
         await self._tx.db.step()
-        for event in sorted(events, key=lambda event: event.event.id):
+        for place in sorted(range(len(events)), key=lambda place: events[place].event.id):
+            event = events[place]
             name = (event.provider, event.event.id)
             known = await self._tx.hold(EVENTS, name)
-            new.append(known is None)
+            new[place] = known is None
             if known is None:
                 self._tx.write(EVENTS, name, _stored(event))
                 await self._tx.hold(BODIES, name)
@@ -73,14 +88,24 @@ class MemoryStore(MemoryCommerceRows):
             else:
                 counted = replace(known, deliveries=known.deliveries + event.copies)
                 self._tx.write(EVENTS, name, counted)
-        order = sorted(range(len(events)), key=lambda place: events[place].event.id)
-        answers = dict(zip(order, new, strict=True))
-        return [answers[place] for place in range(len(events))]
+        await self._ask([*compress(zip(events, waits, strict=True), new)])
+        return new
 
-    async def enqueue(self, roots: Sequence[ObjectRef], due_in: float = 0.0) -> None:
+    async def _ask(self, new: Sequence[tuple[NewEvent, float | None]]) -> None:
+        """Ask for the objects of new events, within the statement."""
+        due: dict[ObjectRef, float] = {}
+        for event, wait in new:
+            root = event.event.root
+            if root is not None and wait is not None:
+                due[root] = min(wait, due.get(root, wait))
+        for root in sorted(due, key=lambda root: root.key):
+            asked = (self._tx, QUEUE, root.key)
+            await memory_queue.ask(*asked, due_in=due[root], priority=root.priority)
+
+    async def enqueue(self, roots: Sequence[ObjectRef]) -> None:
         for priority in sorted({root.priority for root in roots}):
             keys = [root.key for root in roots if root.priority == priority]
-            await memory_queue.enqueue(self._tx, QUEUE, keys, due_in=due_in, priority=priority)
+            await memory_queue.enqueue(self._tx, QUEUE, keys, priority=priority)
 
     async def event(self, provider: str, event_id: str) -> StoredEvent | None:
         return await self._tx.lock(EVENTS, (provider, event_id))
@@ -165,26 +190,22 @@ class MemoryStore(MemoryCommerceRows):
             self._tx.write(BODIES, name, None)
         return len(free)
 
-    async def lock_objects(
-        self, provider: str, account: str, refs: Sequence[ObjectRef]
-    ) -> Sequence[ObjectRow]:
-        found: list[ObjectRow] = []
+    async def put_objects(
+        self, provider: str, account: str, ticket: int, shown: Sequence[ShownObject]
+    ) -> Sequence[PutObject]:
         await self._tx.db.step()
-        for ref in refs:
-            row = await self._tx.hold(OBJECTS, (provider, account, ref))
-            if row is None:
-                row = ObjectRow()
-                self._tx.write(OBJECTS, (provider, account, ref), row)
-            found.append(row)
-        return found
+        return [await self._put_object(provider, account, ticket, one) for one in shown]
 
-    async def save_objects(self, provider: str, account: str, saved: Sequence[SavedObject]) -> None:
-        if not saved:
-            return
-        await self._tx.db.step()
-        for one in saved:
-            await self._tx.hold(OBJECTS, (provider, account, one.ref))
-            self._tx.write(OBJECTS, (provider, account, one.ref), one.row)
+    async def _put_object(
+        self, provider: str, account: str, ticket: int, shown: ShownObject
+    ) -> PutObject:
+        known = await self._tx.hold(OBJECTS, (provider, account, shown.ref)) or ObjectRow()
+        raised = known.ticket < ticket and known.digest != shown.digest
+        row = known
+        if known.ticket < ticket:
+            row = ObjectRow(known.revision + raised, ticket, shown.digest)
+        self._tx.write(OBJECTS, (provider, account, shown.ref), row)
+        return PutObject(row.revision, row.ticket > ticket, raised)
 
     async def record_facts(self, facts: Sequence[MoneyFact]) -> AbstractSet[str]:
         if not facts:

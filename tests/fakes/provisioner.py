@@ -29,7 +29,7 @@ from services.provisioner.errors import (
     ObjectGone,
 )
 from services.provisioner.objects import Live, Ref, ref_of
-from services.provisioner.ports import TENANTS, Audited, OnceScope
+from services.provisioner.ports import AT_ONCE, TENANTS, Audited, OnceScope
 from services.provisioner.store import QUEUE, Codec
 from tests.fakes import memory_inbox, memory_outbox, memory_queue
 from tests.fakes.memory_apply import (
@@ -85,7 +85,7 @@ class MemoryStore:
         noted = self._tx.db.next("audit")
         await self._tx.hold(AUDIT, noted)
         self._tx.write(AUDIT, noted, entry)
-        await self.enqueue([tenant.id])
+        await self.enqueue([tenant.id], AT_ONCE)
         return added
 
     async def save_tenant(self, tenant: Tenant) -> Tenant:
@@ -138,8 +138,8 @@ class MemoryStore:
         mine = [one for one in found if one.order.organization in names and one.order.organization]
         return sorted(mine, key=lambda tenant: tenant.number)
 
-    async def enqueue(self, tenant_ids: Sequence[str]) -> None:
-        await memory_queue.enqueue(self._tx, QUEUE, tenant_ids)
+    async def enqueue(self, tenant_ids: Sequence[str], priority: int) -> None:
+        await memory_queue.enqueue(self._tx, QUEUE, tenant_ids, priority=priority)
 
     async def append(self, fact: Observed) -> None:
         await memory_outbox.append(self._tx, [self._codec.fact(fact)])

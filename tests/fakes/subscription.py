@@ -129,7 +129,7 @@ class MemoryAccounts:
         await self._tx.put(PAGES, account, page)
 
 
-class MemoryBooks(MemoryAssignments, MemoryGivingWay):
+class MemoryBooks(MemoryAssignments, MemoryGivingWay, MemoryLedger):
     """What accounts hold and what is ordered for them, in memory."""
 
     _encode: Encode
@@ -137,19 +137,25 @@ class MemoryBooks(MemoryAssignments, MemoryGivingWay):
     async def holdings(self, account: Account) -> Holdings:
         await self._tx.db.step()
         name = account.name
-        orders = await self.orders(name)
+        orders = self._orders_of(name)
+        subscriptions = [row for _, row in self._tx.found(SUBSCRIPTIONS_OF, name)]
+        newest = {sub.name: self._newest_grant(sub.name) for sub in subscriptions}
         return Holdings(
             account,
             purchases=[row for _, row in self._tx.found(PURCHASES_OF, name)],
             evidence=_evidence([row for _, row in self._tx.found(INVOICES_OF, name)]),
             snapshots=[row for _, row in self._tx.found(SNAPSHOTS_OF, name)],
             subscriptions=sorted(
-                (self._with_giver(row) for _, row in self._tx.found(SUBSCRIPTIONS_OF, name)),
+                (self._with_giver(row) for row in subscriptions),
                 key=lambda sub: (sub.create_time, sub.name),
             ),
             order=orders[-1] if orders else None,
             assignments=self._assigned_to(name),
             giving_way=self._giving_way_of(name),
+            epoch=self._tx.get(EPOCH, "only") or 1,
+            invoices=self._newest_invoices(name),
+            grants={sub: grant for sub, grant in newest.items() if grant is not None},
+            reversals=self._open_reversals(name),
         )
 
     async def sold(self, subscription: str) -> Offer | None:
@@ -178,6 +184,9 @@ class MemoryBooks(MemoryAssignments, MemoryGivingWay):
 
     async def orders(self, account: str) -> Sequence[Order]:
         await self._tx.db.step()
+        return self._orders_of(account)
+
+    def _orders_of(self, account: str) -> Sequence[Order]:
         found = (order for _, order in self._tx.found(ORDERS_OF, account))
         return sorted(found, key=lambda order: order.incarnation)
 
@@ -194,7 +203,8 @@ class MemoryBooks(MemoryAssignments, MemoryGivingWay):
         return raised
 
     async def accounts_behind(self, limit: int) -> Sequence[str]:
-        epoch = await self.epoch()
+        await self._tx.db.step()
+        epoch = self._tx.get(EPOCH, "only") or 1
         behind = {order.account for _, order in self._tx.rows(ORDERS) if order.epoch < epoch}
         return sorted(behind)[:limit]
 
@@ -316,7 +326,6 @@ class MemoryStore(
     MemoryRefunds,
     MemoryNotices,
     MemoryReadings,
-    MemoryLedger,
 ):
     """The service's store in memory, within one transaction."""
 

@@ -75,8 +75,8 @@ class MemoryFacts:
     async def keep_unknown(self, fact: FactRecord, source: str) -> None:
         await memory_inbox.keep_unknown(self._tx, fact, source)
 
-    async def kept_unknown(self, type_name: str) -> Sequence[tuple[FactRecord, str]]:
-        return await memory_inbox.kept_unknown(self._tx, type_name)
+    async def kept_unknown(self, types: Sequence[str]) -> Sequence[tuple[FactRecord, str]]:
+        return await memory_inbox.kept_unknown(self._tx, types)
 
     async def forget_kept(self, fact_id: str, type_name: str) -> None:
         await memory_inbox.forget_kept(self._tx, fact_id, type_name)
@@ -126,6 +126,17 @@ class MemoryFacts:
     async def snapshot(self, key: UnitKey) -> Snapshot | None:
         await self._tx.db.step()
         return self._tx.get(SNAPSHOTS, key)
+
+    async def put_snapshot(self, snapshot: Snapshot) -> bool:
+        known = await self._tx.lock(SNAPSHOTS, snapshot.key)
+        if known is not None and known.revision >= snapshot.revision:
+            return False
+        self._tx.write(SNAPSHOTS, snapshot.key, snapshot)
+        for key, parked in self._tx.rows(memory_inbox.PARKED):
+            if known is not None and parked.fact.id == known.fact_id:
+                await self._tx.hold(memory_inbox.PARKED, key)
+                self._tx.write(memory_inbox.PARKED, key, None)
+        return True
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         known = await self._tx.lock(SNAPSHOTS, snapshot.key)

@@ -89,7 +89,8 @@ class MemoryGivingWay:
         await self._tx.db.step()
         claimed: list[GivingWay] = []
         for name, row in sorted(self._tx.rows(GIVING_WAY), key=lambda pair: pair[0]):
-            if len(claimed) == limit or not self._may_try_way(row, provider):
+            ours = row.way.key.provider == provider
+            if len(claimed) == limit or not ours or not self._may_try_way(row):
                 continue
             if self._tx.try_lock(GIVING_WAY, name):
                 later = self._moment() + wait_after(row.tries)
@@ -98,8 +99,8 @@ class MemoryGivingWay:
                 claimed.append(row.way)
         return claimed
 
-    def _may_try_way(self, row: GivingWayRow, provider: str) -> bool:
-        if row.decided is None or row.refund_id is not None or row.way.key.provider != provider:
+    def _may_try_way(self, row: GivingWayRow) -> bool:
+        if row.decided is None or row.refund_id is not None:
             return False
         return (row.next_try or row.decided) <= self._moment()
 

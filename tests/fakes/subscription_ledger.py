@@ -2,9 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 
 from services.subscription.domain import UnitKey
-from services.subscription.granting import PaidInvoice, Reversal
+from services.subscription.granting import (
+    FIRST_REASON,
+    RENEWAL_REASON,
+    PaidInvoice,
+    Reversal,
+)
 from services.subscription.incoming import Customer, PaymentReversed, ReversalKind
 from services.subscription.ledger import (
     Balance,
@@ -97,8 +103,7 @@ class MemoryLedger:
         await self._tx.db.step()
         return [grant for _, grant in self._tx.found(_GRANTS_IN, pool)]
 
-    async def newest_grant(self, subscription: str) -> Grant | None:
-        await self._tx.db.step()
+    def _newest_grant(self, subscription: str) -> Grant | None:
         found = [grant for _, grant in self._tx.found(_GRANTS_OF, subscription)]
         starts = [grant for grant in found if grant.period_start is not None]
         newest = max(starts, key=lambda grant: grant.period_start or 0, default=None)
@@ -168,14 +173,19 @@ class MemoryLedger:
         ]
         return [hold.name for hold in sorted(found, key=lambda hold: hold.expire_time)][:limit]
 
-    async def paid_invoices(self, account: str) -> Sequence[PaidInvoice]:
-        await self._tx.db.step()
-        return [
-            _invoice(row)
-            for _, row in self._tx.found(INVOICES_OF, account)
-            if row.fact.provider_subscription_id
-            if row.fact.paid.minor_units > 0
-        ]
+    def _newest_invoices(self, account: str) -> list[PaidInvoice]:
+        """Return what was paid last of each subscription's first and of its renewals."""
+        newest: dict[tuple[str, str], PaidInvoice] = {}
+        for _, row in self._tx.found(INVOICES_OF, account):
+            fact = row.fact
+            counts = fact.provider_subscription_id and fact.paid.minor_units > 0
+            if not counts or fact.billing_reason not in (FIRST_REASON, RENEWAL_REASON):
+                continue
+            paid = _invoice(row)
+            of = (paid.subscription, paid.billing_reason)
+            if of not in newest or _period(paid) > _period(newest[of]):
+                newest[of] = paid
+        return list(newest.values())
 
     async def invoice_paid(self, account: str, invoice_id: str) -> PaidInvoice | None:
         await self._tx.db.step()
@@ -196,8 +206,7 @@ class MemoryLedger:
         key = (fact.reversal_id, fact.kind)
         await self._tx.insert(REVERSALS, key, (fact.payer.customer, reversal))
 
-    async def open_reversals(self, account: str) -> Sequence[Reversal]:
-        await self._tx.db.step()
+    def _open_reversals(self, account: str) -> list[Reversal]:
         found = []
         for _, (customer, reversal) in self._tx.rows(REVERSALS):
             bound = self._tx.get(CUSTOMERS, customer)
@@ -227,6 +236,12 @@ def _whole(grant: Grant) -> Grant:
     assert grant.granted == sum(parts), grant
     assert not (grant.closed and grant.remaining), grant
     return grant
+
+
+def _period(paid: PaidInvoice) -> tuple[float, float]:
+    times = (paid.period_start, paid.period_end)
+    start, end = (time.timestamp() if time else -inf for time in times)
+    return start, end
 
 
 def _invoice(row: InvoiceRow) -> PaidInvoice:

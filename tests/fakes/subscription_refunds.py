@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from services.subscription.domain import Purchase, PurchaseStatus
 from tests.fakes.memory_db import Table
 from tests.fakes.subscription_facts import PURCHASES
-from tests.fakes.subscription_giving_way import MemoryGivingWay, wait_after
+from tests.fakes.subscription_giving_way import GIVING_WAY, MemoryGivingWay, wait_after
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,13 @@ class MemoryRefunds(MemoryGivingWay):
             await self._tx.put(PURCHASES, purchase, replace(row, refunding=True))
             await self._tx.insert(REFUNDS, purchase, RefundRow(self._moment(), self._moment()))
 
+    async def refunds_wait(self) -> bool:
+        await self._tx.db.step()
+        if any(self._may_try_way(row) for _, row in self._tx.rows(GIVING_WAY)):
+            return True
+        decided = [(row, self._tx.get(PURCHASES, name)) for name, row in self._tx.rows(REFUNDS)]
+        return any(one is not None and self._may_try(row, one) for row, one in decided)
+
     async def claim_refunds(self, provider: str, limit: int) -> Sequence[Purchase]:
         await self._tx.db.step()
         claimed: list[Purchase] = []
@@ -68,7 +75,8 @@ class MemoryRefunds(MemoryGivingWay):
             if (
                 purchase is None
                 or len(claimed) == limit
-                or not self._may_try(row, purchase, provider)
+                or purchase.checkout.payer.customer.provider != provider
+                or not self._may_try(row, purchase)
             ):
                 continue
             if self._tx.try_lock(REFUNDS, name):
@@ -78,10 +86,9 @@ class MemoryRefunds(MemoryGivingWay):
                 claimed.append(purchase)
         return claimed
 
-    def _may_try(self, row: RefundRow, purchase: Purchase, provider: str) -> bool:
-        ours = purchase.checkout.payer.customer.provider == provider
+    def _may_try(self, row: RefundRow, purchase: Purchase) -> bool:
         due = purchase.status is PurchaseStatus.REFUND_DUE
-        return ours and due and row.next_try <= self._moment()
+        return due and row.next_try <= self._moment()
 
     async def note_refund(self, purchase: str, refund_id: str) -> bool:
         row = await self._tx.lock(PURCHASES, purchase)

@@ -161,6 +161,7 @@ class World:
     alerts: list[Alert] = field(default_factory=list)
     shop: Shop = field(default_factory=Shop)
     cluster: Cluster = field(default_factory=Cluster)
+    prices: usecases.PricesInForce = field(default_factory=usecases.PricesInForce)
 
     @property
     def desk(self) -> Desk:
@@ -181,7 +182,7 @@ class World:
     async def _take_refreshed(self, record: FactRecord, source: str) -> None:
         told, _ = self.shop.states[record.payload.decode()]
         mail = [(Envelope(record, source), told)]
-        self.alerts += await usecases.take_purchase(self.tx, self.pricing, self.ids, mail)
+        self.alerts += await self._take_purchase(mail)
 
     def _show(self, fact: object, revision: int) -> None:
         """Have the shop stand as a fact says that it does, or did."""
@@ -200,13 +201,16 @@ class World:
         return alerts
 
     async def _take(self, fact: object, revision: int) -> tuple[Alert, ...]:
-        tx, ids = self.tx, self.ids
         match fact:
             case CheckoutPaid() | InvoicePaid() | ProviderSubscription():
-                mail = mailed(fact, revision)
-                return await usecases.take_purchase(tx, self.pricing, ids, [(mail, fact)])
+                return await self._take_purchase([(mailed(fact, revision), fact)])
             case _:
                 raise TypeError(f"{fact!r} is no fact")
+
+    async def _take_purchase(
+        self, mails: Sequence[tuple[Envelope, PurchaseFact]]
+    ) -> tuple[Alert, ...]:
+        return await usecases.take_purchase(self.tx, self.pricing, self.ids, mails, self.prices)
 
     async def give_together(
         self, *facts: PurchaseFact, revisions: Sequence[int] = ()
@@ -214,7 +218,7 @@ class World:
         """Deliver facts that came together, as revision 1 of what they speak of or as said."""
         of_each = revisions or [1] * len(facts)
         mails = [(mailed(fact, at), fact) for at, fact in zip(of_each, facts, strict=True)]
-        alerts = await usecases.take_purchase(self.tx, self.pricing, self.ids, mails)
+        alerts = await self._take_purchase(mails)
         self.alerts += alerts
         return alerts
 

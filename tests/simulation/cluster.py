@@ -26,6 +26,9 @@ T = TypeVar("T")
 
 REDISCOVER = 30 * 86400.0
 _NAMESPACE = Kind("v1", "Namespace")
+_AFTER = 0.2
+_READ_TRIES = 3
+"""How often the product's client reads before it gives up."""
 
 
 @dataclass(slots=True)
@@ -79,7 +82,7 @@ class SimCluster:
 
     async def get(self, ref: Ref, *, timeout: float, since: str = "") -> Live | None:
         """Read an object; what was just written is asked for with ``since``, without owners."""
-        await self._comes(timeout)
+        await self._comes(timeout, _READ_TRIES)
         live = self.store.objects.get(ref) if since else self.store.shown(ref)
         if live is not None:
             self.store.found(ref)
@@ -112,7 +115,7 @@ class SimCluster:
         self, api_version: str, kind: str, namespace: str, *, timeout: float
     ) -> Sequence[Live]:
         """List a namespace."""
-        await self._comes(timeout)
+        await self._comes(timeout, _READ_TRIES)
         found = [
             self.store.objects[ref]
             for ref in self.store.inside.get(namespace, ())
@@ -125,7 +128,7 @@ class SimCluster:
         self, api_version: str, kind: str, label: str, value: str, *, timeout: float
     ) -> Sequence[Live]:
         """List what carries a label, in all namespaces."""
-        await self._comes(timeout)
+        await self._comes(timeout, _READ_TRIES)
         found = [
             live
             for ref, live in self.store.objects.items()
@@ -165,7 +168,7 @@ class SimCluster:
 
     async def list_kind(self, kind: Kind, selected: Mapping[str, str] = OURS) -> Listed:
         """List objects of a kind."""
-        await self._comes(30.0)
+        await self._comes(30.0, _READ_TRIES)
         found = [
             live
             for ref, live in self.store.objects.items()
@@ -257,13 +260,17 @@ class SimCluster:
         await self._goes(timeout)
         return done
 
-    async def _comes(self, timeout: float) -> None:
+    async def _comes(self, timeout: float, tries: int = 1) -> None:
         faults, rng = self.faults, self._rng
         await self._clock.sleep(rng.uniform(faults.quickest, faults.slowest))
         if rng.random() < faults.unavailable:
-            raise ClusterUnavailable("The API server is overloaded.", retry_after=0.2)
+            if tries == 1:
+                raise ClusterUnavailable("The API server is overloaded.", retry_after=_AFTER)
+            await self._clock.sleep(_AFTER)
+            return await self._comes(timeout - _AFTER, tries - 1)
         if rng.random() < faults.timeout / 2:
             await self._hang(timeout)
+        return None
 
     async def _goes(self, timeout: float) -> None:
         faults, rng = self.faults, self._rng

@@ -181,17 +181,12 @@ def _takes_older_orders() -> Iterator[None]:
 @contextmanager
 def _takes_older_snapshots() -> Iterator[None]:
     """A provider's subscription is taken as a fact says, whatever its revision is."""
-    finds = of_facts.MemoryFacts.snapshot
 
-    async def forgets(store: Any, key: Any) -> Snapshot | None:
-        known = await finds(store, key)
-        return known and replace(known, revision=0)
-
-    async def save(store: Any, snapshot: Snapshot) -> None:
+    async def put(store: Any, snapshot: Snapshot) -> bool:
         await store._tx.put(of_facts.SNAPSHOTS, snapshot.key, snapshot)
+        return True
 
-    facts = of_facts.MemoryFacts
-    with patch.object(facts, "snapshot", forgets), patch.object(facts, "save_snapshot", save):
+    with patch.object(of_facts.MemoryFacts, "put_snapshot", put):
         yield
 
 

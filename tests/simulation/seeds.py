@@ -14,10 +14,10 @@ from itertools import count
 
 from tests.simulation.world import Settings, World
 
-PAYMENTS = int(os.environ.get("SIMULATION_PAYMENTS", "8000"))
+PAYMENTS = int(os.environ.get("SIMULATION_PAYMENTS", "20000"))
 FIRST = int(os.environ.get("SIMULATION_FIRST", "1"))
 
-LONG = Settings(payments=500, rests=0.2)
+LONG = Settings(payments=1000, rests=0.5)
 BUSY = Settings(payments=200)
 _SHAPES = (LONG, LONG, LONG, BUSY)
 

@@ -3,11 +3,13 @@
 The product reads catalogs too, but with code of its own: what is paid here must not depend on it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import yaml
@@ -58,14 +60,15 @@ class Sold:
     gives: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_catalogs(folders: Sequence[Path] = CATALOGS) -> dict[str, Sold]:
-    """Return everything that is sold, by the provider's price id."""
+@cache
+def read_catalogs(folders: tuple[Path, ...] = CATALOGS) -> Mapping[str, Sold]:
+    """Return everything that is sold, by the provider's price id; the files are read once."""
     sold: dict[str, Sold] = {}
     for path in (path for folder in folders for path in sorted(folder.glob("*.yaml"))):
         catalog = cast("dict[str, Any]", yaml.safe_load(path.read_text()))
         for item in (*_plans(catalog), *_addons(catalog)):
             sold[item.price.id] = item
-    return sold
+    return MappingProxyType(sold)
 
 
 def _plans(catalog: Mapping[str, Any]) -> list[Sold]:

@@ -83,6 +83,19 @@ def test_a_call_crosses_as_bytes_with_its_caller_and_whoever_acts() -> None:
     assert heard == [(FACT, "payments", "ann")]
 
 
+def test_a_call_that_was_answered_leaves_no_deadline_to_wait_for() -> None:
+    async def handle(_fact: FactRecord, _source: str) -> None:
+        return
+
+    async def main(pair: Pair) -> None:
+        await pair.sink().deliver([FACT])
+        steps = pair.loop.steps
+        await SimClock(pair.loop).sleep(3600.0)
+        assert pair.loop.steps == steps + 1
+
+    Pair(handle).run(main)
+
+
 def test_who_may_not_call_is_refused_as_over_the_wire() -> None:
     async def handle(_fact: FactRecord, _source: str) -> None:
         raise AssertionError("nobody gets here")

@@ -18,7 +18,7 @@ from tests.simulation.actions.operator import operate
 from tests.simulation.cluster import SimCluster
 from tests.simulation.edge import Calls, Edge
 from tests.simulation.engine.database import SimWakeups
-from tests.simulation.engine.loop import Life, SimTask
+from tests.simulation.engine.lives import Life, SimTask
 from tests.simulation.engine.network import SimNet
 from tests.simulation.engine.process import SimProcess
 from tests.simulation.engine.randomness import SimClock, Streams

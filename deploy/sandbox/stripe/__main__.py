@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -121,6 +122,8 @@ def _announce(sandbox: SandboxStripe, port_file: Path | None) -> None:
 
 def main() -> int:
     """The process: 0 when it was asked to stop, 1 when it could not start."""
+    # What is kept are trees without cycles, by the ten thousand: looking for some is in vain.
+    gc.set_threshold(50_000, 50, 100)
     try:
         uvloop.run(serve(parse(sys.argv[1:])))
     except (CatalogError, JournalBusyError, OSError) as problem:

@@ -26,7 +26,7 @@ _REFUSALS = refusals(
         401: "No valid token",
         403: "Costs of somebody else; the sentence says whose may be seen",
         404: "There is no such budget, or it is somebody else's",
-        412: "The budget was changed since it was read; `etag` is not the newest",
+        412: "The budget was changed since it was read; `etag` or `If-Match` is not the newest",
         429: "Too many calls; `Retry-After` says when to come back",
         503: "A service cannot be reached",
         "default": "Any other refusal",

@@ -7,7 +7,8 @@ from starlette.responses import Response
 
 from gateway.auth import SignedIn
 from gateway.bodies import MAX_TEXT, documented, needed, read_body, request_key
-from gateway.ports.costs import BudgetWish, Costs, Threshold
+from gateway.etags import IfMatch, state_named, tagged, tagged_answer
+from gateway.ports.costs import Budget, BudgetWish, Costs, Threshold
 from gateway.problems import json_response
 from gateway.routes.costs.asking import Paged, own_names
 from gateway.routes.costs.models import (
@@ -41,10 +42,15 @@ def add_budget_routes(router: APIRouter, costs: Costs) -> None:
         }
         return json_response(body, headers=next_page(request, found.next_token))
 
-    @router.get("/budgets/{budget}", summary="One budget", response_model=BudgetAnswer)
+    @router.get(
+        "/budgets/{budget}",
+        summary="One budget",
+        response_model=BudgetAnswer,
+        responses=tagged_answer(),
+    )
     async def look(caller: SignedIn, budget: BudgetId) -> Response:
         with acting(caller), own_names():
-            return json_response(budget_view(await costs.budget(budget)))
+            return _told(await costs.budget(budget))
 
     @router.get(
         "/budgets/{budget}/webhook-secret",
@@ -84,34 +90,40 @@ def _add_changes(router: APIRouter, costs: Costs) -> None:
         response_model=BudgetAnswer,
         status_code=201,
         openapi_extra=documented(BudgetBody),
+        responses=tagged_answer(201),
     )
     async def create(caller: SignedIn, request: Request, key: RequestKey) -> Response:
         wish = _wish(await read_body(request, BudgetBody))
         with acting(caller), own_names():
-            return json_response(budget_view(await costs.create_budget(wish, key)), status=201)
+            return _told(await costs.create_budget(wish, key), status=201)
 
     @router.put(
         "/budgets/{budget}",
         summary="Change a budget as a whole",
         response_model=BudgetAnswer,
         openapi_extra=documented(BudgetBody),
+        responses=tagged_answer(),
     )
     async def update(
-        caller: SignedIn, budget: BudgetId, request: Request, key: RequestKey
+        caller: SignedIn, budget: BudgetId, request: Request, key: RequestKey, match: IfMatch = ""
     ) -> Response:
         body = await read_body(request, BudgetBody)
-        wish, etag = _wish(body), body.etag or ""
+        wish, etag = _wish(body), state_named(match, body.etag or "")
         with acting(caller), own_names():
-            changed = await costs.update_budget(budget, wish, etag=etag, request_id=key)
-        return json_response(budget_view(changed))
+            return _told(await costs.update_budget(budget, wish, etag=etag, request_id=key))
 
     @router.delete("/budgets/{budget}", summary="Delete a budget; its alerts stay", status_code=204)
     async def delete(
-        caller: SignedIn, budget: BudgetId, key: RequestKey, etag: Etag = ""
+        caller: SignedIn, budget: BudgetId, key: RequestKey, etag: Etag = "", match: IfMatch = ""
     ) -> Response:
+        state = state_named(match, etag)
         with acting(caller), own_names():
-            await costs.delete_budget(budget, etag=etag, request_id=key)
+            await costs.delete_budget(budget, etag=state, request_id=key)
         return Response(status_code=204)
+
+
+def _told(budget: Budget, *, status: int = 200) -> Response:
+    return json_response(budget_view(budget), status=status, headers=tagged(budget.etag))
 
 
 async def _alerts(costs: Costs, request: Request, budget: str, page: Paged) -> Response:

@@ -49,7 +49,7 @@ class ThresholdBody(Body):
 class BudgetBody(Body):
     """A budget as a whole: what may be spent in a calendar month (UTC), and who is told when.
 
-    ``etag`` is that of the state that is changed; without it any state is.
+    ``etag`` is that of the state that is changed, as is ``If-Match``; without both any state is.
     """
 
     displayName: Name  # noqa: N815 - the dialect's form, here and on

@@ -13,7 +13,7 @@ _WIDEST = 20  # Digits before and after the point of a number that is written ou
 
 def _written(value: object) -> object:
     """Return a size or a duration as the text that is priced; a number without an exponent."""
-    if isinstance(value, bool | None):
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError("expected a number, or a text such as 500m or 4Gi")
     if isinstance(value, int):
         value = Decimal(value)

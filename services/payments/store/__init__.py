@@ -10,6 +10,7 @@ import asyncpg
 from services.chassis import audit, idempotency, outbox, queue
 from services.chassis.db import Connection
 from services.chassis.facts import FactRecord
+from services.chassis.wakeups import after_commit
 from services.payments import sql
 from services.payments.domain import Identity, ObjectRef
 from services.payments.events import (
@@ -26,9 +27,9 @@ from services.payments.ports import (
     AuditEntry,
     FoldStart,
     Lease,
-    ObjectRow,
     OnceKey,
-    SavedObject,
+    PutObject,
+    ShownObject,
     Turn,
 )
 from services.payments.store.commerce import OPERATIONS, CommerceSql
@@ -49,18 +50,25 @@ class PgStore(CommerceSql):
         self._connection = connection
         self._codec = codec
 
-    async def put_events(self, events: Sequence[NewEvent]) -> Sequence[bool]:
-        """Insert or count; see the port."""
-        columns = [_columns(event) for event in events]
-        rows = await self._connection.fetch(sql.PUT_EVENTS, *map(list, zip(*columns, strict=True)))
+    async def put_events(
+        self, events: Sequence[NewEvent], due_in: Sequence[float | None] = ()
+    ) -> Sequence[bool]:
+        """Insert or count, and ask for fetches; see the port."""
+        waits = due_in or [None] * len(events)
+        columns = [(*_columns(event), wait) for event, wait in zip(events, waits, strict=True)]
+        lists = map(list, zip(*columns, strict=True))
+        rows = await self._connection.fetch(sql.PUT_EVENTS, *lists, QUEUE)
         new = {row["event_id"] for row in rows if row["new"]}
-        return [event.event.id in new for event in events]
+        answers = [event.event.id in new for event in events]
+        if any(is_new and wait == 0 for is_new, wait in zip(answers, waits, strict=True)):
+            after_commit(queue.topic(QUEUE))
+        return answers
 
-    async def enqueue(self, roots: Sequence[ObjectRef], due_in: float = 0.0) -> None:
+    async def enqueue(self, roots: Sequence[ObjectRef]) -> None:
         """Put keys into the work queue, purchases first."""
         for priority in sorted({root.priority for root in roots}):
             keys = [root.key for root in roots if root.priority == priority]
-            await queue.enqueue(self._connection, QUEUE, keys, due_in=due_in, priority=priority)
+            await queue.enqueue(self._connection, QUEUE, keys, priority=priority)
 
     async def event(self, provider: str, event_id: str) -> StoredEvent | None:
         """Return and lock an event."""
@@ -143,35 +151,27 @@ class PgStore(CommerceSql):
         """Drop old bodies, and let those that another replica drops be."""
         return len(await self._connection.fetch(sql.DROP_BODIES, before, limit))
 
-    async def lock_objects(
-        self, provider: str, account: str, refs: Sequence[ObjectRef]
-    ) -> Sequence[ObjectRow]:
-        """Make the rows that are not there, and lock all."""
-        names = [[ref.kind.value for ref in refs], [ref.id for ref in refs]]
-        rows = await self._connection.fetch(sql.LOCK_OBJECTS, provider, account, *names)
+    async def put_objects(
+        self, provider: str, account: str, ticket: int, shown: Sequence[ShownObject]
+    ) -> Sequence[PutObject]:
+        """Write what is news, and lock all."""
+        rows = await self._connection.fetch(
+            sql.PUT_OBJECTS,
+            provider,
+            account,
+            ticket,
+            [one.ref.kind.value for one in shown],
+            [one.ref.id for one in shown],
+            [one.digest for one in shown],
+            [one.summary for one in shown],
+        )
         found = {
-            (row["kind"], row["object_id"]): ObjectRow(
-                row["revision"], row["ticket"], row["digest"]
+            (row["kind"], row["object_id"]): PutObject(
+                row["revision"], row["ticket"] > ticket, row["raised"]
             )
             for row in rows
         }
-        return [found[ref.kind.value, ref.id] for ref in refs]
-
-    async def save_objects(self, provider: str, account: str, saved: Sequence[SavedObject]) -> None:
-        """Write the locked rows."""
-        if not saved:
-            return
-        await self._connection.execute(
-            sql.SAVE_OBJECTS,
-            provider,
-            account,
-            [one.ref.kind.value for one in saved],
-            [one.ref.id for one in saved],
-            [one.row.revision for one in saved],
-            [one.row.ticket for one in saved],
-            [one.row.digest for one in saved],
-            [one.summary for one in saved],
-        )
+        return [found[one.ref.kind.value, one.ref.id] for one in shown]
 
     async def record_facts(self, facts: Sequence[MoneyFact]) -> AbstractSet[str]:
         """Insert the facts' ids."""
@@ -256,6 +256,7 @@ def _columns(event: NewEvent) -> tuple[object, ...]:
         " ".join(ref.key for ref in envelope.shows),
         event.body.key_id,
         event.body.blob,
+        0 if envelope.root is None else envelope.root.priority,
     )
 
 

@@ -91,7 +91,7 @@ async def drop_old_bodies(tx: Transactions[Store], clock: Clock) -> int:
     before = clock.now() - BODIES_KEPT
     dropped = 0
     while True:
-        batch = await tx.run(lambda store: store.drop_bodies(before, PURGE_BATCH))
+        batch = await tx.single(lambda store: store.drop_bodies(before, PURGE_BATCH))
         dropped += batch
         if batch < PURGE_BATCH:
             return dropped

@@ -1,6 +1,9 @@
 """Deployments and what they cost, as messages and back."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
+from operator import attrgetter
 
 from services.chassis.money import Money
 from services.pricing.convert.catalogs import to_proto_money
@@ -19,6 +22,7 @@ from services.pricing.costing import (
     Resource,
     ResourceRequest,
     Tax,
+    size_of,
 )
 from services.pricing.rates import Upfront
 from tollgate.common.v1 import money_pb2
@@ -43,28 +47,28 @@ _TAXES = {
     Tax.ADDED_BY_PROVIDER: pricing_pb2.TAX_TREATMENT_ADDED_BY_PROVIDER,
 }
 _READ_TAXES = {number: tax for tax, number in _TAXES.items()}
+# There may be many resources: they are read without a step of Python for each of their fields.
+_resource_fields = attrgetter(*ResourceRequest._fields)
+_as_resource: Callable[[tuple[str | int, ...]], ResourceRequest] = partial(
+    tuple.__new__, ResourceRequest
+)
 
 
 def from_proto_deployment(message: pricing_pb2.Deployment) -> DeploymentRequest:
     """Read what a price is asked for; nothing in it was looked at."""
+    commitment = None
+    if message.HasField("commitment"):
+        asked = message.commitment
+        commitment = CommitmentRequest(asked.years, _READ_UPFRONT.get(asked.upfront))
     return DeploymentRequest(
-        resources=[
-            ResourceRequest(one.type, one.cpu, one.memory, one.storage, one.replicas)
-            for one in message.resources
-        ],
-        region=message.region,
-        duration_hours=message.duration_hours,
-        backup_plan=message.backup_plan,
-        features=tuple(message.features),
-        cloud=message.cloud,
-        commitment=(
-            CommitmentRequest(
-                message.commitment.years, _READ_UPFRONT.get(message.commitment.upfront)
-            )
-            if message.HasField("commitment")
-            else None
-        ),
-        coupon=message.coupon,
+        list(map(_as_resource, map(_resource_fields, message.resources))),
+        message.region,
+        message.duration_hours,
+        message.backup_plan,
+        tuple(message.features),
+        message.cloud,
+        commitment,
+        message.coupon,
     )
 
 
@@ -115,7 +119,9 @@ def kept_deployment(message: pricing_pb2.Deployment) -> Deployment:
     return Deployment(
         resources=tuple(
             Resource(
-                one.type, Decimal(one.cpu), Decimal(one.memory), Decimal(one.storage), one.replicas
+                one.type,
+                size_of(Decimal(one.cpu), Decimal(one.memory), Decimal(one.storage)),
+                one.replicas,
             )
             for one in message.resources
         ),

@@ -19,6 +19,7 @@ _LARGEST_FORM = 200
 
 _Amounts = tuple[money_pb2.Money, money_pb2.Money]
 """What something costs for the duration, and for a month."""
+_Priced = pricing_pb2.ResourceCost | pricing_pb2.CostPart
 
 
 class _Shape(NamedTuple):
@@ -27,7 +28,7 @@ class _Shape(NamedTuple):
     currency: str
     resources: int
     parts: tuple[str, ...]
-    components: tuple[str, ...]
+    features: tuple[str, ...]
 
 
 class _Form:
@@ -38,15 +39,16 @@ class _Form:
 
     def __init__(self, shape: _Shape) -> None:
         self._cost = pricing_pb2.Cost()
-        self._amounts = list(_laid_out(self._cost, shape))
+        rows = list(_laid_out(self._cost, shape))
+        # In the order of the columns, one after the other.
+        self._amounts = [whole for whole, _ in rows] + [monthly for _, monthly in rows]
 
     def write(self, message: pricing_pb2.Cost, cost: Cost) -> None:
         """Fill it in and copy it into a message."""
         columns = cost.columns
-        rows = zip(self._amounts, columns.amounts, columns.monthly, strict=True)
-        for (whole, monthly), of_all, of_a_month in rows:
-            whole.minor_units = of_all
-            monthly.minor_units = of_a_month
+        numbers = columns.amounts + columns.monthly
+        for amount, number in zip(self._amounts, numbers, strict=True):
+            amount.minor_units = number
         self._cost.total.minor_units = cost.total.minor_units
         self._cost.monthly.minor_units = cost.monthly.minor_units
         message.CopyFrom(self._cost)
@@ -58,22 +60,23 @@ def write_amounts(message: pricing_pb2.Cost, cost: Cost) -> None:
     What a resource's type is stays open.
     """
     columns = cost.columns
-    shape = _Shape(cost.total.currency, len(columns.types), columns.parts, columns.components)
+    shape = _Shape(cost.total.currency, len(columns.types), columns.parts, columns.features)
     form = _kept(shape) if len(columns.amounts) <= _LARGEST_FORM else _Form(shape)
     form.write(message, cost)
 
 
 def kept_columns(message: pricing_pb2.Cost) -> Columns:
     """Read back what ``write_amounts`` wrote, with the types of the resources."""
+    first = message.resources[0].parts if message.resources else ()
+    sums, features = message.components[: len(first)], message.components[len(first) :]
     rows: list[pricing_pb2.ResourceCost | pricing_pb2.CostPart] = []
     for resource in message.resources:
-        rows += [resource, *resource.parts]
-    rows += message.components
-    first = message.resources[0].parts if message.resources else ()
+        rows += resource.parts
+    rows += (*features, *message.resources, *sums)
     return Columns(
         tuple(one.type for one in message.resources),
         tuple(part.component for part in first),
-        tuple(part.component for part in message.components),
+        tuple(part.component for part in features),
         tuple(row.amount.minor_units for row in rows),
         tuple(row.monthly.minor_units for row in rows),
     )
@@ -86,19 +89,20 @@ def _kept(shape: _Shape) -> _Form:
 
 def _laid_out(cost: pricing_pb2.Cost, shape: _Shape) -> Iterator[_Amounts]:
     """Add everything but the numbers; return the pairs of amounts in the order of the columns."""
-    _in_currency(cost, shape.currency)
-    for place in range(shape.resources):
-        resource = cost.resources.add(index=place)
-        yield _in_currency(resource, shape.currency)
+    currency = shape.currency
+    _in_currency(cost, currency)
+    resources = [cost.resources.add(index=place) for place in range(shape.resources)]
+    for resource in resources:
         for name in shape.parts:
-            yield _in_currency(resource.parts.add(component=name), shape.currency)
-    for name in shape.components:
-        yield _in_currency(cost.components.add(component=name), shape.currency)
+            yield _in_currency(resource.parts.add(component=name), currency)
+    sums = [cost.components.add(component=name) for name in shape.parts]
+    features = [cost.components.add(component=name) for name in shape.features]
+    rows: list[_Priced] = [*features, *resources, *sums]
+    for one in rows:
+        yield _in_currency(one, currency)
 
 
-def _in_currency(
-    message: pricing_pb2.Cost | pricing_pb2.ResourceCost | pricing_pb2.CostPart, currency: str
-) -> _Amounts:
+def _in_currency(message: pricing_pb2.Cost | _Priced, currency: str) -> _Amounts:
     whole = message.total if isinstance(message, pricing_pb2.Cost) else message.amount
     whole.currency = message.monthly.currency = currency
     return whole, message.monthly

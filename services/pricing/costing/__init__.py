@@ -19,6 +19,7 @@ from services.pricing.costing.deployments import (
     DeploymentRequest,
     Resource,
     ResourceRequest,
+    size_of,
 )
 from services.pricing.costing.offers import (
     Comparison,
@@ -54,4 +55,5 @@ __all__ = [
     "offer_at",
     "place_of",
     "ranked",
+    "size_of",
 ]

@@ -26,7 +26,9 @@ def calculate(card: RateCard, deployment: Deployment, tier: str = "") -> Cost:
     rates = _rates(card, offering, tier) if tier else offering.rates
     listing = listed(offering, rates, card.hours_per_month, deployment)
     minor = 10 ** exponent(card.currency)
-    taken = _taken(card, offering, deployment, listing, minor, tier)
+    taken: list[Taken] = []
+    if offering.volume_discounts or tier or deployment.commitment or deployment.coupon:
+        taken = _taken(card, offering, deployment, listing, minor, tier)
     hours, in_an_hour = deployment.hours.as_integer_ratio()
     unit, leaves = listing.in_one, listing.leaves
     unit_of_all = unit * in_an_hour * card.hours_per_month
@@ -59,7 +61,7 @@ def _taken(
     minor: int,
     tier: str,
 ) -> list[Taken]:
-    """Return what comes off. Most deployments get nothing off: for them nothing is reckoned."""
+    """Return what comes off."""
     volume: Shares = ()
     if offering.volume_discounts:
         discounts, hours = offering.volume_discounts, card.hours_per_month
@@ -86,46 +88,38 @@ def _cost(
 ) -> Cost:
     currency = card.currency
     total = Money(currency, sum(amounts))
+    commitment = deployment.commitment
     return Cost(
-        total=total,
-        monthly=Money(currency, sum(monthly)),
-        columns=_columns(deployment, listing.components, amounts, monthly),
-        region=deployment.region,
-        rate_card_version=card.version,
-        cloud=deployment.cloud,
-        discounts=_discounts(currency, taken, amounts, monthly) if taken else (),
-        schedule=(
-            schedule_of(card, deployment.commitment, total) if deployment.commitment else None
-        ),
-        tax=Tax.ADDED_BY_PROVIDER,
+        total,
+        Money(currency, sum(monthly)),
+        _columns(deployment, listing.components, amounts, monthly),
+        deployment.region,
+        card.version,
+        deployment.cloud,
+        _discounts(currency, taken, amounts, monthly) if taken else (),
+        schedule_of(card, commitment, total) if commitment else None,
+        Tax.ADDED_BY_PROVIDER,
     )
 
 
 def _columns(
     deployment: Deployment, names: tuple[str, ...], amounts: list[int], monthly: list[int]
 ) -> Columns:
-    resources, features = deployment.resources, deployment.features
-    width, flat = len(names), len(names) * len(resources)
-    # What came off stands behind these, at the end of the amounts.
-    end = flat + len(features)
+    width, types = len(names), tuple([resource.type for resource in deployment.resources])
     return Columns(
-        tuple([resource.type for resource in resources]),
+        types,
         names,
-        (*names, *features),
-        _column(amounts, width, flat, end),
-        _column(monthly, width, flat, end),
+        deployment.features,
+        _column(amounts, width, len(types), len(deployment.features)),
+        _column(monthly, width, len(types), len(deployment.features)),
     )
 
 
-def _column(leaves: list[int], width: int, flat: int, end: int) -> tuple[int, ...]:
-    rows: list[int] = []
-    for begin in range(0, flat, width):
-        parts = leaves[begin : begin + width]
-        rows.append(sum(parts))
-        rows += parts
-    rows += [sum(leaves[at:flat:width]) for at in range(width)]
-    rows += leaves[flat:end]
-    return tuple(rows)
+def _column(leaves: list[int], width: int, resources: int, features: int) -> tuple[int, ...]:
+    flat = width * resources
+    parts = list(zip(*[iter(leaves[:flat])] * width, strict=True))
+    # What came off stands behind these, at the end of the leaves.
+    return (*leaves[: flat + features], *map(sum, parts), *map(sum, zip(*parts, strict=True)))
 
 
 def _discounts(

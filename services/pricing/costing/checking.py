@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from services.chassis.errors import Violations
@@ -14,9 +15,11 @@ from services.pricing.costing.deployments import (
     DeploymentRequest,
     Resource,
     ResourceRequest,
+    Size,
+    size_of,
 )
 from services.pricing.costing.schedules import MONTHS_OF_A_YEAR
-from services.pricing.rates import Cloud, Coupon, Offering, RateCard, Upfront
+from services.pricing.rates import Cloud, Coupon, Limits, Offering, RateCard, Upfront
 from services.pricing.sizes import cores, gigabytes, plain_number
 
 MAX_RESOURCES = 1000
@@ -24,6 +27,8 @@ MAX_REPLICAS = 1000
 MAX_HOURS = 87_600
 _FINEST_HOUR = Decimal("0.000001")
 _LONGEST_TYPE = 63
+_MOST_SIZES = 4096  # the sizes that people ask for are few
+_MOST_HOURS = 1024
 
 
 class Place(NamedTuple):
@@ -120,16 +125,23 @@ def one_of(field: str, value: str, allowed: Mapping[str, object], bad: Violation
 
 def _resource(card: RateCard, asked: ResourceRequest) -> Resource | None:
     """Return a resource that nothing is wrong with, which is nearly all there are; or None."""
-    limits = card.limits
+    kind, cpu, memory, storage, replicas = asked
     try:
-        cpu, memory, storage = cores(asked.cpu), gigabytes(asked.memory), gigabytes(asked.storage)
+        size = _size(card.limits, cpu, memory, storage)
     except ValueError:
         return None
-    if cpu > limits.cpu or memory > limits.memory or storage > limits.storage:
+    if not (1 <= len(kind) <= _LONGEST_TYPE and 0 <= replicas <= MAX_REPLICAS):
         return None
-    if not (1 <= len(asked.type) <= _LONGEST_TYPE and 0 <= asked.replicas <= MAX_REPLICAS):
-        return None
-    return Resource(asked.type, cpu, memory, storage, asked.replicas or 1)
+    return Resource(kind, size, replicas or 1)
+
+
+@lru_cache(maxsize=_MOST_SIZES)
+def _size(limits: Limits, cpu: str, memory: str, storage: str) -> Size:
+    """Return what these texts say; ValueError if one of them says nothing, or too much."""
+    size = size_of(cores(cpu), gigabytes(memory), gigabytes(storage))
+    if size.cpu > limits.cpu or size.memory > limits.memory or size.storage > limits.storage:
+        raise ValueError("beyond the limits")
+    return size
 
 
 def _judged_resource(
@@ -154,18 +166,26 @@ def _judged_resource(
         if size > most:
             bad.add(f"{where}.{name}", f"expected at most {most.normalize():f}, got {text}")
         sizes.append(size)
-    cpu, memory, storage = sizes
-    return Resource(asked.type, cpu, memory, storage, asked.replicas or 1)
+    return Resource(asked.type, size_of(*sizes), asked.replicas or 1)
 
 
 def _hours(card: RateCard, text: str, bad: Violations) -> Decimal:
     if not text:
         return Decimal(card.hours_per_month)
-    expected = f"expected hours above 0 and at most {MAX_HOURS} (ten years), got {text[:40]!r}"
+    try:
+        return _duration(text)
+    except ValueError:
+        expected = f"expected hours above 0 and at most {MAX_HOURS} (ten years)"
+        bad.add("duration_hours", f"{expected}, got {text[:40]!r}")
+        return Decimal(1)
+
+
+@lru_cache(maxsize=_MOST_HOURS)
+def _duration(text: str) -> Decimal:
+    """Return the hours that a text says; ValueError if that is no duration."""
     hours = plain_number(text)
     if hours is None or not 0 < hours <= MAX_HOURS or hours % _FINEST_HOUR != 0:
-        bad.add("duration_hours", expected)
-        return Decimal(1)
+        raise ValueError("no duration")
     return hours
 
 

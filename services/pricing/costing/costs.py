@@ -50,27 +50,30 @@ class ResourceCost(NamedTuple):
 class Columns(NamedTuple):
     """What all parts cost, in whole minor units, for the duration and for one month.
 
-    Both columns have a row for each resource, of these ``types``, followed by one for each of its
-    ``parts``, and then a row for each of the ``components``.
+    Both columns have rows for the ``parts`` of each resource in turn, of these ``types``, then one
+    for each of the flat ``features``, then the sums: one for each resource, one for each part.
     """
 
     types: tuple[str, ...]
     parts: tuple[str, ...]
-    components: tuple[str, ...]
+    features: tuple[str, ...]
     amounts: tuple[int, ...]
     monthly: tuple[int, ...]
 
     def resource_costs(self, currency: str) -> Iterator[ResourceCost]:
         """Return what each resource costs."""
-        step = len(self.parts) + 1
-        for at, name in zip(range(0, step * len(self.types), step), self.types, strict=True):
-            parts = self._parts(self.parts, at + 1, currency)
-            yield ResourceCost(name, parts, currency, self.amounts[at], self.monthly[at])
+        width = len(self.parts)
+        sums = width * len(self.types) + len(self.features)
+        for at, name in enumerate(self.types):
+            parts, of_it = self._parts(self.parts, at * width, currency), sums + at
+            yield ResourceCost(name, parts, currency, self.amounts[of_it], self.monthly[of_it])
 
     def component_costs(self, currency: str) -> tuple[Part, ...]:
-        """Return what each component costs over all resources."""
-        begin = len(self.amounts) - len(self.components)
-        return self._parts(self.components, begin, currency)
+        """Return what each part costs over all resources, and what each feature costs."""
+        return (
+            *self._parts(self.parts, len(self.amounts) - len(self.parts), currency),
+            *self._parts(self.features, len(self.parts) * len(self.types), currency),
+        )
 
     def _parts(self, names: tuple[str, ...], begin: int, currency: str) -> tuple[Part, ...]:
         return tuple(
@@ -112,8 +115,7 @@ class Tax(StrEnum):
     ADDED_BY_PROVIDER = "ADDED_BY_PROVIDER"
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """What a deployment costs, before tax.
 
     Components and discounts add up to the total, for the duration and for a month; so do the

@@ -5,19 +5,49 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
+from services.pricing.costing.exact import same_unit
 from services.pricing.rates import Upfront
 
 NO_BACKUP = "none"
 
 
-class Resource(NamedTuple):
-    """One resource as it is billed: cores and GB of one replica."""
+class Size(NamedTuple):
+    """Cores and GB of one replica, and the same three as so many of which ``in_one`` are 1."""
 
-    type: str
     cpu: Decimal
     memory: Decimal
     storage: Decimal
+    whole: tuple[int, int, int]
+    in_one: int
+
+
+def size_of(cpu: Decimal, memory: Decimal, storage: Decimal) -> Size:
+    """Return cores and GB as a size."""
+    (cores, memory_gb, storage_gb), in_one = same_unit((cpu, memory, storage))
+    return Size(cpu, memory, storage, (cores, memory_gb, storage_gb), in_one)
+
+
+class Resource(NamedTuple):
+    """One resource as it is billed: the size of one replica, and how many there are."""
+
+    type: str
+    size: Size
     replicas: int
+
+    @property
+    def cpu(self) -> Decimal:
+        """Cores of one replica."""
+        return self.size.cpu
+
+    @property
+    def memory(self) -> Decimal:
+        """GB of memory of one replica."""
+        return self.size.memory
+
+    @property
+    def storage(self) -> Decimal:
+        """GB of storage of one replica."""
+        return self.size.storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +63,7 @@ class Commitment:
         return f"{self.years}-year-{self.upfront}"
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(NamedTuple):
     """What is priced. ``features`` are in the order in which they were asked for.
 
     ``hours`` are the term's where there is a commitment. ``cloud`` is empty in quotes of old.
@@ -73,8 +102,7 @@ class CommitmentRequest:
     upfront: Upfront | None
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentRequest:
+class DeploymentRequest(NamedTuple):
     """What a price is asked for; an empty text stands for the rate card's default."""
 
     resources: Sequence[ResourceRequest]

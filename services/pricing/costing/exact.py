@@ -6,6 +6,7 @@ Whole numbers throughout: decimals that are wide enough cost ten times as much.
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
+from itertools import repeat
 from math import gcd, lcm
 
 from services.pricing.rates import Rounding
@@ -36,11 +37,12 @@ def whole(amounts: Sequence[int], in_one: int, rounding: Rounding, times: int = 
     # Numbers of one machine word divide in a third of the time.
     common = gcd(times, in_one)
     times, in_one = times // common, in_one // common
-    shares = [divmod(amount * times, in_one) for amount in amounts]
-    found = [share for share, _ in shares]
-    left = rounded(sum(amounts) * times, in_one, rounding) - sum(found)
+    if times != 1:
+        amounts = [amount * times for amount in amounts]
+    shares, rests = zip(*map(divmod, amounts, repeat(in_one)), strict=True)
+    found = list(shares)
+    left = rounded(sum(amounts), in_one, rounding) - sum(found)
     if left:
-        rests = [rest for _, rest in shares]
         # Of equal remainders the first ones: sorting keeps their order.
         for place in sorted(range(len(rests)), key=rests.__getitem__, reverse=True)[:left]:
             found[place] += 1

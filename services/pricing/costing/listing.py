@@ -1,17 +1,17 @@
 """List prices: what each part of a deployment costs for a month before anything comes off."""
 
+from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from math import lcm
 from typing import NamedTuple
 
-from services.pricing.costing.deployments import NO_BACKUP, Deployment
-from services.pricing.costing.exact import same_unit
+from services.pricing.costing.deployments import NO_BACKUP, Deployment, Resource
 from services.pricing.rates import Offering, Rates
 
 _COMPONENTS = ("cpu", "memory", "storage", "backup")
-_MOST_RATES = 256  # rates never change, and a card has those of its clouds and tiers
-_MOST_SIZES = 1024  # the sizes that people ask for are few
+_MOST_TARIFFS = 1024  # a card has few regions, backup plans and features
 
 
 class Listing(NamedTuple):
@@ -26,48 +26,79 @@ class Listing(NamedTuple):
     in_one: int
 
 
+class _Tariff(NamedTuple):
+    """What a month costs somewhere: so many of a unit of which ``in_one`` are a major unit.
+
+    A backup costs ``backup`` of ``backups`` parts of the rest. The rates are multiples of
+    ``backups``, so nothing is rounded when it is reckoned.
+    """
+
+    core: int
+    memory_gb: int
+    storage_gb: int
+    features: tuple[int, ...]
+    backup: int
+    backups: int
+    in_one: int
+
+
 def listed(
     offering: Offering, rates: Rates, hours_per_month: int, deployment: Deployment
 ) -> Listing:
     """Return the list prices of a deployment where it is offered, at these rates."""
-    asked, backup_plan = deployment.resources, deployment.backup_plan
-    region, regions = offering.regions[deployment.region].as_integer_ratio()
-    backup, backups = offering.backup_plans[backup_plan].as_integer_ratio()
-    of_a_rate, in_a_rate = _rates(rates)
-    sizes = [_sizes(*one[1:4]) for one in asked]
-    in_a_size = lcm(*[unit for _, unit in sizes])
-    in_one = in_a_rate * in_a_size * regions * backups
-    prices: list[int] = []
-    unit = in_one
-    if deployment.features:
-        prices, in_a_price = same_unit([offering.features[each] for each in deployment.features])
-        unit = lcm(in_one, in_a_price)
-        prices = [price * (unit // in_a_price) for price in prices]
-    finer = unit // in_one * region * backups
-    cpu_rate, memory_rate, storage_rate = [rate * finer for rate in of_a_rate]
-    cpu_rate, memory_rate = cpu_rate * hours_per_month, memory_rate * hours_per_month
+    resources, backup_plan = deployment.resources, deployment.backup_plan
+    tariff = _tariff(
+        rates,
+        hours_per_month,
+        offering.regions[deployment.region],
+        offering.backup_plans[backup_plan],
+        tuple([offering.features[each] for each in deployment.features]),
+    )
+    in_a_size = lcm(*[one.size.in_one for one in resources])
     backed_up = backup_plan != NO_BACKUP
-    leaves: list[int] = []
-    for resource, ((cores, memory_gb, storage_gb), of_one) in zip(asked, sizes, strict=True):
-        times = in_a_size // of_one * resource.replicas
-        cpu = cores * cpu_rate * times
-        memory = memory_gb * memory_rate * times
-        storage = storage_gb * storage_rate * times
-        leaves += (cpu, memory, storage)
-        if backed_up:
-            # Each of them is a multiple of `backups`, as `finer` is: nothing is rounded.
-            leaves.append((cpu + memory + storage) // backups * backup)
-    leaves += prices
+    leaves = _leaves(tariff, resources, in_a_size, backed_up)
+    leaves += [price * in_a_size for price in tariff.features]
     components = _COMPONENTS if backed_up else _COMPONENTS[:-1]
-    return Listing(components, leaves, unit)
+    return Listing(components, leaves, tariff.in_one * in_a_size)
 
 
-@lru_cache(maxsize=_MOST_RATES)
-def _rates(rates: Rates) -> tuple[list[int], int]:
-    return same_unit((rates.cpu_core_hour, rates.memory_gb_hour, rates.storage_gb_month))
+def _leaves(
+    tariff: _Tariff, resources: Sequence[Resource], in_a_size: int, backed_up: bool
+) -> list[int]:
+    """Return what the components of each resource cost in turn."""
+    core, memory_gb, storage_gb, _, backup, backups, _ = tariff
+    leaves: list[int] = []
+    for _, (_, _, _, (cores, memory_gbs, storage_gbs), in_one), replicas in resources:
+        times = in_a_size // in_one * replicas
+        cpu = cores * core * times
+        memory = memory_gbs * memory_gb * times
+        storage = storage_gbs * storage_gb * times
+        if backed_up:
+            leaves += (cpu, memory, storage, (cpu + memory + storage) // backups * backup)
+        else:
+            leaves += (cpu, memory, storage)
+    return leaves
 
 
-@lru_cache(maxsize=_MOST_SIZES)
-def _sizes(cpu: Decimal, memory: Decimal, storage: Decimal) -> tuple[tuple[int, ...], int]:
-    sizes, in_one = same_unit((cpu, memory, storage))
-    return tuple(sizes), in_one
+@lru_cache(maxsize=_MOST_TARIFFS)
+def _tariff(
+    rates: Rates,
+    hours_per_month: int,
+    region: Decimal,
+    backup: Decimal,
+    features: tuple[Decimal, ...],
+) -> _Tariff:
+    """Return what a month costs in a region, with a backup and the prices of features."""
+    there = Fraction(region)
+    month = [
+        Fraction(rates.cpu_core_hour) * hours_per_month * there,
+        Fraction(rates.memory_gb_hour) * hours_per_month * there,
+        Fraction(rates.storage_gb_month) * there,
+    ]
+    flat = [Fraction(price) for price in features]
+    share, shares = backup.as_integer_ratio()
+    unit = lcm(*[price.denominator for price in (*month, *flat)]) * shares
+    core, memory_gb, storage_gb, *prices = [
+        price.numerator * (unit // price.denominator) for price in (*month, *flat)
+    ]
+    return _Tariff(core, memory_gb, storage_gb, tuple(prices), share, shares, unit)

@@ -1,7 +1,7 @@
 """One deployment over clouds and regions: where it is offered, for how much, or why it is not."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from services.chassis.errors import Violations
@@ -59,7 +59,7 @@ def comparison(card: RateCard, asked: ComparisonRequest, today: date | None = No
             bad.add(field, f"expected at most {most}, got {len(names)}")
         for at, name in enumerate(names[:most]):
             one_of(f"{field}[{at}]", name, known, bad)
-    plain = replace(asked.deployment, cloud="", region="")
+    plain = asked.deployment._replace(cloud="", region="")
     deployment = judged(card, everywhere, plain, today, bad)
     bad.raise_if_any()
     return Comparison(deployment, _places(card, asked))
@@ -88,7 +88,7 @@ def offer_at(
     missing = "; ".join(_missing(card, offering, deployment, cloud, region))
     if missing:
         return Offer(cloud, region, None, missing)
-    there = replace(deployment, cloud=cloud, region=region)
+    there = deployment._replace(cloud=cloud, region=region)
     return Offer(cloud, region, calculate(card, there, tier))
 
 

@@ -20,6 +20,7 @@ from services.pricing.usecases.prices import (
     calculate_price,
     card_in_force,
     compare_prices,
+    price_shown,
 )
 from services.pricing.usecases.quotes import (
     create_quote,
@@ -66,6 +67,7 @@ __all__ = [
     "match_quote",
     "note_bad_source",
     "price_object",
+    "price_shown",
     "report_session_margins",
     "resolve_prices",
     "set_account_tier",

@@ -1,7 +1,7 @@
 """What custom resources cost, and whether one is what a quote was given for."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from services.chassis.errors import FieldViolation, Violations
@@ -46,7 +46,7 @@ class Read:
         found, bad = Violations(), Violations()
         place = place_of(card, asked, found)
         resources = [one.request for one in self.derived]
-        deployment = judged(card, place, replace(asked, resources=resources), today, found)
+        deployment = judged(card, place, asked._replace(resources=resources), today, found)
         if asked.resources:
             bad.add("resources", "expected none: the object's spec says them")
         for one in (*self.wrong, *self._named(found)):

@@ -1,11 +1,13 @@
 """What deployments cost. Nothing is stored."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple, TypeVar
 
 from services.chassis.errors import FailedPrecondition
+from services.chassis.sharing import SharedRead
 from services.pricing.costing import (
     ComparisonRequest,
     Cost,
@@ -21,13 +23,22 @@ from services.pricing.ports import PricingTransactions, Store
 from services.pricing.rates import RateCard
 from services.pricing.usecases.asking import Asker
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class PriceDesk:
-    """Where prices come from. ``card_in_force`` may be shared by those who ask at once."""
+    """Where prices come from. ``card_in_force`` is shared by those who ask at once."""
 
     tx: PricingTransactions
-    card_in_force: Callable[[], Awaitable[RateCard]]
+    card_in_force: SharedRead[RateCard]
+
+
+class _Own(NamedTuple):
+    """What an account has of its own may count: it has to be asked for first."""
+
+    card: RateCard
+    asked: DeploymentRequest
 
 
 async def card_in_force(tx: PricingTransactions) -> RateCard:
@@ -50,10 +61,35 @@ async def calculate_price(
 
     InvalidArgument names every bad field at once; NotYourAccount.
     """
+    return await price_shown(desk, asker, lambda: asked, lambda cost: cost, account)
+
+
+async def price_shown(
+    desk: PriceDesk,
+    asker: Asker,
+    read: Callable[[], DeploymentRequest],
+    shown: Callable[[Cost], T],
+    account: str = "",
+) -> T:
+    """Return what is shown of the price of what was read; errors as of ``calculate_price``.
+
+    All who ask at once are priced in one go, from reading to showing: each would else find the
+    processor's caches full of what is done between two calls, and cost half as much again.
+    """
     account = asker.account(account)
-    card = await desk.card_in_force()
+
+    def price(card: RateCard) -> T | _Own:
+        asked = read()
+        if _is_own(card, asked):
+            return _Own(card, asked)
+        return shown(calculate(card, checked(card, asked)))
+
+    priced = await desk.card_in_force.each(price)
+    if not isinstance(priced, _Own):
+        return priced
+    card, asked = priced
     tier, today = await standing_of(desk.tx, card, account, asked)
-    return calculate(card, checked(card, asked, today), tier)
+    return shown(calculate(card, checked(card, asked, today), tier))
 
 
 async def compare_prices(
@@ -86,7 +122,12 @@ async def standing_of(
     tx: PricingTransactions, card: RateCard, account: str, asked: DeploymentRequest
 ) -> tuple[str, date | None]:
     """Return the account's tier and today's date; nothing is asked where neither can matter."""
-    if not card.account_tiers and not asked.coupon:
+    if not _is_own(card, asked):
         return "", None
     standing = await tx.single(lambda store: store.standing(account))
     return standing.tier, standing.now.date()
+
+
+def _is_own(card: RateCard, asked: DeploymentRequest) -> bool:
+    """Tell whether an account's tier or today's date may count."""
+    return bool(card.account_tiers or asked.coupon)

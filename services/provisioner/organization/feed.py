@@ -11,7 +11,7 @@ from collections.abc import Callable
 from services.chassis.clock import Clock
 from services.chassis.errors import Refusal
 from services.chassis.outage import Outage
-from services.provisioner.ports import Store, Transactions
+from services.provisioner.ports import AT_ONCE, Store, Transactions
 
 _SETTLE = 0.05
 
@@ -61,6 +61,6 @@ class OrganizationFeed:
 
         async def work(store: Store) -> None:
             tenants = await store.of_organizations(names)
-            await store.enqueue(sorted(tenant.id for tenant in tenants))
+            await store.enqueue(sorted(tenant.id for tenant in tenants), AT_ONCE)
 
         await self._tx.run(work)

@@ -50,10 +50,6 @@ class Ledger(Protocol):
         """Return the grants of a pool, oldest first."""
         ...
 
-    async def newest_grant(self, subscription: str) -> Grant | None:
-        """Return the grant of a subscription's newest period."""
-        ...
-
     async def save_grant(self, grant: Grant) -> None:
         """Write a grant; the caller holds its account's lock."""
         ...
@@ -85,16 +81,8 @@ class Ledger(Protocol):
         """Return holds whose time is over, the longest expired first."""
         ...
 
-    async def paid_invoices(self, account: str) -> Sequence[PaidInvoice]:
-        """Return the paid invoices of an account's subscriptions."""
-        ...
-
     async def add_reversal(self, fact: PaymentReversed) -> None:
         """Keep that money moved, once."""
-        ...
-
-    async def open_reversals(self, account: str) -> Sequence[Reversal]:
-        """Return what moved of an account's money and was not applied, in the order of ids."""
         ...
 
     async def applied_reversals(self, grant: str) -> Sequence[Reversal]:

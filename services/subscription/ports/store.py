@@ -51,7 +51,7 @@ class FactRows(Protocol):
         """Keep a fact whose type is not known yet."""
         ...
 
-    async def kept_unknown(self, type_name: str) -> Sequence[tuple[FactRecord, str]]:
+    async def kept_unknown(self, types: Sequence[str]) -> Sequence[tuple[FactRecord, str]]:
         """Return at most 100 facts that were kept unknown, oldest first, with their sources."""
         ...
 
@@ -97,6 +97,13 @@ class FactRows(Protocol):
 
     async def snapshot(self, key: UnitKey) -> Snapshot | None:
         """Return the newest snapshot of a provider's subscription."""
+        ...
+
+    async def put_snapshot(self, snapshot: Snapshot) -> bool:
+        """Take a snapshot; False if it is no newer. What the one before waited for is over.
+
+        One statement; the caller holds the customer's lock.
+        """
         ...
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
@@ -275,6 +282,13 @@ class Refunds(Protocol):
 
     async def decide_refund(self, purchase: str) -> None:
         """Note that a purchase is given back; the caller holds its account's lock."""
+        ...
+
+    async def refunds_wait(self) -> bool:
+        """Tell whether a purchase, or a subscription that gives way, is decided and due for a try.
+
+        Of whatever provider; without a lock.
+        """
         ...
 
     async def claim_refunds(self, provider: str, limit: int) -> Sequence[Purchase]:

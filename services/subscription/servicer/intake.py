@@ -1,7 +1,7 @@
 """The intake of facts: read one, give it to its use case, tell what needs a person."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 import structlog
@@ -23,7 +23,7 @@ from services.subscription.incoming import (
 )
 from services.subscription.noticing import BudgetNotice
 from services.subscription.ports import Pricing, SubscriptionTransactions
-from services.subscription.usecases import Envelope, PurchaseFact
+from services.subscription.usecases import Envelope, PricesInForce, PurchaseFact
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("subscription.facts")
 
@@ -55,6 +55,7 @@ class FactIntake:
     pricing: Pricing
     ids: Ids
     alerting: Alerting
+    prices: PricesInForce = field(default_factory=PricesInForce)
 
     async def take(self, record: FactRecord, source: str) -> None:
         """Take one fact; InvalidArgument if it can never be taken."""
@@ -87,7 +88,7 @@ class FactIntake:
         return True
 
     async def _purchase(self, facts: Sequence[tuple[Envelope, PurchaseFact]]) -> tuple[Alert, ...]:
-        return await usecases.take_purchase(self.tx, self.pricing, self.ids, facts)
+        return await usecases.take_purchase(self.tx, self.pricing, self.ids, facts, self.prices)
 
     async def _take(self, envelope: Envelope, fact: Incoming) -> tuple[Alert, ...]:
         match fact:

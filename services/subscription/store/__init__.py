@@ -14,6 +14,7 @@ from services.subscription.store.changes import to_entry
 from services.subscription.store.facts import FactSql
 from services.subscription.store.giving_way import GivingWaySql
 from services.subscription.store.grants import GrantSql
+from services.subscription.store.holdings import HoldingsSql
 from services.subscription.store.ledger import LedgerSql
 from services.subscription.store.notices import NoticeSql
 from services.subscription.store.readings import ReadingSql
@@ -25,6 +26,7 @@ class PgStore(
     FactSql,
     AccountSql,
     BookSql,
+    HoldingsSql,
     AssignmentSql,
     RefundSql,
     GivingWaySql,

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from services.chassis.db import Connection
 from services.subscription.domain import Assignment, Subscription
 from services.subscription.store.forms import from_offer
-from services.subscription.store.rows import Row, to_assignment, to_subscription
+from services.subscription.store.rows import Row, to_subscription
 
 # Whether an end has come is the database's to say, in the transaction that acts on it.
-_READ = "SELECT *, coalesce(end_time <= now(), false) AS over FROM assignments WHERE "
-_OF_ACCOUNT = _READ + "account = $1 ORDER BY begin_time, subscription"
-_NAMED = _READ + "subscription = ANY($1)"
+_NAMED = """
+SELECT *, coalesce(end_time <= now(), false) AS over FROM assignments WHERE subscription = ANY($1)
+"""
 _SAVE = """
 INSERT INTO assignments (subscription, account, offer, actor, reason, begin_time, end_time,
     end_actor, end_reason, end_ask_time, renew_time)
@@ -52,11 +52,6 @@ class AssignmentSql:
     async def renewable_accounts(self, limit: int) -> Sequence[str]:
         """Return accounts with an assignment whose next month has begun."""
         return [row[0] for row in await self._connection.fetch(_RENEWABLE, limit)]
-
-
-async def assigned_to(connection: Connection, account: str) -> Sequence[Assignment]:
-    """Return what an account was given by hand, the first first."""
-    return [to_assignment(row) for row in await connection.fetch(_OF_ACCOUNT, account)]
 
 
 async def read_subscriptions(connection: Connection, rows: Sequence[Row]) -> Sequence[Subscription]:

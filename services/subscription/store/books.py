@@ -7,38 +7,21 @@ from services.chassis import outbox
 from services.chassis.db import Connection
 from services.chassis.facts import FactRecord
 from services.subscription.domain import (
-    Account,
     CapacityOrdered,
-    Evidence,
     Order,
     Subscription,
-    UnitKey,
 )
 from services.subscription.offers import Offer
-from services.subscription.store.assignments import assigned_to, read_subscriptions
+from services.subscription.store.assignments import read_subscriptions
 from services.subscription.store.forms import from_holding, from_offer, to_offer
-from services.subscription.store.giving_way import to_giving_way
-from services.subscription.store.rows import to_order, to_purchase, to_snapshot
-from services.subscription.units import Holdings
+from services.subscription.store.rows import to_order
 
 Encode = Callable[[CapacityOrdered, str], FactRecord]
 """Makes the fact of an order, in a trace; the contract's bytes are no business of SQL."""
 
-_PURCHASES = "SELECT * FROM purchases WHERE account = $1"
-_SNAPSHOTS = "SELECT * FROM snapshots WHERE account = $1"
-_EVIDENCE = """
-SELECT provider, provider_account, provider_subscription_id, min(pay_time) AS first_paid
-FROM invoices WHERE account = $1 AND provider_subscription_id <> '' GROUP BY 1, 2, 3
-"""
-_SUBSCRIPTIONS = """
-SELECT subscriptions.*, subscription, gives_way_to, paid_since, decided FROM subscriptions
-LEFT JOIN giving_way ON giving_way.subscription = subscriptions.name
-WHERE subscriptions.account = $1 ORDER BY create_time, name
-"""
 _SOLD = "SELECT offer FROM subscriptions WHERE name = $1"
 _SUBSCRIPTION = "SELECT * FROM subscriptions WHERE name = $1"
 _ORDERS = "SELECT * FROM orders WHERE account = $1 ORDER BY incarnation"
-_NEWEST_ORDER = "SELECT * FROM orders WHERE account = $1 ORDER BY incarnation DESC LIMIT 1"
 _SAVE_SUBSCRIPTION = """
 INSERT INTO subscriptions (name, account, provider, provider_account, provider_subscription_id,
     checkout_id, offer, state, period_start, period_end, begin_time, ending, due, over_time,
@@ -99,25 +82,6 @@ class BookSql:
 
     _connection: Connection
     _encode: Encode
-
-    async def holdings(self, account: Account) -> Holdings:
-        """Return everything known of a locked account."""
-        fetch = self._connection.fetch
-        newest = await self._connection.fetchrow(_NEWEST_ORDER, account.name)
-        held = await fetch(_SUBSCRIPTIONS, account.name)
-        return Holdings(
-            account,
-            purchases=[to_purchase(row) for row in await fetch(_PURCHASES, account.name)],
-            evidence=[
-                Evidence(UnitKey(row[0], row[1], row[2]), row["first_paid"])
-                for row in await fetch(_EVIDENCE, account.name)
-            ],
-            snapshots=[to_snapshot(row) for row in await fetch(_SNAPSHOTS, account.name)],
-            subscriptions=await read_subscriptions(self._connection, held),
-            order=to_order(newest) if newest else None,
-            assignments=await assigned_to(self._connection, account.name),
-            giving_way=[to_giving_way(row) for row in held if row["subscription"]],
-        )
 
     async def sold(self, subscription: str) -> Offer | None:
         """Return what a subscription was given last."""

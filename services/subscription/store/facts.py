@@ -44,7 +44,7 @@ _SNAPSHOT = """
 SELECT * FROM snapshots
 WHERE provider = $1 AND provider_account = $2 AND provider_subscription_id = $3
 """
-_SAVE_SNAPSHOT = """
+_WRITE_SNAPSHOT = """
 INSERT INTO snapshots AS known (provider, provider_account, provider_subscription_id, customer_id,
     account, revision, fact_id, seen, appraisal, unknown_prices)
 VALUES ($1, $2, $3, $4, nullif($5, ''), $6, $7, $8, $9, $10)
@@ -52,8 +52,19 @@ ON CONFLICT (provider, provider_account, provider_subscription_id) DO UPDATE SET
     customer_id = excluded.customer_id, account = excluded.account, revision = excluded.revision,
     fact_id = excluded.fact_id, seen = excluded.seen, appraisal = excluded.appraisal,
     unknown_prices = excluded.unknown_prices
-WHERE known.revision <= excluded.revision
 """
+_SAVE_SNAPSHOT = f"{_WRITE_SNAPSHOT} WHERE known.revision <= excluded.revision"
+_PUT_SNAPSHOT = f"""
+WITH before AS (
+    SELECT fact_id FROM snapshots
+    WHERE provider = $1 AND provider_account = $2 AND provider_subscription_id = $3
+), put AS (
+    {_WRITE_SNAPSHOT} WHERE known.revision < excluded.revision RETURNING true
+), released AS (
+    DELETE FROM inbox_parked USING before, put WHERE inbox_parked.fact_id = before.fact_id
+)
+SELECT true FROM put
+"""  # noqa: S608 - constants
 _PUT_OBSERVATION = """
 INSERT INTO observations AS known (tenant, account, incarnation, epoch, generation, revision, phase,
     reason, namespace, observe_time)
@@ -101,9 +112,9 @@ class FactSql:
         """Keep a fact whose type is not known yet."""
         await inbox.keep_unknown(self._connection, fact, source)
 
-    async def kept_unknown(self, type_name: str) -> Sequence[tuple[FactRecord, str]]:
+    async def kept_unknown(self, types: Sequence[str]) -> Sequence[tuple[FactRecord, str]]:
         """Return facts that were kept unknown, with their sources."""
-        return await inbox.kept_unknown(self._connection, type_name)
+        return await inbox.kept_unknown(self._connection, types)
 
     async def forget_kept(self, fact_id: str, type_name: str) -> None:
         """Forget that a fact was kept unknown."""
@@ -190,22 +201,13 @@ class FactSql:
         )
         return to_snapshot(row) if row else None
 
+    async def put_snapshot(self, snapshot: Snapshot) -> bool:
+        """Take a snapshot, and what the one before waited for off the list."""
+        return bool(await self._connection.fetchval(_PUT_SNAPSHOT, *_written(snapshot)))
+
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """Write a snapshot over an older one."""
-        key = snapshot.key
-        await self._connection.execute(
-            _SAVE_SNAPSHOT,
-            key.provider,
-            key.provider_account,
-            key.provider_subscription_id,
-            snapshot.seen.payer.customer.customer_id,
-            snapshot.account,
-            snapshot.revision,
-            snapshot.fact_id,
-            from_seen(snapshot.seen),
-            from_appraisal(snapshot.appraisal),
-            list(snapshot.appraisal.unknown_prices),
-        )
+        await self._connection.execute(_SAVE_SNAPSHOT, *_written(snapshot))
 
     async def put_observation(self, observation: Observation, change: Change) -> bool:
         """Take what was seen of a tenant, and record that; False if it is no newer."""
@@ -226,6 +228,22 @@ class FactSql:
         """Return snapshots that wait for this price."""
         rows = await self._connection.fetch(_WAITING_SNAPSHOTS, provider, price)
         return [to_snapshot(row) for row in rows]
+
+
+def _written(snapshot: Snapshot) -> tuple[object, ...]:
+    key = snapshot.key
+    return (
+        key.provider,
+        key.provider_account,
+        key.provider_subscription_id,
+        snapshot.seen.payer.customer.customer_id,
+        snapshot.account,
+        snapshot.revision,
+        snapshot.fact_id,
+        from_seen(snapshot.seen),
+        from_appraisal(snapshot.appraisal),
+        list(snapshot.appraisal.unknown_prices),
+    )
 
 
 def _changing(purchase: Purchase) -> tuple[object, ...]:

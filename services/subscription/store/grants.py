@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import asyncpg
-
 from services.chassis.db import Connection
 from services.subscription.domain import UnitKey
 from services.subscription.granting import PaidInvoice, Reversal
 from services.subscription.incoming import PaymentReversed, ReversalKind
 from services.subscription.ledger import Grant, Part, Pool
+from services.subscription.store.rows import Row
 
 _ADD = """
 INSERT INTO credit_grants (name, account, pool, subscription, period_start, period_end, granted,
@@ -17,9 +16,6 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT DO NOTHING RETURNING true"""
 _GRANT = "SELECT * FROM credit_grants WHERE name = $1"
 _GRANTS = "SELECT * FROM credit_grants WHERE account = $1 AND pool = $2 ORDER BY sequence"
-_NEWEST = """
-SELECT * FROM credit_grants WHERE subscription = $1
-ORDER BY period_start DESC NULLS LAST LIMIT 1"""
 _SAVE = """
 UPDATE credit_grants SET remaining = $2, held = $3, spent = $4, expired = $5, reversed = $6,
     closed = $7 WHERE name = $1"""
@@ -45,17 +41,11 @@ UPDATE credit_grants g SET
     expired = g.expired + CASE WHEN NOT $3 AND g.closed THEN p.share ELSE 0 END
 FROM unnest($1::text[], $2::bigint[]) AS p(name, share) WHERE g.name = p.name
 RETURNING CASE WHEN NOT $3 AND g.closed THEN p.share ELSE 0 END AS expired"""
-_INVOICES = """
-SELECT * FROM invoices WHERE account = $1 AND provider_subscription_id <> '' AND paid > 0"""
 _INVOICE = "SELECT * FROM invoices WHERE account = $1 AND invoice_id = $2"
 _ADD_REVERSAL = """
 INSERT INTO credit_reversals (provider, provider_account, reversal_id, kind, customer_id,
     invoice_id, checkout_id, currency, amount, paid, reverse_time)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING"""
-# A refund before its failure, a dispute before its end.
-_OPEN = """
-SELECT r.* FROM credit_reversals r JOIN customers c USING (provider, provider_account, customer_id)
-WHERE c.account = $1 AND r.granted = '' ORDER BY r.reversal_id, length(r.kind), r.kind"""
 _OF_GRANT = "SELECT * FROM credit_reversals WHERE granted = $1"
 _REVERSAL = "SELECT * FROM credit_reversals WHERE reversal_id = $1 AND kind = $2"
 _SAVE_REVERSAL = """
@@ -92,17 +82,12 @@ class GrantSql:
     async def grant(self, name: str) -> Grant | None:
         """Return a grant."""
         row = await self._connection.fetchrow(_GRANT, name)
-        return _grant(row) if row is not None else None
+        return to_grant(row) if row is not None else None
 
     async def grants(self, pool: Pool) -> Sequence[Grant]:
         """Return the grants of a pool, oldest first."""
         rows = await self._connection.fetch(_GRANTS, pool.account, pool.name)
-        return [_grant(row) for row in rows]
-
-    async def newest_grant(self, subscription: str) -> Grant | None:
-        """Return the grant of a subscription's newest period."""
-        row = await self._connection.fetchrow(_NEWEST, subscription)
-        return _grant(row) if row is not None else None
+        return [to_grant(row) for row in rows]
 
     async def save_grant(self, grant: Grant) -> None:
         """Write a grant."""
@@ -128,14 +113,10 @@ class GrantSql:
         rows = await self._connection.fetch(_SETTLE, names, shares, spent)
         return sum(row["expired"] for row in rows)
 
-    async def paid_invoices(self, account: str) -> Sequence[PaidInvoice]:
-        """Return the paid invoices of an account's subscriptions."""
-        return [_invoice(row) for row in await self._connection.fetch(_INVOICES, account)]
-
     async def invoice_paid(self, account: str, invoice_id: str) -> PaidInvoice | None:
         """Return a paid invoice."""
         row = await self._connection.fetchrow(_INVOICE, account, invoice_id)
-        return _invoice(row) if row is not None else None
+        return to_invoice(row) if row is not None else None
 
     async def add_reversal(self, fact: PaymentReversed) -> None:
         """Keep that money moved, once."""
@@ -155,18 +136,14 @@ class GrantSql:
             fact.reverse_time,
         )
 
-    async def open_reversals(self, account: str) -> Sequence[Reversal]:
-        """Return what moved of an account's money and was not applied."""
-        return [_reversal(row) for row in await self._connection.fetch(_OPEN, account)]
-
     async def applied_reversals(self, grant: str) -> Sequence[Reversal]:
         """Return what was applied to a grant."""
-        return [_reversal(row) for row in await self._connection.fetch(_OF_GRANT, grant)]
+        return [to_reversal(row) for row in await self._connection.fetch(_OF_GRANT, grant)]
 
     async def reversal(self, reversal_id: str, kind: ReversalKind) -> Reversal | None:
         """Return a movement of money."""
         row = await self._connection.fetchrow(_REVERSAL, reversal_id, kind.value)
-        return _reversal(row) if row is not None else None
+        return to_reversal(row) if row is not None else None
 
     async def save_reversal(self, reversal: Reversal) -> None:
         """Write what a reversal did."""
@@ -180,7 +157,8 @@ class GrantSql:
         )
 
 
-def _grant(row: asyncpg.Record) -> Grant:
+def to_grant(row: Row) -> Grant:
+    """Read a grant."""
     return Grant(
         name=row["name"],
         pool=Pool(row["account"], row["pool"]),
@@ -197,7 +175,8 @@ def _grant(row: asyncpg.Record) -> Grant:
     )
 
 
-def _invoice(row: asyncpg.Record) -> PaidInvoice:
+def to_invoice(row: Row) -> PaidInvoice:
+    """Read a paid invoice."""
     key = UnitKey(row["provider"], row["provider_account"], row["provider_subscription_id"])
     return PaidInvoice(
         invoice_id=row["invoice_id"],
@@ -209,7 +188,8 @@ def _invoice(row: asyncpg.Record) -> PaidInvoice:
     )
 
 
-def _reversal(row: asyncpg.Record) -> Reversal:
+def to_reversal(row: Row) -> Reversal:
+    """Read a movement of money."""
     return Reversal(
         reversal_id=row["reversal_id"],
         kind=ReversalKind(row["kind"]),

@@ -37,6 +37,15 @@ WHERE name IN (
     ORDER BY create_time, name LIMIT $2 FOR UPDATE SKIP LOCKED)
 RETURNING *
 """
+_WAIT = """
+SELECT EXISTS (
+    SELECT FROM purchases
+    WHERE status = 'REFUND_DUE' AND refund_time IS NULL AND refund_decided IS NOT NULL
+        AND coalesce(refund_next, refund_decided) <= now()
+) OR EXISTS (
+    SELECT FROM giving_way
+    WHERE decided IS NOT NULL AND done_time IS NULL AND coalesce(next_try, decided) <= now())
+"""
 _NOTE = """
 UPDATE purchases SET refund_time = now(), refund_id = $2
 WHERE name = $1 AND refund_time IS NULL RETURNING true
@@ -68,6 +77,10 @@ class RefundSql:
     async def decide_refund(self, purchase: str) -> None:
         """Note that a purchase is given back."""
         await self._connection.execute(_DECIDE, purchase)
+
+    async def refunds_wait(self) -> bool:
+        """Tell whether anything that is decided is due for a try."""
+        return bool(await self._connection.fetchval(_WAIT))
 
     async def claim_refunds(self, provider: str, limit: int) -> Sequence[Purchase]:
         """Return decided purchases whose next try is due, and put off the one after it."""

@@ -1,6 +1,6 @@
 """Rows of the database, read."""
 
-import asyncpg
+from typing import Any, Protocol
 
 from services.chassis.facts import FactRecord
 from services.subscription.domain import (
@@ -30,7 +30,13 @@ from services.subscription.store.forms import (
     to_seen,
 )
 
-Row = asyncpg.Record
+
+class Row(Protocol):
+    """A row by the names of its columns: the driver's, or one that came as JSON."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """Return what stands in a column."""
+        ...
 
 
 def to_fact(row: Row) -> FactRecord:

@@ -5,6 +5,7 @@ from services.subscription.usecases.accounts import (
     get_account,
     list_accounts,
 )
+from services.subscription.usecases.appraising import PricesInForce
 from services.subscription.usecases.assigning import (
     assign_plan,
     end_assignment,
@@ -50,6 +51,7 @@ __all__ = [
     "Entitlements",
     "Envelope",
     "News",
+    "PricesInForce",
     "PurchaseFact",
     "Sweep",
     "assign_plan",

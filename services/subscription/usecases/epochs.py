@@ -23,7 +23,7 @@ async def raise_epoch(tx: SubscriptionTransactions, actor: Actor, reason: str) -
 async def resend_behind(tx: SubscriptionTransactions, actor: Actor) -> int:
     """Give every order of an older epoch again in the present one; return how many accounts."""
     done = 0
-    while names := await tx.run(lambda store: store.accounts_behind(BATCH)):
+    while names := await tx.single(lambda store: store.accounts_behind(BATCH)):
         for name in names:
             await _resend(tx, name, actor)
         done += len(names)

@@ -30,7 +30,7 @@ from services.subscription.incoming import (
 )
 from services.subscription.offers import Appraisal
 from services.subscription.ports import Pricing, Store, SubscriptionTransactions
-from services.subscription.usecases.appraising import AskedOnce, appraise
+from services.subscription.usecases.appraising import AskedOnce, PricesInForce, appraise
 from services.subscription.usecases.owners import find_owner, why_unknown
 from services.subscription.usecases.quoting import bar_of
 from services.subscription.usecases.settling import purchase_change, settle
@@ -73,9 +73,10 @@ async def take_purchase(
     pricing: Pricing,
     ids: Ids,
     facts: Sequence[tuple[Envelope, PurchaseFact]],
+    known: PricesInForce,
 ) -> Alerts:
     """Take facts of one service in their order, all of them or none, each once."""
-    asked = AskedOnce(pricing)
+    asked = AskedOnce(pricing, known)
     writes = {
         envelope.record.id: await _prepare(tx, asked, ids, envelope, fact)
         for envelope, fact in facts
@@ -169,12 +170,8 @@ async def _provider_subscription(
         owner = (await find_owner(store, fact.payer, envelope.actor, ids=ids)).account
         record = envelope.record
         snapshot = Snapshot(fact, record.revision, owner, appraisal, record.id)
-        before = await store.snapshot(snapshot.key)
-        if before is not None and before.revision >= snapshot.revision:
+        if not await store.put_snapshot(snapshot):
             return Taken(envelope)
-        await store.save_snapshot(snapshot)
-        if before is not None:
-            await store.release(before.fact_id)
         await store.audit(_snapshot_change(envelope, snapshot))
         await _park_if_waiting(store, envelope, fact.payer, owner, appraisal)
         return Taken(envelope, _snapshot_alerts(snapshot), owner)

@@ -141,7 +141,7 @@ class Rival:
         holdings = await store.holdings(account)
         if any(row.decided and row.subscription == self.name for row in holdings.giving_way):
             return Verdict()
-        found = reckon(holdings, now=await store.now(), epoch=await store.epoch()).giving_way
+        found = reckon(holdings, now=await store.now(), epoch=holdings.epoch).giving_way
         row = next((one for one in found if one.subscription == self.name), None)
         if row is None:
             return Verdict(alerts=await settle(store, account, actor))

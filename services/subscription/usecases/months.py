@@ -20,7 +20,7 @@ async def renew_assigned(tx: SubscriptionTransactions, actor: Actor) -> int:
 
     Of months that passed while nobody looked only the last one counts.
     """
-    names = await tx.run(lambda store: store.renewable_accounts(BATCH))
+    names = await tx.single(lambda store: store.renewable_accounts(BATCH))
     for name in names:
         await tx.run(partial(_renew, name=name, actor=actor))
     return len(names)

@@ -55,6 +55,8 @@ async def find_owner(
     customer = payer.customer
     guest = not customer.customer_id
     bound = "" if guest else await store.lock_customer(customer)
+    if bound and bound == payer.account_id:
+        return Owner(bound)
     written = await store.account(payer.account_id) if payer.account_id else None
     if written is not None:
         if not guest and not bound:

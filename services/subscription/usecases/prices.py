@@ -9,7 +9,7 @@ from services.subscription.auditing import Actor, Alert
 from services.subscription.domain import Purchase, Snapshot
 from services.subscription.offers import Appraisal, Offer
 from services.subscription.ports import Pricing, Store, SubscriptionTransactions
-from services.subscription.usecases.appraising import appraise
+from services.subscription.usecases.appraising import AskedOnce, PricesInForce, appraise
 from services.subscription.usecases.facts import waits_for
 from services.subscription.usecases.owners import find_owner
 from services.subscription.usecases.settling import settle
@@ -26,14 +26,14 @@ async def retry_unknown_prices(
     async for provider, price in _known_now(tx, pricing):
         while purchases := await tx.run(partial(_purchases, provider=provider, price=price)):
             for purchase in purchases:
-                appraisal = await appraise(pricing, provider, purchase.checkout.items)
+                appraisal = await appraise(_anew(pricing), provider, purchase.checkout.items)
                 alerts += await tx.run(
                     partial(_price_purchase, purchase=purchase, appraisal=appraisal, ids=ids)
                 )
         while snapshots := await tx.run(partial(_snapshots, provider=provider, price=price)):
             for snapshot in snapshots:
-                sold = await tx.run(partial(_sold, name=snapshot.key.subscription_name))
-                appraisal = await appraise(pricing, provider, snapshot.seen.items, sold)
+                sold = await tx.single(partial(_sold, name=snapshot.key.subscription_name))
+                appraisal = await appraise(_anew(pricing), provider, snapshot.seen.items, sold)
                 alerts += await tx.run(
                     partial(_price_snapshot, snapshot=snapshot, appraisal=appraisal, ids=ids)
                 )
@@ -43,7 +43,7 @@ async def retry_unknown_prices(
 async def _known_now(
     tx: SubscriptionTransactions, pricing: Pricing
 ) -> AsyncIterator[tuple[str, str]]:
-    waiting = await tx.run(lambda store: store.unknown_prices())
+    waiting = await tx.single(lambda store: store.unknown_prices())
     for provider in sorted({provider for provider, _ in waiting}):
         prices = sorted({price for owner, price in waiting if owner == provider})
         for start in range(0, len(prices), MAX_PRICES):
@@ -51,6 +51,10 @@ async def _known_now(
             for resolved in await pricing.resolve_prices(provider, chunk):
                 if resolved.plan or resolved.addon:
                     yield provider, resolved.price_id
+
+
+def _anew(pricing: Pricing) -> AskedOnce:
+    return AskedOnce(pricing, PricesInForce())
 
 
 async def _sold(store: Store, *, name: str) -> Offer | None:

@@ -53,7 +53,7 @@ async def _take(pricing: Pricing, quote: Quote, paid: CheckoutPaid) -> str:
 async def retry_unknown_quotes(tx: SubscriptionTransactions, pricing: Pricing) -> tuple[Alert, ...]:
     """Judge again what waits for a quote that pricing did not know; at most 100 in one go."""
     alerts: tuple[Alert, ...] = ()
-    for purchase in await tx.run(lambda store: store.unquoted(BATCH)):
+    for purchase in await tx.single(lambda store: store.unquoted(BATCH)):
         barred = await bar_of(pricing, purchase.checkout)
         if barred != Reason.UNKNOWN_QUOTE:
             alerts += await tx.run(partial(_judge, name=purchase.name, barred=barred))

@@ -44,6 +44,7 @@ LONG = timedelta(hours=6)
 class Decisions:
     """How many refunds were due and decided on. ``stopped`` says that they were too many.
 
+    ``limit`` is not reckoned where nothing is due.
     ``postponed`` is how many wait for news that could not be had.
     """
 
@@ -79,6 +80,8 @@ async def decide_refunds(
     of the last day's purchases) within an hour; a person may give another ``limit`` for one go,
     which is on record. What waits for news is due again later and not counted until then.
     """
+    if limit is None and not await tx.single(lambda store: store.count_refundable(delay)):
+        return Decisions(due=0, limit=0)
     found = await tx.run(partial(_look, delay=delay, limit=limit))
     if found.stopped or not found.due:
         return found
@@ -142,6 +145,8 @@ async def give_refunds(
     Returns how many were given back, and what a person has to look at. Nothing is asked while no
     provider is on.
     """
+    if not await tx.single(lambda store: store.refunds_wait()):
+        return 0, ()
     provider = await payments.get_provider()
     if provider.name == NO_PROVIDER:
         return 0, ()

@@ -32,43 +32,45 @@ from services.subscription.ledger import (
 from services.subscription.lifecycle import phase_of
 from services.subscription.offers import rivals
 from services.subscription.ports import Store
-from services.subscription.units import key_of
+from services.subscription.units import Holdings, key_of
 
 
 async def renew(
     store: Store,
-    account: str,
+    holdings: Holdings,
     subscriptions: Sequence[Subscription],
     purchases: Sequence[Purchase],
     actor: Actor,
 ) -> None:
-    """Bring the credits of a locked account into line with what was paid, and given by hand."""
+    """Bring the credits of a locked account into line with what was paid, and given by hand.
+
+    ``subscriptions`` and ``purchases`` are as they stand by now.
+    """
     granting = [sub for sub in subscriptions if sub.begin_time and sub.offer.terms.credits]
     if granting:
-        await _grant_due(store, account, subscriptions, granting, purchases, actor)
-    for reversal in await store.open_reversals(account):
-        await _apply(store, account, reversal, purchases, actor)
+        await _grant_due(store, holdings, subscriptions, granting, purchases, actor)
+    for reversal in holdings.reversals:
+        await _apply(store, holdings.account.name, reversal, purchases, actor)
 
 
 async def _grant_due(
     store: Store,
-    account: str,
+    holdings: Holdings,
     subscriptions: Sequence[Subscription],
     granting: Sequence[Subscription],
     purchases: Sequence[Purchase],
     actor: Actor,
 ) -> None:
-    invoices = await store.paid_invoices(account)
     bought = {key_of(purchase).subscription_name: purchase for purchase in purchases}
     live = {sub.name for sub in subscriptions if phase_of(sub) is Phase.RUNNING}
     for sub in granting:
-        newest = await store.newest_grant(sub.name)
+        newest = holdings.grants.get(sub.name)
         if sub.assignment is not None:
             gives = _gives(sub, subscriptions, live)
             now = await store.now()
             due = due_by_month(sub, sub.assignment, newest, now) if gives else None
         else:
-            own = [invoice for invoice in invoices if invoice.subscription == sub.name]
+            own = [invoice for invoice in holdings.invoices if invoice.subscription == sub.name]
             due = due_grant(sub, bought.get(sub.name), own, newest)
         if due is not None:
             await _open(store, due, live, actor)
@@ -84,14 +86,8 @@ def _gives(assigned: Subscription, subscriptions: Sequence[Subscription], live: 
 
 
 async def _open(store: Store, due: DueGrant, live: set[str], actor: Actor) -> None:
-    """Close what this grant succeeds, and grant; a grant that stands is not granted again."""
+    """Grant, and close what this grant succeeds; a grant that stands is not granted again."""
     await store.open_pool(due.pool)
-    if await store.grant(due.name) is not None:
-        return
-    for old in await store.grants(due.pool):
-        succeeded = old.subscription == due.subscription or old.subscription not in live
-        if old.subscription and not old.closed and succeeded:
-            await _close(store, old, actor)
     fresh = Grant(
         name=due.name,
         pool=due.pool,
@@ -101,8 +97,13 @@ async def _open(store: Store, due: DueGrant, live: set[str], actor: Actor) -> No
         period_start=due.start,
         period_end=due.end,
     )
-    if await store.add_grant(fresh):
-        await _post(store, fresh, Movement.GRANT, due.amount, due.subscription, actor)
+    if not await store.add_grant(fresh):
+        return
+    for old in await store.grants(due.pool):
+        succeeded = old.subscription == due.subscription or old.subscription not in live
+        if old.subscription and not old.closed and succeeded and old.name != fresh.name:
+            await _close(store, old, actor)
+    await _post(store, fresh, Movement.GRANT, due.amount, due.subscription, actor)
 
 
 async def _close(store: Store, old: Grant, actor: Actor) -> None:

@@ -20,7 +20,10 @@ TIMER = Actor("subscription.retention")
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What a sweep found and did. ``stopped`` says that it would have touched too many."""
+    """What a sweep found and did. ``stopped`` says that it would have touched too many.
+
+    ``limit`` is not reckoned where nothing is due.
+    """
 
     due: int
     limit: int
@@ -41,6 +44,8 @@ async def sweep_retention(
     The most is max(5, 2 % of the accounts) within an hour, counting what was touched in the hour
     before; a person may give another ``limit`` for one sweep, which is on record.
     """
+    if limit is None and not await tx.single(lambda store: store.count_due()):
+        return Sweep(due=0, limit=0)
     sweep = await tx.run(lambda store: _look(store, limit))
     if sweep.stopped or not sweep.due:
         return sweep

@@ -32,8 +32,8 @@ async def settle(
     Returns what a person has to look at. ``permit`` is the retention timer's alone.
     """
     holdings = await store.holdings(account)
-    epoch = await store.epoch()
-    found = reckon(holdings, now=await store.now(), epoch=epoch, permit=permit)
+    now = await store.now()
+    found = reckon(holdings, now=now, epoch=holdings.epoch, permit=permit)
     await _save(store, holdings, found, actor)
     rivals = await note_rivals(store, holdings.giving_way, found.giving_way, actor)
     await _renew(store, holdings, found, actor)
@@ -55,9 +55,7 @@ async def _save(store: Store, holdings: Holdings, found: Reckoning, actor: Actor
 async def _renew(store: Store, holdings: Holdings, found: Reckoning, actor: Actor) -> None:
     subscriptions = {sub.name: sub for sub in (*holdings.subscriptions, *found.subscriptions)}
     purchases = {one.name: one for one in (*holdings.purchases, *found.purchases)}
-    await renew(
-        store, holdings.account.name, [*subscriptions.values()], [*purchases.values()], actor
-    )
+    await renew(store, holdings, [*subscriptions.values()], [*purchases.values()], actor)
 
 
 async def give_order(

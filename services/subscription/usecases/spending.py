@@ -168,7 +168,7 @@ async def release(
 
 async def release_expired(tx: SubscriptionTransactions, actor: str) -> int:
     """Give back holds whose time is over; return how many were looked at."""
-    names = await tx.run(lambda store: store.expired_holds(_SWEEP))
+    names = await tx.single(lambda store: store.expired_holds(_SWEEP))
     for name in names:
         try:
             await release(tx, name, actor, reason="HOLD_EXPIRED")

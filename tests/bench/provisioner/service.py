@@ -25,7 +25,7 @@ from services.provisioner.kube.cache import ObjectCache
 from services.provisioner.kube.client import KubeCluster
 from services.provisioner.kube.connect import connect_cluster
 from services.provisioner.kube.writes import OwnWrites
-from services.provisioner.ports import Store
+from services.provisioner.ports import AT_ONCE, Store
 from services.provisioner.reconcile import Reconciler
 from services.provisioner.store import QUEUE, PgStore
 from services.provisioner.worker import DriftFeed, TenantWorker
@@ -125,7 +125,7 @@ class Service:
     async def ask_again(self) -> list[Tenant]:
         """Queue every tenant that was made, as a resync does, and nothing else."""
         await self.pool.execute("DELETE FROM reconcile_queue")
-        await self.tx.run(lambda store: store.enqueue([tenant.id for tenant in self.made]))
+        await self.tx.run(lambda store: store.enqueue([tenant.id for tenant in self.made], AT_ONCE))
         return self.made
 
     async def _stands(self, tenant: Tenant) -> Tenant | None:

@@ -152,14 +152,16 @@ async def test_what_was_kept_unknown_is_shown_with_its_source_until_it_is_forgot
     await backend.run(lambda tx: inbox.keep_unknown(tx, fact(1), "payments"))
     other = replace(fact(3), type="tollgate.test.v1.Other")
     await backend.run(lambda tx: inbox.keep_unknown(tx, other, "payments"))
-    kept = await backend.run(lambda tx: inbox.kept_unknown(tx, TYPE))
+    kept = await backend.run(lambda tx: inbox.kept_unknown(tx, [TYPE]))
     assert [(one.id, source) for one, source in kept] == [
         ("fct_2", "payments"),
         ("fct_1", "payments"),
     ]
+    both = await backend.run(lambda tx: inbox.kept_unknown(tx, [other.type, TYPE, "none"]))
+    assert [one.id for one, _ in both] == ["fct_2", "fct_1", "fct_3"]
     await backend.run(lambda tx: inbox.forget_kept(tx, "fct_2", TYPE))
     await backend.run(lambda tx: inbox.forget_kept(tx, "fct_3", TYPE))
-    assert [one.id for one, _ in await backend.run(lambda tx: inbox.kept_unknown(tx, TYPE))] == [
+    assert [one.id for one, _ in await backend.run(lambda tx: inbox.kept_unknown(tx, [TYPE]))] == [
         "fct_1"
     ]
-    assert len(await backend.run(lambda tx: inbox.kept_unknown(tx, other.type))) == 1
+    assert len(await backend.run(lambda tx: inbox.kept_unknown(tx, [other.type]))) == 1

@@ -8,12 +8,14 @@ import pytest
 
 from services.chassis.db import PgTransactions, Pool, open_pool
 from services.chassis.migrate import migrate
+from services.chassis.queue import PgQueue
 from services.chassis.wakeups import Wakeups
+from services.chassis.working import QueueRows
 from services.provisioner import usecases
 from services.provisioner.convert import Codec
 from services.provisioner.ports import Store, Transactions
 from services.provisioner.store import QUEUE, PgStore
-from tests.fakes.chassis import MemoryDatabase, MemoryTransactions
+from tests.fakes.chassis import MemoryDatabase, MemoryQueue, MemoryTransactions
 from tests.fakes.memory_outbox import OUTBOX
 from tests.fakes.memory_queue import QUEUE as KEYS
 from tests.fakes.provisioner import AUDIT, MemoryStore
@@ -26,13 +28,14 @@ Look = Callable[[], Awaitable[list[str]]]
 
 @dataclass
 class Backend:
-    """One keeping, and what else was written: keys of facts, queued keys, audited actions."""
+    """One keeping, its queue, and what else was written: keys of facts, queued keys, audits."""
 
     tx: Transactions[Store]
     wakeups: Wakeups
     facts: Look
     keys: Look
     audited: Look
+    queue: QueueRows
 
 
 def memory_backend() -> Backend:
@@ -51,7 +54,7 @@ def memory_backend() -> Backend:
     async def audited() -> list[str]:
         return [entry.action for entry in db.committed(AUDIT).values()]
 
-    return Backend(tx, wakeups, facts, keys, audited)
+    return Backend(tx, wakeups, facts, keys, audited, MemoryQueue(db))
 
 
 def postgres_backend(pool: Pool) -> Backend:
@@ -71,7 +74,7 @@ def postgres_backend(pool: Pool) -> Backend:
     async def audited() -> list[str]:
         return [row[0] for row in await pool.fetch("SELECT action FROM audit ORDER BY seq")]
 
-    return Backend(tx, wakeups, facts, keys, audited)
+    return Backend(tx, wakeups, facts, keys, audited, PgQueue(pool))
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Tiers of accounts, and quotes of discounted deployments; in memory and on PostgreSQL."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from services.chassis.errors import InvalidArgument, PermissionDenied
 from services.chassis.ids import RandomIds
 from services.chassis.migrate import migrate
 from services.chassis.money import Money
+from services.chassis.sharing import SharedRead
 from services.pricing import convert, usecases
 from services.pricing.costing import CommitmentRequest, Cost, DeploymentRequest
 from services.pricing.errors import CloudNotSold, InstalmentsNotSold
@@ -69,7 +69,7 @@ async def give(tx: PricingTransactions, account: str, tier: str, key: str = "") 
 
 
 async def cost(tx: PricingTransactions, asker: Asker, account: str = "") -> Cost:
-    desk = PriceDesk(tx, partial(usecases.card_in_force, tx))
+    desk = PriceDesk(tx, SharedRead(partial(usecases.card_in_force, tx)))
     return await usecases.calculate_price(desk, asker, ONE, account)
 
 
@@ -148,7 +148,7 @@ async def test_a_commitment_paid_upfront_is_quoted_and_reads_back_as_it_was_give
     tx: PricingTransactions,
 ) -> None:
     await give(tx, "alice", "partner")
-    asked = replace(ONE, commitment=CommitmentRequest(1, Upfront.ALL), coupon="LAUNCH20")
+    asked = ONE._replace(commitment=CommitmentRequest(1, Upfront.ALL), coupon="LAUNCH20")
     given = await quote(tx, asked)
     assert given.stored.quote.amount == Money("usd", 60480)
     read = await usecases.get_quote(tx, ALICE, given.stored.quote.name)
@@ -177,21 +177,21 @@ async def test_instalments_and_other_clouds_are_priced_and_not_quoted(
     tx: PricingTransactions, upfront: Upfront
 ) -> None:
     with pytest.raises(InstalmentsNotSold):
-        await quote(tx, replace(ONE, commitment=CommitmentRequest(1, upfront)))
+        await quote(tx, ONE._replace(commitment=CommitmentRequest(1, upfront)))
     with pytest.raises(CloudNotSold):
-        await quote(tx, replace(ONE, cloud="aws"))
+        await quote(tx, ONE._replace(cloud="aws"))
 
 
 async def test_a_coupon_that_ended_by_the_databases_day_is_refused(
     tx: PricingTransactions,
 ) -> None:
-    assert (await quote(tx, replace(ONE, coupon="LAUNCH20"))).stored.quote.amount == Money(
+    assert (await quote(tx, ONE._replace(coupon="LAUNCH20"))).stored.quote.amount == Money(
         "usd", 8000
     )
     ended = parse_rate_card(TEXT.replace("2026-12-31", "2020-12-31"), "ended.yaml")
     await usecases.activate_rate_card(tx, ended, edited=True)
     with pytest.raises(InvalidArgument, match="ended on 2020-12-31"):
-        await quote(tx, replace(ONE, coupon="LAUNCH20"))
+        await quote(tx, ONE._replace(coupon="LAUNCH20"))
 
 
 def test_a_quote_of_old_reads_as_it_did() -> None:

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from services.chassis.db import PgTransactions
 from services.payments.domain import ObjectRef, RootKind
 from services.payments.events import EventState, Judgement, NewEvent
-from services.payments.ingest import store_batch
+from services.payments.ingest import FOLLOWING_SECONDS, store_batch
 from services.payments.ports import FoldStart, Store, Turn
 from tests.contract.stores.payments_backend import (
     DONE,
@@ -142,3 +143,32 @@ async def test_a_fetch_without_events_is_not_begun_without_a_token(tx: Tx) -> No
     refused = await tx.single(lambda store: store.begin_fetch(one_each_second))
     assert refused.ticket == 0
     assert 0.0 < refused.wait <= 1.0
+
+
+# All of one statement: the first of them is due at its begin.
+_ASKED = """
+SELECT key, priority, extract(epoch FROM due_at - min(due_at) OVER ())::float8
+FROM reconcile_queue ORDER BY key
+"""
+
+
+async def test_an_object_is_asked_for_when_the_first_of_its_new_events_wants_it(
+    database: Database,
+) -> None:
+    checkout, follows = a_purchase()
+    at_once = replace(follows.event, id="evt_3", follows=False)
+    other = ObjectRef(RootKind.INVOICE, "in_2")
+    alone = new_event(event=replace(follows.event, id="evt_4", object_id="in_2", root=other))
+    done = new_event(event=replace(alone.event, id="evt_5"), judgement=DONE)
+    async with opened(database) as tx:
+        assert isinstance(tx, PgTransactions)
+        await store_batch(tx, [checkout, follows, alone, new_event(event=at_once), done])
+        rows = await tx._pool.fetch(_ASKED)
+        assert [tuple(row) for row in rows] == [
+            (ROOT.key, ROOT.priority, 0.0),
+            (INVOICE.key, INVOICE.priority, 0.0),
+            (other.key, other.priority, FOLLOWING_SECONDS),
+        ]
+        await tx._pool.execute("DELETE FROM reconcile_queue")
+        assert await store_batch(tx, [checkout, done]) == [False, False]
+        assert await tx._pool.fetch(_ASKED) == []

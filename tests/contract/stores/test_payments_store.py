@@ -22,9 +22,9 @@ from services.payments.facts import InvoicePaid, Payer
 from services.payments.ingest import store_batch
 from services.payments.ports import (
     AuditEntry,
-    ObjectRow,
     OnceKey,
-    SavedObject,
+    PutObject,
+    ShownObject,
     Store,
 )
 from tests.contract.stores.payments_backend import (
@@ -166,36 +166,55 @@ async def test_old_bodies_are_dropped_in_portions_and_events_stay(tx: Tx) -> Non
     assert (await event(tx, "evt_2")).event.id == "evt_2"
 
 
-async def test_an_object_begins_empty_and_is_read_back_as_saved(tx: Tx) -> None:
-    assert await lock(tx) == [ObjectRow(), ObjectRow()]
-    row = ObjectRow(3, 7, b"digest")
-
-    async def save(store: Store) -> None:
-        await store.lock_objects("stripe", "acct", [ROOT])
-        saved = SavedObject(ROOT, row, {"status": "paid", "n": [1]})
-        await store.save_objects("stripe", "acct", [saved])
-
-    await tx.run(save)
-    assert await lock(tx) == [row, ObjectRow()]
-    assert await lock(tx, "acct_2") == [ObjectRow(), ObjectRow()]
-
-
 INVOICE = ObjectRef(RootKind.INVOICE, "in_1")
 
 
-async def lock(tx: Tx, account: str = "acct") -> Sequence[ObjectRow]:
-    return await tx.run(lambda store: store.lock_objects("stripe", account, [ROOT, INVOICE]))
+async def show(
+    tx: Tx, ticket: int, digest: bytes, *refs: ObjectRef, account: str = "acct"
+) -> Sequence[PutObject]:
+    """Put objects as the fetch of this ticket showed them."""
+    shown = [ShownObject(ref, digest, {"status": "paid", "n": [1]}) for ref in refs or (ROOT,)]
+    return await tx.run(lambda store: store.put_objects("stripe", account, ticket, shown))
 
 
-async def test_whoever_locks_an_object_second_sees_what_the_first_wrote(tx: Tx) -> None:
-    async def raise_revision(store: Store) -> None:
-        (row,) = await store.lock_objects("stripe", "acct", [ROOT])
-        await asyncio.sleep(0)
-        raised = replace(row, revision=row.revision + 1)
-        await store.save_objects("stripe", "acct", [SavedObject(ROOT, raised, {})])
+async def test_an_objects_revision_grows_where_a_later_fetch_shows_another(tx: Tx) -> None:
+    news = PutObject(1, raised=True)
+    assert await show(tx, 3, b"a", ROOT, INVOICE) == [news, news]
+    assert await show(tx, 4, b"a", INVOICE) == [PutObject(1)]
+    assert await show(tx, 5, b"b") == [PutObject(2, raised=True)]
+    assert await show(tx, 6, b"c", account="acct_2") == [news]
 
-    await asyncio.gather(*(tx.run(raise_revision) for _ in range(6)))
-    assert (await lock(tx))[0].revision == 6
+
+async def test_an_earlier_fetch_writes_nothing_over_a_later_one(tx: Tx) -> None:
+    await show(tx, 4, b"a")
+    assert await show(tx, 3, b"b") == [PutObject(1, overtaken=True)]
+    assert await show(tx, 5, b"a") == [PutObject(1)]
+
+
+async def test_what_one_fetch_wrote_is_no_news_if_its_commit_was_lost(tx: Tx) -> None:
+    await show(tx, 3, b"a")
+    assert await show(tx, 3, b"a") == [PutObject(1)]
+
+
+async def test_whoever_puts_an_object_second_sees_what_the_first_wrote(tx: Tx) -> None:
+    both_wait = asyncio.Barrier(2)
+
+    async def put(ticket: int, digest: bytes) -> Sequence[PutObject]:
+        async def write(store: Store) -> Sequence[PutObject]:
+            await both_wait.wait()
+            shown = [ShownObject(ROOT, digest, {})]
+            found = await store.put_objects("stripe", "acct", ticket, shown)
+            await asyncio.sleep(0)
+            return found
+
+        return await tx.run(write)
+
+    [[first], [second]] = await asyncio.gather(put(1, b"a"), put(2, b"b"))
+    assert second.raised
+    assert not second.overtaken
+    # Whichever got the row first: the later fetch stands, and nothing was lost of its news.
+    assert (first.overtaken, second.revision) in ((False, 2), (True, 1))
+    assert await show(tx, 3, b"b") == [PutObject(second.revision)]
 
 
 def fact() -> InvoicePaid:

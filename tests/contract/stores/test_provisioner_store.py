@@ -27,7 +27,8 @@ from services.provisioner.domain import (
     Version,
 )
 from services.provisioner.naming import Naming
-from services.provisioner.ports import TENANTS, Audited, Store
+from services.provisioner.ports import AT_ONCE, IN_TURN, TENANTS, Audited, Store
+from services.provisioner.store import QUEUE
 from tests.contract.stores.provisioner_backend import Backend, backend, on_postgres
 from tests.unit.provisioner.organizations import PRO, SUBSCRIBED
 from tests.unit.provisioner.world import PROFESSIONAL, order
@@ -372,3 +373,19 @@ async def test_a_locked_tenant_is_waited_for(backend: Backend) -> None:
         await asyncio.sleep(0)
         leave.set()
     assert second.result() == "SLOW"
+
+
+async def test_whoever_has_paid_is_looked_at_before_those_of_whom_there_is_only_news(
+    backend: Backend,
+) -> None:
+    news = [f"ten_news{number}" for number in range(3)]
+    await backend.tx.run(lambda store: store.enqueue(news, IN_TURN))
+    first = await take(backend, order())
+    later = await take(backend, order(2))
+    assert later.id == first.id
+    (claimed,) = await backend.queue.claim(QUEUE, 1, 30.0)
+    assert claimed.key == first.id
+    drifted = news[2]
+    await backend.tx.run(lambda store: store.enqueue([drifted], AT_ONCE))
+    found = await backend.queue.claim(QUEUE, 3, 30.0)
+    assert [one.key for one in found] == [drifted, *news[:2]]

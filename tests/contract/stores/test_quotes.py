@@ -216,7 +216,7 @@ async def test_above_the_threshold_payment_is_required(tx: PricingTransactions) 
     assert not (await quote(tx, SMALL)).stored.quote.payment_required
     assert (await quote(tx, LARGE)).stored.quote.payment_required
     # An hour of it costs little; the month is what counts.
-    hour = replace(LARGE, duration_hours="1")
+    hour = LARGE._replace(duration_hours="1")
     given = (await quote(tx, hour)).stored.quote
     assert given.amount < Money("usd", 100)
     assert given.payment_required

@@ -8,6 +8,7 @@ import pytest
 
 from services.chassis.db import PgTransactions, open_pool
 from services.chassis.migrate import migrate
+from services.chassis.sharing import SharedRead
 from services.pricing import convert, usecases
 from services.pricing.catalog_file import parse_catalog
 from services.pricing.costing import DeploymentRequest, ResourceRequest
@@ -65,14 +66,18 @@ async def test_rates_that_another_replica_put_in_force_count_at_once(replicas: R
     await usecases.activate_rate_card(one, parse_rate_card(RATES, "rates.yaml"), edited=False)
     before = [
         await usecases.calculate_price(
-            PriceDesk(tx, partial(usecases.card_in_force, tx)), Asker("ada", trusted=False), SMALL
+            PriceDesk(tx, SharedRead(partial(usecases.card_in_force, tx))),
+            Asker("ada", trusted=False),
+            SMALL,
         )
         for tx in replicas
     ]
     await usecases.activate_rate_card(other, parse_rate_card(DEARER, "rates.yaml"), edited=True)
     after = [
         await usecases.calculate_price(
-            PriceDesk(tx, partial(usecases.card_in_force, tx)), Asker("ada", trusted=False), SMALL
+            PriceDesk(tx, SharedRead(partial(usecases.card_in_force, tx))),
+            Asker("ada", trusted=False),
+            SMALL,
         )
         for tx in replicas
     ]

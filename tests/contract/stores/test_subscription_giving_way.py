@@ -167,12 +167,15 @@ async def test_it_is_claimed_again_later_and_less_often_until_it_is_noted(bench:
         await bench.wait(timedelta(seconds=wait) - timedelta(seconds=1 if wait else 0))
         if wait:
             assert await world.tx.run(lambda store: store.claim_giving_way("stripe", 9)) == []
+            assert not await world.tx.single(lambda store: store.refunds_wait())
             await bench.wait(timedelta(seconds=2))
+        assert await world.tx.single(lambda store: store.refunds_wait())
         assert await world.tx.run(lambda store: store.claim_giving_way("stripe", 9)) == decided
     assert await world.tx.run(lambda store: store.note_gave_way(first.subscription, ""))
     assert not await world.tx.run(lambda store: store.note_gave_way(first.subscription, "re_1"))
     await bench.wait(timedelta(days=1))
     assert await world.tx.run(lambda store: store.claim_giving_way("stripe", 9)) == []
+    assert not await world.tx.single(lambda store: store.refunds_wait())
 
 
 async def test_what_waits_for_news_is_not_due_and_is_told_of_once(bench: Bench) -> None:

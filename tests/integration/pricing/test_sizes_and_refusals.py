@@ -106,12 +106,20 @@ async def test_what_is_no_duration_is_named_with_its_bounds(counter: Counter) ->
     assert longest.status_code == 200
 
 
-async def test_numbers_that_json_does_not_have_are_no_json(counter: Counter) -> None:
-    for raw in ("NaN", "Infinity", "-Infinity", "9" * 5000):
-        answer = await counter.post(
-            "calculate-price", f'{{"resources":[{{"type":"w","cpu":{raw}}}]}}'
-        )
-        assert (answer.status_code, answer.json()["code"]) == (400, "BODY_NOT_JSON"), raw
+async def test_words_for_numbers_that_json_does_not_have_are_named(counter: Counter) -> None:
+    for raw in ("NaN", "Infinity", "-Infinity"):
+        fields = await wrong(counter, "calculate-price", _sized(raw))
+        assert list(fields) == ["resources[0].cpu"], raw
+        assert raw in fields["resources[0].cpu"]
+
+
+async def test_a_number_of_thousands_of_digits_is_no_json(counter: Counter) -> None:
+    answer = await counter.post("calculate-price", _sized("9" * 5000))
+    assert (answer.status_code, answer.json()["code"]) == (400, "BODY_NOT_JSON")
+
+
+def _sized(cpu: str) -> str:
+    return f'{{"resources":[{{"type":"w","cpu":{cpu}}}]}}'
 
 
 async def test_everything_that_is_wrong_with_a_price_is_told_at_once_with_what_would_be_right(

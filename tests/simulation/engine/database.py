@@ -16,9 +16,10 @@ from tests.fakes.memory_db import CommitFate, ConnectionLost, MemoryDatabase, Me
 from tests.fakes.memory_outbox import OUTBOX
 from tests.fakes.memory_queue import QUEUE
 from tests.simulation.engine.handles import Alarm
-from tests.simulation.engine.loop import Life, SimLoop, current_life
+from tests.simulation.engine.lives import Life, current_life
+from tests.simulation.engine.loop import SimLoop
 from tests.simulation.engine.randomness import START, SimClock
-from tests.simulation.engine.turns import TURN
+from tests.simulation.engine.turns import TAKEN, TURN
 
 S = TypeVar("S")
 
@@ -173,16 +174,23 @@ class SimDatabase(MemoryDatabase):
 
     def _step(self) -> Awaitable[None]:
         trouble = self.trouble
-        return self._troubled() if trouble.slow or trouble.lose else TURN
+        likely = trouble.slow + trouble.lose
+        if not self.loop.goes_on():
+            return self._turn() if likely else TURN
+        if likely and (drawn := self._chance.random()) < likely:
+            return self._strike(drawn)
+        return TAKEN
 
-    async def _troubled(self) -> None:
+    async def _turn(self) -> None:
         await TURN
-        trouble = self.trouble
         drawn = self._chance.random()
-        if drawn < trouble.lose:
+        if drawn < self.trouble.lose + self.trouble.slow:
+            await self._strike(drawn)
+
+    async def _strike(self, drawn: float) -> None:
+        if drawn < self.trouble.lose:
             raise ConnectionLost("the connection broke")
-        if drawn < trouble.lose + trouble.slow:
-            await asyncio.sleep(self._chance.random() * trouble.slow_seconds)
+        await self.clock.sleep(self._chance.random() * self.trouble.slow_seconds)
 
     def _fate(self) -> CommitFate:
         self.commits += 1

@@ -1,5 +1,9 @@
-"""Keeps Python's collector of cycles out of a world, where it would be a tenth of all work."""
+"""Keeps out of a world what Python does beside its work: a tenth of it.
 
+That is the collector of cycles, and asyncio's list of all tasks: a life knows its own.
+"""
+
+import asyncio
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,3 +25,18 @@ def uncollected() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def unlisted() -> Iterator[None]:
+    """Let ``asyncio.all_tasks`` know of no task that is made within the block."""
+    everybody = asyncio.tasks._all_tasks  # type: ignore[attr-defined]  # asyncio's own
+    everybody.add = _nowhere
+    try:
+        yield
+    finally:
+        del everybody.add
+
+
+def _nowhere(_task: object) -> None:
+    """It is not listed."""

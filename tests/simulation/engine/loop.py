@@ -9,19 +9,20 @@ import asyncio
 import heapq
 import warnings
 from asyncio import events
-from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from contextvars import Context, ContextVar, copy_context
+from contextvars import Context, copy_context
 from random import Random
+from types import MethodType
 from typing import Any, NoReturn, TypeVar, TypeVarTuple
 
-from tests.simulation.engine.garbage import uncollected
-from tests.simulation.engine.handles import Alarm, Due, SentHandle, SimHandle, SimTimer, Timer
+from tests.simulation.engine.garbage import uncollected, unlisted
+from tests.simulation.engine.handles import Alarm, SentHandle, SimHandle, SimTimer, Timer
+from tests.simulation.engine.lives import LIFE, Life, SimFuture, SimTask, nothing
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-_LIFE: ContextVar["Life"] = ContextVar("simulation_life")
+_TASK_DONE = asyncio.TaskGroup._on_task_done
 
 
 class NothingLeftError(Exception):
@@ -30,76 +31,6 @@ class NothingLeftError(Exception):
 
 class RunawayError(Exception):
     """More steps than a world may take: something goes round in circles."""
-
-
-def current_life() -> "Life":
-    """Return the life that runs now."""
-    return _LIFE.get()
-
-
-class SimFuture(asyncio.Future[T]):
-    """A future whose place in a set does not depend on where it lies in memory."""
-
-    sequence = 0
-
-    def __hash__(self) -> int:
-        return self.sequence or _numbered(self)
-
-
-class SimTask(asyncio.Task[T]):
-    """A task whose place in a set does not depend on where it lies in memory."""
-
-    sequence = 0
-    context: Context
-
-    @property
-    def life(self) -> "Life":
-        """Whose work it is."""
-        return self.context[_LIFE]
-
-    def __hash__(self) -> int:
-        return self.sequence or _numbered(self)
-
-
-def _numbered(one: Any) -> int:
-    number: int = one.get_loop().next_sequence()
-    one.sequence = number
-    return number
-
-
-class Life:
-    """One run of a process: its ready callbacks in order, and whether it is over.
-
-    ``doom`` counts callbacks until ``on_doom`` is called; 0 is never.
-    """
-
-    __slots__ = (
-        "context",
-        "doom",
-        "ended",
-        "index",
-        "name",
-        "on_doom",
-        "paused",
-        "queued",
-        "ready",
-    )
-
-    def __init__(self, name: str, index: int) -> None:
-        self.name = name
-        self.index = index
-        self.ready: deque[Due] = deque()
-        self.ended = False
-        self.paused = False
-        self.queued = False
-        self.doom = 0
-        self.on_doom: Callable[[], None] = _nothing
-        self.context = Context()
-        self.context.run(_LIFE.set, self)
-
-
-def _nothing() -> None:
-    """Nothing is to happen."""
 
 
 class SimLoop(asyncio.BaseEventLoop):
@@ -116,19 +47,17 @@ class SimLoop(asyncio.BaseEventLoop):
         self.timers_cancelled = 0
         """Timers that wait for nothing, roughly; those who cancel count."""
         self._runnable: list[Life] = []
-        self._lives = 0
+        self._lives: list[Life] = []
         self._sequence = 0
-        self._graves: list[SimTask[Any]] = []
         self.over = False
         """Whether the world was buried."""
         self._alarms: list[tuple[int, int, asyncio.Future[None]]] = []
         self._next_alarm = longest + 1
         self.steps = 0
         self.fingerprint = 0
-        self.problems: list[dict[str, Any]] = []
-        """What asyncio's exception handler was told."""
-        self.root = self.new_life("world")
-        self._sent = SentHandle(_nothing, (), self, self.root.context)
+        self._problems: list[dict[str, Any]] = []
+        self.root = self._running = self.new_life("world")
+        self._sent = SentHandle(nothing, (), self, self.root.context)
 
     def time(self) -> float:
         """Return virtual seconds since the world began."""
@@ -139,10 +68,19 @@ class SimLoop(asyncio.BaseEventLoop):
         self._sequence += 1
         return self._sequence
 
+    @property
+    def problems(self) -> list[dict[str, Any]]:
+        """What asyncio's exception handler was told."""
+        for life in self._lives:
+            # A task that failed tells so when it is let go.
+            life.tasks()
+        return self._problems
+
     def new_life(self, name: str) -> Life:
         """Begin a life."""
-        self._lives += 1
-        return Life(name, self._lives)
+        life = Life(name, len(self._lives) + 1)
+        self._lives.append(life)
+        return life
 
     def spawn(self, life: Life, coro: Coroutine[Any, Any, T], name: str = "task") -> SimTask[T]:
         """Start a task in a life, with nothing of the caller's context."""
@@ -171,13 +109,9 @@ class SimLoop(asyncio.BaseEventLoop):
     def end(self, life: Life) -> None:
         """Let nothing of a life run ever again, not even what its frames would do in the end.
 
-        Its tasks are kept, so that no ``finally`` and no ``except`` runs because of them.
+        It keeps its tasks, so that no ``finally`` and no ``except`` runs because of them.
         """
-        self._graves += [
-            task
-            for task in asyncio.all_tasks(self)
-            if isinstance(task, SimTask) and task.life is life
-        ]
+        life.tasks()
         life.ended = True
         life.doom = 0
         life.ready.clear()
@@ -189,7 +123,7 @@ class SimLoop(asyncio.BaseEventLoop):
         """Run the world's main coroutine to its end."""
         events._set_running_loop(self)
         try:
-            with uncollected():
+            with uncollected(), unlisted():
                 task = self.spawn(self.root, main, "main")
                 self._drive(task)
         finally:
@@ -199,11 +133,9 @@ class SimLoop(asyncio.BaseEventLoop):
     def bury(self) -> None:
         """End the world: let all frames go, wherever they stand; what they still try is ignored."""
         self.over = True
-        graves: list[SimTask[Any]] = [
-            task for task in asyncio.all_tasks(self) if isinstance(task, SimTask)
-        ]
-        graves += self._graves
-        self._graves = []
+        # Nobody goes on without a step from here.
+        self._next_alarm = -1
+        graves = [task for life in self._lives for task in life.tasks()]
         for task in graves:
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own
         with warnings.catch_warnings():
@@ -225,7 +157,11 @@ class SimLoop(asyncio.BaseEventLoop):
         if context is None:
             context = copy_context()
             handle = SimHandle(callback, args, self, context)
-        life = context[_LIFE]
+        elif type(callback) is MethodType and callback.__func__ is _TASK_DONE and _well(*args):
+            # Its group only counts it; that is no work to be drawn, or killed, before.
+            callback(*args)
+            return self._sent
+        life = context[LIFE]
         if not (life.ended or self.over):
             life.ready.append((context, callback, args, handle))
             if not (life.queued or life.paused):
@@ -260,7 +196,7 @@ class SimLoop(asyncio.BaseEventLoop):
         if context is None:
             context = copy_context()
         handle = SimTimer(when, callback, args, self, context)
-        life = context[_LIFE]
+        life = context[LIFE]
         if not (life.ended or self.over):
             self._timers_made += 1
             heapq.heappush(self._timers, (when, self._timers_made, handle, life))
@@ -295,6 +231,7 @@ class SimLoop(asyncio.BaseEventLoop):
             coro.close()
         task: SimTask[T] = SimTask(coro, loop=self, name=name or "task", context=context)
         task.context = context
+        context[LIFE].own(task)
         return task
 
     def get_debug(self) -> bool:
@@ -303,23 +240,56 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Keep what went wrong where nobody listened."""
-        self.problems.append(context)
+        self._problems.append(context)
 
     def run_in_executor(self, executor: object, func: object, *args: object) -> NoReturn:
         """Refuse: a thread is not deterministic."""
         raise RuntimeError("a simulated world has no threads")
 
+    def goes_on(self) -> bool:
+        """Take the next step on the spot if nobody but who runs now could be drawn for it.
+
+        Returns whether it was taken. Who awaits in this way sees, and is seen, as if it had waited
+        for its turn: the steps, draws and crashes are the same.
+        """
+        life = self._running
+        if self._runnable or life.doom or life.ended or self.steps >= self._next_alarm:
+            return False
+        self.steps += 1
+        self.fingerprint = hash((self.fingerprint, life.index))
+        return True
+
+    def passes(self, seconds: float) -> bool:
+        """Let time pass on the spot, and take the next step, if nothing else happens until then.
+
+        Returns whether it did; see ``goes_on``.
+        """
+        if self._runnable:
+            return False
+        when = self.seconds + seconds
+        timers = self._timers
+        while timers and (timers[0][2]._cancelled or timers[0][3].ended):
+            heapq.heappop(timers)
+        if timers and timers[0][0] <= when:
+            return False
+        before = self.fingerprint
+        self.fingerprint = hash((before, when))
+        if self.goes_on():
+            self.seconds = when
+            return True
+        self.fingerprint = before
+        return False
+
     def _drive(self, until: asyncio.Future[Any]) -> None:
         runnable, draw = self._runnable, self._draw
-        fingerprint = self.fingerprint
         while not until.done():
             count = len(runnable)
             if not count:
                 self._advance()
-                self.fingerprint = fingerprint = hash((fingerprint, self.seconds))
+                self.fingerprint = hash((self.fingerprint, self.seconds))
                 continue
             place = int(draw() * count) if count > 1 else 0
-            life = runnable[place]
+            life = self._running = runnable[place]
             context, callback, args, handle = life.ready.popleft()
             if not life.ready:
                 life.queued = False
@@ -329,14 +299,14 @@ class SimLoop(asyncio.BaseEventLoop):
             if handle is not None and handle._cancelled:
                 continue
             self.steps += 1
-            self.fingerprint = fingerprint = hash((fingerprint, life.index))
+            self.fingerprint = hash((self.fingerprint, life.index))
             try:
                 if args:
                     context.run(callback, *args)
                 else:
                     context.run(callback)
             except Exception as error:  # noqa: BLE001 - a callback's failure ends no world
-                self.problems.append({"message": "a callback failed", "exception": error})
+                self._problems.append({"message": "a callback failed", "exception": error})
             if life.doom:
                 self._approach(life)
             if self.steps >= self._next_alarm:
@@ -364,9 +334,11 @@ class SimLoop(asyncio.BaseEventLoop):
             pop(timers)
         if not timers:
             raise NothingLeftError(f"nothing is due after second {self.seconds:.3f}")
-        now = self.seconds = max(self.seconds, timers[0][0])
+        if timers[0][0] > self.seconds:
+            self.seconds = timers[0][0]
+        now = self.seconds
         while timers and timers[0][0] <= now:
-            handle, life = pop(timers)[2:]
+            _, _, handle, life = pop(timers)
             if handle._cancelled or life.ended:
                 continue
             if isinstance(handle, Alarm):
@@ -387,6 +359,11 @@ class SimLoop(asyncio.BaseEventLoop):
         if not life.queued:
             life.queued = True
             self._runnable.append(life)
+
+
+def _well(*ended: Any) -> bool:
+    (task,) = ended
+    return not task.cancelled() and task._exception is None
 
 
 def _close(coro: Any) -> None:

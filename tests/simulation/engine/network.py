@@ -24,7 +24,8 @@ from services.chassis.metadata import PRINCIPAL, principal_to_bytes
 from services.chassis.server import DEFAULT_EDGES, Servicers
 from services.chassis.status import from_status, refusal_in, to_status
 from services.chassis.tls import spiffe_name
-from tests.simulation.engine.loop import Life, SimLoop, SimTask, current_life
+from tests.simulation.engine.lives import Life, SimTask, current_life
+from tests.simulation.engine.loop import SimLoop
 from tests.simulation.engine.process import SimProcess
 
 Metadata = tuple[tuple[str, str | bytes], ...]
@@ -71,6 +72,8 @@ class SimContext:
         self._metadata = metadata
         self._deadline = deadline
         self._loop = loop
+        self.end: asyncio.TimerHandle | None = None
+        """What cancels the handler at the deadline."""
 
     def invocation_metadata(self) -> Metadata:
         """Return what came with the call."""
@@ -212,7 +215,7 @@ class SimNet:
         task = self.loop.spawn(life, self._handle(call, method, handler, raw, context), method)
         call.handlers[task] = None
         self._busy[life][call] = None
-        self.loop.call_at(ends, task.cancel, context=life.context.copy())
+        context.end = self.loop.call_at(ends, task.cancel, context=life.context)
 
     async def _handle(
         self, call: _Call, method: str, handler: Any, raw: bytes, context: SimContext
@@ -227,6 +230,8 @@ class SimNet:
                 self.unforeseen.append((method, error))
                 refusal = Internal("Something went wrong here; it has been noted.")
             answer = _status(refusal)
+        if context.end is not None:
+            context.end.cancel()
         busy = self._busy.get(current_life())
         if busy is not None:
             busy.pop(call, None)

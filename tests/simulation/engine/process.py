@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from tests.simulation.engine.loop import Life, SimLoop, SimTask
+from tests.simulation.engine.lives import Life, SimTask
+from tests.simulation.engine.loop import SimLoop
 
 T = TypeVar("T")
 

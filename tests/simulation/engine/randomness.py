@@ -6,7 +6,7 @@ from random import Random
 
 from services.chassis.ids import derived
 from tests.simulation.engine.loop import SimLoop
-from tests.simulation.engine.turns import TURN, wake
+from tests.simulation.engine.turns import TAKEN, TURN, wake
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 """When every world begins."""
@@ -47,9 +47,11 @@ class SimClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait that long; zero or less only yields."""
-        if seconds <= 0:
-            return await TURN
         loop = self._loop
+        if seconds <= 0:
+            return await (TAKEN if loop.goes_on() else TURN)
+        if loop.passes(seconds):
+            return None
         waiter: asyncio.Future[None] = loop.create_future()
         alarm = loop.alarm(loop.seconds + seconds, wake, waiter)
         try:

@@ -5,8 +5,8 @@ from collections.abc import Awaitable
 from typing import cast
 
 
-class _Turn(tuple[None]):
-    """Yields once, as a sleep of no time does, without a frame of its own."""
+class _Turn(tuple[None, ...]):
+    """Yields what is in it, once as a sleep of no time does, without a frame of its own."""
 
     __slots__ = ()
     __await__ = tuple.__iter__
@@ -14,6 +14,9 @@ class _Turn(tuple[None]):
 
 TURN = cast("Awaitable[None]", _Turn((None,)))
 """Lets others go first: the step of whatever takes one."""
+
+TAKEN = cast("Awaitable[None]", _Turn(()))
+"""A step that was taken on the spot, for there was nobody to go first."""
 
 
 def wake(waiter: "asyncio.Future[None]") -> None:

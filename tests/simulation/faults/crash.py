@@ -10,7 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from services.subscription import convert
-from tests.simulation.engine.loop import SimTask
+from tests.simulation.engine.lives import SimTask
 from tests.simulation.engine.process import SimProcess
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from services.chassis.inbox import Parked
 from services.payments.binding import Operation
 from services.payments.domain import ObjectRef, OperationId
 from services.payments.events import StoredEvent
-from services.payments.ports import ObjectRow
 from services.provisioner.domain import Tenant
 from services.provisioner.ports import Audited
 from services.subscription.auditing import Change
@@ -116,7 +115,7 @@ def provisioner_audit_rows(world: "World") -> Mapping[int, Audited]:
     return _rows(world, "provisioner", of_provisioner.AUDIT)
 
 
-def provider_objects(world: "World") -> Mapping[tuple[str, str, ObjectRef], ObjectRow]:
+def provider_objects(world: "World") -> Mapping[tuple[str, str, ObjectRef], of_payments.ObjectRow]:
     """Return how far payments is with the provider's objects."""
     return _rows(world, "payments", of_payments.OBJECTS)
 

@@ -7,7 +7,8 @@ from random import Random
 from typing import Any
 
 from tests.simulation.engine.database import DbTrouble, Poller, Pollers
-from tests.simulation.engine.loop import Life, SimLoop
+from tests.simulation.engine.lives import Life
+from tests.simulation.engine.loop import SimLoop
 from tests.simulation.engine.randomness import START
 from tests.simulation.postgres import frames
 from tests.simulation.postgres.readers import READERS

@@ -10,7 +10,6 @@ import asyncpg
 
 from services.chassis.inbox import Parked
 from services.payments.domain import ObjectRef
-from services.payments.ports import ObjectRow
 from services.payments.store import _to_event
 from services.payments.store.commerce import _to_operation
 from services.provisioner.ports import Audited
@@ -19,7 +18,7 @@ from services.subscription.auditing import Actor, Change
 from services.subscription.domain import Snapshot, UnitKey
 from services.subscription.incoming import Customer
 from services.subscription.ledger import Balance, Pool
-from services.subscription.store.grants import _grant
+from services.subscription.store.grants import to_grant
 from services.subscription.store.ledger import _entry, _hold
 from services.subscription.store.rows import (
     to_account,
@@ -32,6 +31,7 @@ from services.subscription.store.rows import (
 )
 from tests.fakes.memory_outbox import DeadRow, OutboxRow
 from tests.fakes.memory_queue import QueueRow
+from tests.fakes.payments import ObjectRow
 from tests.fakes.subscription_facts import CustomerRow
 from tests.fakes.subscription_refunds import RefundRow
 from tests.simulation.services.rows import CODEC
@@ -190,7 +190,7 @@ READERS: dict[str, dict[str, Reader]] = {
         ),
         "credit_pools": _plain("credit_pools", _balance),
         "credit_entries": _plain("credit_entries", _entered),
-        "credit_grants": _plain("credit_grants", _named(_grant)),
+        "credit_grants": _plain("credit_grants", _named(to_grant)),
         "credit_holds": _plain("credit_holds", _named(_hold)),
     },
     "payments": {

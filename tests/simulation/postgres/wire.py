@@ -12,7 +12,8 @@ import socket
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.engine.loop import Life, SimLoop, current_life
+from tests.simulation.engine.lives import Life, current_life
+from tests.simulation.engine.loop import SimLoop
 from tests.simulation.postgres import frames
 from tests.simulation.postgres.observer import Observer
 

@@ -14,10 +14,11 @@ from services.payments.convert import DESTINATIONS
 from services.payments.events import NewEvent
 from services.payments.folding import FETCHES_PER_SECOND, Folding
 from services.payments.ingest import BytesInFlight, Intake, ingest_events, store_batch
-from services.payments.operations import Selling, shared_pace
+from services.payments.operations import Selling
 from services.payments.pinning import KeyState, check_key
 from services.payments.ports import Commerce, Pace, Provider
 from services.payments.sealing import KEY_BYTES, Sealer
+from services.payments.sending import shared_pace
 from services.payments.servicer import SERVICE, PaymentsServicer, Served
 from services.payments.store import OPERATIONS, QUEUE
 from services.payments.usecases import drop_old_bodies

@@ -9,6 +9,7 @@ from services.chassis.sink import FactSinkClient, FactSinkServicer
 from services.chassis.working import WorkerLoop
 from services.provisioner.access import ACCESS
 from services.provisioner.convert import SUBSCRIPTION
+from services.provisioner.drawing import Drawings
 from services.provisioner.kube.cache import Heard, ObjectCache
 from services.provisioner.kube.writes import OwnWrites
 from services.provisioner.naming import Naming
@@ -34,6 +35,7 @@ RESYNC = 120 * 24 * 3600.0
 """Seconds between looks at every tenant; with months to pass, every ten minutes is too much."""
 _LEASE = 10.0
 _AT_ONCE = 8
+_DRAWINGS = 10_000
 _READS = frozenset({"get", "list_in", "list_labelled"})
 
 
@@ -74,15 +76,20 @@ class NotingCluster:
 
 
 def provisioner(kube: Kube) -> Compose:
-    """Return the composition of the provisioner with a cluster."""
+    """Return the composition of the provisioner with a cluster.
+
+    What a tenant's objects should be follows from its order alone, so it is drawn once for all
+    replicas: else each that starts again draws all of them.
+    """
+    drawings = Drawings(_DRAWINGS)
 
     async def compose(replica: Replica) -> None:
-        await _serve(replica, kube)
+        await _serve(replica, kube, drawings)
 
     return compose
 
 
-async def _serve(replica: Replica, kube: Kube) -> None:
+async def _serve(replica: Replica, kube: Kube, drawings: Drawings) -> None:
     clock, loops, tx = replica.clock, replica.loops, replica.rows.tx
     names, writes = Naming(), OwnWrites()
     cluster = cast("Cluster", NotingCluster(kube, writes))
@@ -96,7 +103,15 @@ async def _serve(replica: Replica, kube: Kube) -> None:
     counter = replica.metrics.counter("quota_writes", "Organizations' quotas written", ("why",))
     ways = Ways(organizations, OrganizationSettings(), counter)
     reconciler = Reconciler(
-        tx, cluster, view, names, replica.ids, clock, ways, jitter=replica.jitter
+        tx,
+        cluster,
+        view,
+        names,
+        replica.ids,
+        clock,
+        ways,
+        drawings=drawings,
+        jitter=replica.jitter,
     )
     worker = WorkerLoop(
         replica.rows.queue,

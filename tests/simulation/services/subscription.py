@@ -1,7 +1,7 @@
 """A replica of subscription."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
@@ -55,7 +55,7 @@ class _Version:
 class _Intake(FactIntake):
     """The intake of a version that may be older: a kind that it does not know is kept."""
 
-    version: _Version
+    version: _Version = field(kw_only=True)
 
     async def take(self, record: FactRecord, source: str) -> None:
         """Take one fact."""
@@ -87,7 +87,7 @@ async def subscription(replica: Replica) -> None:
     provisioner = _channel(replica, "provisioner")
     alerting = Alerting(replica.metrics.counter("alerts", "What needs a person", ("reason",)))
     version = _Version(replica.process.lacks)
-    intake = _Intake(tx, pricing, replica.ids, alerting, version)
+    intake = _Intake(tx, pricing, replica.ids, alerting, version=version)
     relay = RelayLoop(
         replica.rows.outbox,
         "provisioner",

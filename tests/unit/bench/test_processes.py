@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.bench.processes import Meter, cpu_of, family_of, resident_of, spent
+from tests.bench.ready.machine import Machine, in_line, machine, shares
 
 BUSY = """
 import sys
@@ -55,3 +56,18 @@ def test_memory_of_a_process_is_told_and_one_that_is_gone_has_none(
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait(10)
     assert (resident_of(gone.pid), cpu_of(gone.pid)) == (0, 0)
+
+
+def test_the_machine_is_shared_out_whole_and_who_stands_in_line_is_counted() -> None:
+    before = Machine(idle=10.0, stolen=1.0, busy=20.0, in_line={1: 0.5, 2: 3.0})
+    after = Machine(idle=15.0, stolen=2.0, busy=34.0, in_line={1: 1.5, 3: 0.25})
+    found = shares(before, after, product=4.0)
+    assert found == {"product": 20.0, "others": 50.0, "stolen": 5.0, "idle": 25.0}
+    assert in_line(before, after) == 1.25
+
+
+def test_the_machine_is_read_from_the_running_system(parent: "subprocess.Popen[str]") -> None:
+    read = machine([parent.pid])
+    assert set(read.in_line) == set(family_of(parent.pid))
+    assert all(seconds >= 0 for seconds in read.in_line.values())
+    assert read.busy > 0

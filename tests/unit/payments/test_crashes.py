@@ -75,7 +75,7 @@ async def test_a_kill_at_any_await_of_a_fold_leads_to_each_fact_once() -> None:
         assert world.queue.keys("objects") == {}
         if fuse.passed < kill_at:
             break
-    assert kill_at > 12, "the fuse has to burn through the whole fold"
+    assert kill_at > 11, "the fuse has to burn through the whole fold"
 
 
 async def test_a_kill_at_any_await_of_an_intake_loses_nothing_that_was_answered() -> None:
@@ -95,7 +95,7 @@ async def test_a_kill_at_any_await_of_an_intake_loses_nothing_that_was_answered(
         assert world.fact_types() == EXPECTED, kill_at
         if answered:
             break
-    assert kill_at > 3
+    assert kill_at > 1, "an intake is one statement, and that is one await"
 
 
 @pytest.mark.parametrize("fate", [CommitFate.LOST_BEFORE, CommitFate.LOST_AFTER])

@@ -9,7 +9,8 @@ from services.chassis.errors import is_transient
 from services.payments import operations as module
 from services.payments.binding import OperationState
 from services.payments.errors import InProgress, ProviderFailed, ProviderUnreachable
-from services.payments.operations import Asked, shared_pace
+from services.payments.operations import Asked
+from services.payments.sending import shared_pace
 from services.payments.usecases import create_checkout
 from tests.unit.payments.selling_world import ACCOUNT, SellingWorld
 

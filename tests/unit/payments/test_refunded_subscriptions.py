@@ -24,6 +24,8 @@ from services.payments.errors import (
 from services.payments.operations import Asked
 from services.payments.usecases import refund_checkout, refund_subscription
 from services.payments.views import SubscriptionStatus
+from tests.fakes.memory_db import CommitFate
+from tests.fakes.payments import AUDIT
 from tests.unit.payments.selling_world import ACCOUNT, SellingWorld
 from tollgate.payments.v1 import payments_service_pb2 as pb
 
@@ -263,8 +265,10 @@ async def test_a_refund_that_is_refused_keeps_no_other_from_being_made(
     for _ in range(2):
         with pytest.raises(ProviderRefused) as raised:
             await give_back(world, name)
-        assert raised.value.metadata == {"code": "charge_disputed"}
+        (made,) = world.commerce.refunds
+        assert raised.value.metadata == {"code": "charge_disputed", "refunds": made}
     assert [payment for _, payment, _ in world.commerce.refunds.values()] == [other.payment_id]
+    assert world.operations()[-1].result["meta.refunds"] == made
 
 
 async def test_the_first_refund_is_bound_by_the_operation_and_the_others_by_what_was_paid(
@@ -279,6 +283,46 @@ async def test_the_first_refund_is_bound_by_the_operation_and_the_others_by_what
     assert MADE_BY[operation.kind] is RootKind.REFUND
     assert world.commerce.further == {list(world.commerce.refunds)[1]}
     assert next(iter(world.commerce.refunds)) == total.id
+    assert operation.result["refunds"] == " ".join(world.commerce.refunds)
+
+
+async def test_every_refund_stands_by_name_in_the_audit_record(world: SellingWorld) -> None:
+    name = await subscribed(world)
+    world.commerce.renew(name)
+    for _ in range(2):
+        total = await give_back(world, name)
+    operation = world.operations()[-1]
+    entries = world.db.committed(AUDIT).values()
+    (entry,) = [one for one in entries if one.action == "payments.refunds.made"]
+    assert (entry.object, entry.reason) == (name, "RIVAL")
+    assert entry.details == {
+        "operation": operation.id,
+        "account": ACCOUNT,
+        "refund": total.id,
+        "currency": "eur",
+        "amount": "9800",
+        "refunds": " ".join(world.commerce.refunds),
+    }
+
+
+async def test_the_audit_record_has_them_once_though_a_commit_was_not_heard_of(
+    world: SellingWorld,
+) -> None:
+    name = await subscribed(world)
+    lost: list[CommitFate] = []
+
+    def fate() -> CommitFate:
+        made = world.operations()[-1].state is OperationState.MADE
+        if made or not world.commerce.refunds:
+            return CommitFate.COMMITTED
+        lost.append(CommitFate.LOST_AFTER)
+        return lost[-1]
+
+    world.db.fate = fate
+    await give_back(world, name)
+    assert lost
+    entries = world.db.committed(AUDIT).values()
+    assert len([one for one in entries if one.action == "payments.refunds.made"]) == 1
 
 
 async def test_a_checkout_whose_subscription_gave_its_money_back_gives_none_twice(

@@ -21,6 +21,7 @@ from services.payments.errors import (
 from services.payments.operations import Asked
 from services.payments.usecases import refund_checkout
 from services.payments.views import SubscriptionStatus
+from tests.fakes.payments import AUDIT
 from tests.unit.payments.selling_world import SellingWorld
 
 PRICE = Money("eur", 4900)
@@ -86,6 +87,10 @@ async def test_what_was_collected_after_the_purchase_is_given_back_with_it(
     operation = world.operations()[-1]
     assert (operation.state, operation.object_id) == (OperationState.MADE, total.id)
     assert operation.result["amount"] == str(total.amount.minor_units)
+    entries = world.db.committed(AUDIT).values()
+    (told,) = [one.details for one in entries if one.action == "payments.refunds.made"]
+    assert told["refunds"].split() == [first, *others]
+    assert told["operation"] == operation.id
 
 
 async def test_what_is_collected_while_it_is_ended_is_given_back_too(world: SellingWorld) -> None:

@@ -67,9 +67,11 @@ async def test_a_batch_reaches_the_database_in_the_order_of_its_ids() -> None:
     reached: list[list[str]] = []
 
     class Noting(MemoryStore):
-        async def put_events(self, events: Sequence[NewEvent]) -> Sequence[bool]:
+        async def put_events(
+            self, events: Sequence[NewEvent], due_in: Sequence[float | None] = ()
+        ) -> Sequence[bool]:
             reached.append([event.event.id for event in events])
-            return await super().put_events(events)
+            return await super().put_events(events, due_in)
 
     async def gather(event: NewEvent) -> bool:
         batch.append(event)

@@ -148,6 +148,12 @@ def test_an_invoice_pays_for_the_period_of_its_subscription_lines() -> None:
     assert view.period_end == datetime(2026, 2, 1, tzinfo=UTC)
 
 
+def test_what_a_customers_balance_covers_of_an_invoice_was_not_paid_with_it() -> None:
+    covered = {"total": 5831, "amount_due": 0, "amount_paid": 0, "starting_balance": -5831}
+    view = to_invoice(node(INVOICE, **covered))
+    assert (view.paid, view.amount_paid) == (True, Money("eur", 0))
+
+
 @pytest.mark.parametrize("status", ["draft", "open", "void", "uncollectible"])
 def test_an_invoice_is_paid_only_if_it_says_so(status: str) -> None:
     assert not to_invoice(node(INVOICE, status=status)).paid

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.chassis.sharing import SharedRead
 from services.pricing import usecases
 from services.pricing.costing import DeploymentRequest, ResourceRequest
 from services.pricing.errors import CatalogRejected
@@ -22,7 +23,7 @@ CORE = DeploymentRequest([ResourceRequest("one", cpu="1")], duration_hours="1000
 
 
 async def core_costs(tx: MemoryPricingTransactions) -> str:
-    desk = PriceDesk(tx, partial(usecases.card_in_force, tx))
+    desk = PriceDesk(tx, SharedRead(partial(usecases.card_in_force, tx)))
     return str((await usecases.calculate_price(desk, Asker("ada", trusted=False), CORE)).total)
 
 

@@ -14,6 +14,7 @@ from services.provisioner.kube.slimming import slim
 from services.provisioner.kube.writes import OwnWrites
 from services.provisioner.objects import Live, ref_of, section
 from services.provisioner.worker import DriftFeed
+from tests.fakes.chassis import ManualClock
 from tests.fakes.memory_queue import QUEUE
 from tests.unit.provisioner.world import World, until
 
@@ -119,3 +120,32 @@ async def test_news_of_a_tenant_rest_longer_than_changes() -> None:
         run.cancel()
     assert list(queued) == ["ten_changed", "ten_news"]
     assert queued["ten_news"] - began >= 0.1
+
+
+async def test_pods_that_become_ready_one_after_the_other_are_one_look_at_their_tenant() -> None:
+    world, clock = World(), ManualClock()
+    feed = DriftFeed(world.tx, OwnWrites(), clock, settle=0.001, rest=0.1)
+
+    async def rest() -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        clock.advance(0.1)
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    def asked() -> dict[str, int]:
+        return {key: row.generation for (_, key), row in world.db.committed(QUEUE).items()}
+
+    async with asyncio.TaskGroup() as tasks:
+        run = tasks.create_task(feed.run())
+        feed.hear(Heard("ten_a", "1", deleted=False, news=True))
+        await rest()
+        assert asked() == {}
+        feed.hear(Heard("ten_a", "2", deleted=False, news=True))
+        feed.hear(Heard("ten_b", "3", deleted=False, news=True))
+        await rest()
+        once = asked()
+        assert set(once) == {"ten_a"}
+        await rest()
+        assert asked() == {**once, "ten_b": once["ten_a"] + 1}
+        run.cancel()

@@ -1,10 +1,11 @@
 """Rules 19 and 21 of credits: which invoices grant nothing, and what makes a request the same."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from services.chassis.money import Money
 from services.subscription.granting import (
     FIRST_REASON,
     RENEWAL_REASON,
@@ -12,6 +13,7 @@ from services.subscription.granting import (
     PaidInvoice,
     due_grant,
 )
+from services.subscription.incoming import InvoicePaid
 from services.subscription.ledger import Grant, Pool, SpendRequest
 from tests.fakes.ledger_model import GRANTED, MONTH, ledger_catalog
 from tests.fakes.subscription_world import START, World, checkout, invoice, memory_world, seen
@@ -64,6 +66,38 @@ async def test_a_renewal_of_nothing_grants_nothing() -> None:
     world = memory_world(pricing=ledger_catalog())
     await bought(world)
     assert await due(world, renewal(paid=0)) is None
+
+
+async def test_what_is_paid_with_a_renewal_grants_and_not_what_the_customers_balance_covers() -> (
+    None
+):
+    world = memory_world(pricing=ledger_catalog())
+    account = await bought(world)
+    pool = Pool(account, "shop")
+    await world.give(_paid_now("in_1", 0, START))
+    await world.give(_paid_now("in_2", 0, START + MONTH))
+    [first] = await world.tx.run(lambda store: store.grants(pool))
+    assert (await left(world, account), first.closed) == (GRANTED, False)
+    # A part that was paid is a payment: it grants its whole period, and closes what stood.
+    await world.give(_paid_now("in_3", 1, START + 2 * MONTH))
+    first, newest = await world.tx.run(lambda store: store.grants(pool))
+    assert (first.closed, newest.granted, newest.period_start) == (
+        True,
+        GRANTED,
+        START + 2 * MONTH,
+    )
+    assert await left(world, account) == GRANTED
+
+
+def _paid_now(name: str, cents: int, start: datetime) -> InvoicePaid:
+    """A renewal of which so much was paid now; the customer's balance covered the rest."""
+    return replace(
+        invoice(name),
+        billing_reason=RENEWAL_REASON,
+        paid=Money("usd", cents),
+        period_start=start,
+        period_end=start + MONTH,
+    )
 
 
 @pytest.mark.parametrize("reason", ["subscription_update", "manual", FIRST_REASON])

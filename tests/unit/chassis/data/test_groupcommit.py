@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from services.chassis.errors import InvalidArgument, ResourceExhausted, Unavailable
 from services.chassis.groupcommit import GroupCommit
+from tests.fakes.chassis import ManualClock
 
 Item = tuple[int, str]
 
@@ -145,3 +146,31 @@ async def test_who_waits_when_it_ends_is_told_so() -> None:
     assert all(isinstance(answer, Unavailable) for answer in answers)
     with pytest.raises(Unavailable):
         await group_commit.submit((3, "late"))
+
+
+async def test_one_that_lingers_writes_what_comes_in_a_burst_at_once() -> None:
+    table, clock = Table(), ManualClock()
+    table.hold.set()
+    group_commit: GroupCommit[Item, str] = GroupCommit(
+        table.write, key=lambda item: item[0], size=lambda item: 1, linger=0.004, clock=clock
+    )
+    stopping = asyncio.Event()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(group_commit.run(stopping))
+        answers = []
+        for number in range(3):
+            answers.append(group_commit.enter((number, "of one burst")))
+            await _turns()
+        assert table.batches == []
+        clock.advance(0.004)
+        assert await asyncio.gather(*answers) == ["row 0", "row 1", "row 2"]
+        last = group_commit.enter((3, "when it stops"))
+        stopping.set()
+        clock.advance(0.004)
+        assert await last == "row 3"
+    assert [len(batch) for batch in table.batches] == [3, 1]
+
+
+async def _turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)

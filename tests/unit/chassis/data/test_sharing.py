@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from services.chassis import sharing
 from services.chassis.sharing import SharedRead
 
 A_WHILE = 3600.0
@@ -92,3 +93,65 @@ async def test_who_asks_alone_waits_for_nothing() -> None:
         source.go_on.release()
         await shared()
     assert source.reads == 3
+
+
+async def worked(done: list[str], name: str, shared: SharedRead[int]) -> int:
+    def work(found: int) -> int:
+        done.append(f"{name} worked")
+        if name == "bad":
+            raise ValueError("no such thing")
+        return found + 1
+
+    found = await shared.each(work)
+    done.append(f"{name} went on")
+    return found
+
+
+async def all_worked(source: Source, *names: str) -> tuple[list[str], list[str]]:
+    """Have these share a read, behind one who reads alone; return what was done, and what for."""
+    done: list[str] = []
+    shared = SharedRead(source.read)
+    alone = asyncio.create_task(shared())
+    await settle()
+    asked = [asyncio.create_task(worked(done, name, shared)) for name in names]
+    await settle()
+    source.go_on.release()
+    source.go_on.release()
+    found = await asyncio.gather(alone, *asked, return_exceptions=True)
+    return done, [str(one) for one in found[1:]]
+
+
+async def test_works_of_all_who_wait_are_done_in_one_go() -> None:
+    source = Source()
+    done, found = await all_worked(source, "one", "two", "six")
+    assert found == ["1", "1", "1"]
+    assert source.reads == 2
+    assert sorted(done[:3]) == ["one worked", "six worked", "two worked"]
+
+
+async def test_a_work_that_fails_fails_for_its_caller_only() -> None:
+    _, found = await all_worked(Source(), "one", "bad", "two")
+    assert found == ["1", "no such thing", "1"]
+
+
+async def test_no_work_is_done_for_who_went_away() -> None:
+    source, done = Source(), list[str]()
+    shared = SharedRead(source.read)
+    alone = asyncio.create_task(shared())
+    await settle()
+    first, gone = [asyncio.create_task(worked(done, name, shared)) for name in ("one", "gone")]
+    await settle()
+    gone.cancel()
+    source.go_on.release()
+    source.go_on.release()
+    assert (await alone, await first) == (0, 1)
+    assert "gone worked" not in done
+
+
+async def test_works_that_take_long_are_done_by_their_callers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sharing, "_ONE_GO", 0.0)
+    done, found = await all_worked(Source(), "one", "two", "six")
+    assert found == ["1", "1", "1"]
+    assert done.index("two went on") < done.index("six worked")

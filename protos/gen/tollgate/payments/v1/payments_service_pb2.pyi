@@ -649,10 +649,10 @@ class RefundCheckoutResponse(_message.Message):
     REFUND_ID_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
     refund_id: _builtins.str
-    """The provider's id of the refund; empty if nothing was charged."""
+    """The provider's id of the refund, the first of several; empty if nothing was charged."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
-        """What was given back."""
+        """What was given back, all together."""
 
     def __init__(
         self,

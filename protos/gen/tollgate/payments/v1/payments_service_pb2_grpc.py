@@ -197,8 +197,9 @@ class PaymentsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RefundCheckout(self, request, context):
-        """Gives back what a checkout was paid with, and ends the subscription that it began. Safe to
-        repeat. Called by subscription.
+        """Gives back what a checkout was paid with and what its subscription collected since, each
+        payment by a refund of its own, and ends the subscription that it began. Safe to repeat. The
+        audit record names every refund (`payments.refunds.made`). Called by subscription.
 
         Errors: NOT_FOUND `UNKNOWN_CHECKOUT`; FAILED_PRECONDITION `NOTHING_TO_REFUND`; the provider's as
         above.

@@ -92,8 +92,9 @@ class PaymentsServiceStub:
     Errors: as ChangeSubscription.
     """
     RefundCheckout: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.RefundCheckoutRequest, _payments_service_pb2.RefundCheckoutResponse]
-    """Gives back what a checkout was paid with, and ends the subscription that it began. Safe to
-    repeat. Called by subscription.
+    """Gives back what a checkout was paid with and what its subscription collected since, each
+    payment by a refund of its own, and ends the subscription that it began. Safe to repeat. The
+    audit record names every refund (`payments.refunds.made`). Called by subscription.
 
     Errors: NOT_FOUND `UNKNOWN_CHECKOUT`; FAILED_PRECONDITION `NOTHING_TO_REFUND`; the provider's as
     above.
@@ -182,8 +183,9 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     Errors: as ChangeSubscription.
     """
     RefundCheckout: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.RefundCheckoutRequest, _payments_service_pb2.RefundCheckoutResponse]  # type: ignore[assignment]
-    """Gives back what a checkout was paid with, and ends the subscription that it began. Safe to
-    repeat. Called by subscription.
+    """Gives back what a checkout was paid with and what its subscription collected since, each
+    payment by a refund of its own, and ends the subscription that it began. Safe to repeat. The
+    audit record names every refund (`payments.refunds.made`). Called by subscription.
 
     Errors: NOT_FOUND `UNKNOWN_CHECKOUT`; FAILED_PRECONDITION `NOTHING_TO_REFUND`; the provider's as
     above.
@@ -329,8 +331,9 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _payments_service_pb2.RefundCheckoutRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_payments_service_pb2.RefundCheckoutResponse, _abc.Awaitable[_payments_service_pb2.RefundCheckoutResponse]]:
-        """Gives back what a checkout was paid with, and ends the subscription that it began. Safe to
-        repeat. Called by subscription.
+        """Gives back what a checkout was paid with and what its subscription collected since, each
+        payment by a refund of its own, and ends the subscription that it began. Safe to repeat. The
+        audit record names every refund (`payments.refunds.made`). Called by subscription.
 
         Errors: NOT_FOUND `UNKNOWN_CHECKOUT`; FAILED_PRECONDITION `NOTHING_TO_REFUND`; the provider's as
         above.

@@ -54,6 +54,18 @@ class Operator:
         await until(seen, 15, f"the plans to cost {wanted}")
         return time.monotonic() - began
 
+    async def until_stripe_sells(self, price: str) -> None:
+        """Wait until the sandbox Stripe knows a price; a person makes it there beforehand."""
+        stripe = self.world.endpoints["stripe"]
+        headers = {"Authorization": f"Bearer {stripe['secret_key']}"}
+
+        async def known() -> bool:
+            url = f"{stripe['api_base']}/v1/prices/{price}"
+            async with self.world.http.get(url, headers=headers) as answer:
+                return answer.status == 200
+
+        await until(known, 15, f"{price} at Stripe")
+
 
 @pytest.fixture
 async def operator(world: World) -> AsyncIterator[Operator]:
@@ -88,6 +100,7 @@ async def test_a_price_that_an_edit_names_for_the_first_time_is_bought(operator:
     fresh = "price: 69\n    providers: {stripe: {priceId: price_live_edit}}"
     await operator.write("price: 49", fresh)
     await operator.until_prices(dev_pool=19, pro_pool=69, scale_pool=99)
+    await operator.until_stripe_sells("price_live_edit")
     body = {"planId": "pro-pool", "addons": []}
     url = f"{world.endpoints['gateway']}/api/billing/organization-subscription"
     headers = {"Authorization": f"Bearer {world.endpoints['tokens']['org-admin']}"}

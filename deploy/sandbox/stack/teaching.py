@@ -1,7 +1,7 @@
 """Tells the sandbox Stripe what the ConfigMap with plans sells, as a shop's own hand would.
 
 A person who sells a new price makes it in Stripe first. Here nobody has to: a price id that an
-edit of the ConfigMap names is made by the time that it is sold.
+edit of the ConfigMap names is made there a quarter of a second after the edit, or a little later.
 """
 
 import asyncio

@@ -13,7 +13,6 @@ from services.chassis.telemetry import current_trace_id
 from services.pricing import convert, usecases
 from services.pricing.claims import claims_of
 from services.pricing.convert.paths import OF_DEPLOYMENT, OF_OBJECT, OF_PLAN
-from services.pricing.costing import Cost
 from services.pricing.ports import QuoteSigner
 from services.pricing.quotes import Shown
 from services.pricing.signatures import QuoteKeys
@@ -115,17 +114,17 @@ class PricingServicer(PricingServiceServicer):
         )
         return convert.to_proto_expansion(expansion)
 
-    async def CalculatePrice(  # noqa: N802
+    async def CalculatePrice(  # type: ignore[override]  # noqa: N802 - written already
         self, request: pb.CalculatePriceRequest, context: Context
-    ) -> pb.CalculatePriceResponse:
-        """Say what a deployment costs."""
+    ) -> bytes:
+        """Say what a deployment costs; the answer is written already."""
         self._count()
         with OF_DEPLOYMENT:
             return await usecases.price_shown(
                 self._prices,
                 _asker(traced=False),
                 lambda: convert.from_proto_deployment(request.deployment),
-                _price,
+                convert.written_price,
                 request.account,
             )
 
@@ -304,12 +303,6 @@ class PricingServicer(PricingServiceServicer):
         """
         if self._rate is not None:
             self._count(min(prices, self._rate.at_once) - 1)
-
-
-def _price(cost: Cost) -> pb.CalculatePriceResponse:
-    response = pb.CalculatePriceResponse()
-    convert.write_cost(response.cost, cost)
-    return response
 
 
 def _asker(*, traced: bool = True) -> Asker:

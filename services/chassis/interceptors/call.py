@@ -20,6 +20,7 @@ from services.chassis.metadata import AUTHORIZATION, PRINCIPAL, TRACEPARENT
 # gRPC's own types leave requests and answers open to every message.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour = Callable[[Any, Any], Any]
+Serializer = Callable[[Any], bytes]
 
 _WANTED = frozenset({AUTHORIZATION, PRINCIPAL, TRACEPARENT})
 
@@ -85,7 +86,10 @@ def bound(
 
 
 def wrap(handler: Handler, method: str, kind: Kind, layers: Sequence[Layer]) -> Handler:
-    """Return a handler of the same shape that runs through the layers first."""
+    """Return a handler of the same shape that runs through the layers first.
+
+    A handler may answer with bytes: its message, written already.
+    """
     behaviour, make = _shape(handler)
     run = _invoke(behaviour)
     for layer in reversed(layers):
@@ -98,7 +102,13 @@ def wrap(handler: Handler, method: str, kind: Kind, layers: Sequence[Layer]) -> 
         }
         return await run(RpcCall(kind, method, context, request, streams, metadata))
 
-    return make(handle, handler.request_deserializer, handler.response_serializer)
+    return make(handle, handler.request_deserializer, _unless_written(handler.response_serializer))
+
+
+def _unless_written(serialize: Serializer | None) -> Serializer | None:
+    if serialize is None:
+        return None
+    return lambda answer: answer if type(answer) is bytes else serialize(answer)
 
 
 def _around(layer: Layer, inner: Proceed) -> Proceed:

@@ -15,7 +15,7 @@ from services.pricing.convert.costs import (
     to_proto_cost,
     to_proto_deployment,
     to_proto_offer,
-    write_cost,
+    written_price,
 )
 from services.pricing.convert.objects import (
     from_proto_object,
@@ -63,5 +63,5 @@ __all__ = [
     "to_proto_session_cost",
     "to_proto_source",
     "to_proto_state",
-    "write_cost",
+    "written_price",
 ]

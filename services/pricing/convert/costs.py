@@ -7,7 +7,13 @@ from operator import attrgetter
 
 from services.chassis.money import Money
 from services.pricing.convert.catalogs import to_proto_money
-from services.pricing.convert.forms import kept_columns, write_amounts
+from services.pricing.convert.forms import (
+    TAXES,
+    kept_columns,
+    write_amounts,
+    write_texts,
+    written,
+)
 from services.pricing.costing import (
     Commitment,
     CommitmentRequest,
@@ -21,7 +27,6 @@ from services.pricing.costing import (
     PaymentSchedule,
     Resource,
     ResourceRequest,
-    Tax,
     size_of,
 )
 from services.pricing.rates import Upfront
@@ -42,11 +47,7 @@ _KINDS = {
     DiscountKind.COUPON: pricing_pb2.Discount.KIND_COUPON,
 }
 _READ_KINDS = {number: kind for kind, number in _KINDS.items()}
-_TAXES = {
-    None: pricing_pb2.TAX_TREATMENT_UNSPECIFIED,
-    Tax.ADDED_BY_PROVIDER: pricing_pb2.TAX_TREATMENT_ADDED_BY_PROVIDER,
-}
-_READ_TAXES = {number: tax for tax, number in _TAXES.items()}
+_READ_TAXES = {number: tax for tax, number in TAXES.items()}
 # There may be many resources: they are read without a step of Python for each of their fields.
 _resource_fields = attrgetter(*ResourceRequest._fields)
 _as_resource: Callable[[tuple[str | int, ...]], ResourceRequest] = partial(
@@ -142,19 +143,8 @@ def kept_deployment(message: pricing_pb2.Deployment) -> Deployment:
 def to_proto_cost(cost: Cost) -> pricing_pb2.Cost:
     """Convert what a deployment costs."""
     message = pricing_pb2.Cost()
-    write_cost(message, cost)
-    return message
-
-
-def write_cost(message: pricing_pb2.Cost, cost: Cost) -> None:
-    """Write what a deployment costs into a message that is empty."""
     write_amounts(message, cost)
-    message.region = cost.region
-    message.rate_card_version = cost.rate_card_version
-    message.cloud = cost.cloud
-    message.tax = _TAXES[cost.tax]
-    for resource, name in zip(message.resources, cost.columns.types, strict=True):
-        resource.type = name
+    write_texts(message, cost)
     for discount in cost.discounts:
         message.discounts.add(
             kind=_KINDS[discount.kind],
@@ -165,6 +155,14 @@ def write_cost(message: pricing_pb2.Cost, cost: Cost) -> None:
     if cost.schedule is not None:
         message.schedule.upfront.CopyFrom(to_proto_money(cost.schedule.upfront))
         message.schedule.instalments.extend(map(to_proto_money, cost.schedule.instalments))
+    return message
+
+
+def written_price(cost: Cost) -> bytes:
+    """Return the answer to CalculatePrice as it is sent."""
+    if not cost.discounts and cost.schedule is None:
+        return written(cost)
+    return pb.CalculatePriceResponse(cost=to_proto_cost(cost)).SerializeToString()
 
 
 def kept_cost(message: pricing_pb2.Cost) -> Cost:

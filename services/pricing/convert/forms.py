@@ -1,20 +1,28 @@
-"""Writes the many amounts of a cost: into a form with all its names, which is copied.
+"""Writes the many amounts of a cost: into a form with all its names, which is copied or sent.
 
 A cost of five resources is some ninety messages. Making them one by one costs five times what it
-costs to write their numbers into a form that has all of them, and to copy that at once.
+costs to write their numbers into a form that has all of them, and to copy that at once; an answer
+that is nothing but that is written from the form itself.
 """
 
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from services.pricing.costing import Columns, Cost
+from services.pricing.costing import Columns, Cost, Tax
 from tollgate.common.v1 import money_pb2
 from tollgate.pricing.v1 import pricing_pb2
+from tollgate.pricing.v1 import pricing_service_pb2 as pb
 
 _MOST_FORMS = 64  # of a few kilobytes; deployments have few shapes
 _LARGEST_FORM = 200
 """The most rows of a form that is kept; what has more is rare, and gets one of its own."""
+_MOST_TEXTS = 500
+"""How often other texts are written into a form: each stays in its memory while it is kept."""
+TAXES = {
+    None: pricing_pb2.TAX_TREATMENT_UNSPECIFIED,
+    Tax.ADDED_BY_PROVIDER: pricing_pb2.TAX_TREATMENT_ADDED_BY_PROVIDER,
+}
 
 
 _Amounts = tuple[money_pb2.Money, money_pb2.Money]
@@ -31,38 +39,85 @@ class _Shape(NamedTuple):
     features: tuple[str, ...]
 
 
-class _Form:
-    """A cost whose amounts are filled in anew each time; not for two threads at once.
+class _Texts(NamedTuple):
+    """What a cost says besides names of parts and amounts."""
 
-    Only numbers are written into it: a text would stay in its memory for as long as it is kept.
-    """
+    types: tuple[str, ...]
+    region: str
+    rate_card_version: str
+    cloud: str
+    tax: Tax | None
+
+
+class _Form:
+    """A cost whose amounts are filled in anew each time; not for two threads at once."""
 
     def __init__(self, shape: _Shape) -> None:
-        self._cost = pricing_pb2.Cost()
+        self._answer = pb.CalculatePriceResponse()
+        self._cost = self._answer.cost
         rows = list(_laid_out(self._cost, shape))
         # In the order of the columns, one after the other.
         self._amounts = [whole for whole, _ in rows] + [monthly for _, monthly in rows]
+        self._texts: _Texts | None = None
+        self.worn = 0
 
-    def write(self, message: pricing_pb2.Cost, cost: Cost) -> None:
-        """Fill it in and copy it into a message."""
+    def copy_into(self, message: pricing_pb2.Cost, cost: Cost) -> None:
+        """Fill in the amounts and copy it into a message, whose texts are still to be written."""
+        self._fill(cost)
+        message.CopyFrom(self._cost)
+
+    def written(self, cost: Cost) -> bytes:
+        """Return the answer that says this cost, of which nothing came off."""
+        self._fill(cost)
+        texts = _Texts(
+            cost.columns.types, cost.region, cost.rate_card_version, cost.cloud, cost.tax
+        )
+        if texts != self._texts:
+            write_texts(self._cost, cost)
+            self._texts = texts
+            self.worn += 1
+        return self._answer.SerializeToString()
+
+    def _fill(self, cost: Cost) -> None:
         columns = cost.columns
         numbers = columns.amounts + columns.monthly
         for amount, number in zip(self._amounts, numbers, strict=True):
             amount.minor_units = number
         self._cost.total.minor_units = cost.total.minor_units
         self._cost.monthly.minor_units = cost.monthly.minor_units
-        message.CopyFrom(self._cost)
+
+
+def written(cost: Cost) -> bytes:
+    """Return the answer, as it is sent, that says a cost of which nothing came off."""
+    form = _form(cost)
+    if form.worn >= _MOST_TEXTS:
+        _kept.cache_clear()
+        form = _form(cost)
+    return form.written(cost)
+
+
+def write_texts(message: pricing_pb2.Cost, cost: Cost) -> None:
+    """Write what a cost says besides names of parts and amounts."""
+    message.region = cost.region
+    message.rate_card_version = cost.rate_card_version
+    message.cloud = cost.cloud
+    message.tax = TAXES[cost.tax]
+    for resource, name in zip(message.resources, cost.columns.types, strict=True):
+        resource.type = name
 
 
 def write_amounts(message: pricing_pb2.Cost, cost: Cost) -> None:
     """Write totals, resources and components of a cost in place of what the message says.
 
-    What a resource's type is stays open.
+    Its texts are to be written after that.
     """
+    _form(cost).copy_into(message, cost)
+
+
+def _form(cost: Cost) -> _Form:
     columns = cost.columns
     shape = _Shape(cost.total.currency, len(columns.types), columns.parts, columns.features)
-    form = _kept(shape) if len(columns.amounts) <= _LARGEST_FORM else _Form(shape)
-    form.write(message, cost)
+    return _kept(shape) if len(columns.amounts) <= _LARGEST_FORM else _Form(shape)
 
 
 def kept_columns(message: pricing_pb2.Cost) -> Columns:

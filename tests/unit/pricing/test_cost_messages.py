@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.pricing.convert.costs import kept_cost, to_proto_cost
+from services.pricing.convert.costs import kept_cost, to_proto_cost, written_price
 from services.pricing.costing import (
     CommitmentRequest,
     Cost,
@@ -11,6 +11,8 @@ from services.pricing.costing import (
 )
 from services.pricing.rates import Upfront
 from tests.unit.pricing.rate_cards import cost_of
+from tollgate.pricing.v1 import pricing_pb2
+from tollgate.pricing.v1 import pricing_service_pb2 as pb
 
 ONE = ResourceRequest("wordpress", "2", "4", "5", 2)
 TWO = ResourceRequest("mysql", "500m", "4Gi", "0.5")
@@ -51,3 +53,30 @@ def test_rows_of_a_message_add_up_to_its_total() -> None:
     for resource in message.resources:
         parts = sum(part.monthly.minor_units for part in resource.parts)
         assert parts == resource.monthly.minor_units
+
+
+def sent(priced: Cost) -> pricing_pb2.Cost:
+    return pb.CalculatePriceResponse.FromString(written_price(priced)).cost
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 300])
+def test_an_answer_that_is_written_at_once_says_the_same(count: int) -> None:
+    priced = cost(*[ONE, TWO, ONE, TWO, ONE][:count], *[TWO] * (count - 5))
+    assert sent(priced) == to_proto_cost(priced)
+
+
+def test_so_does_one_of_which_something_comes_off() -> None:
+    commitment = CommitmentRequest(1, Upfront.ALL)
+    priced = cost_of(DeploymentRequest([ONE], features=("ssl",), commitment=commitment))
+    assert sent(priced) == to_proto_cost(priced)
+
+
+def test_answers_written_after_each_other_say_nothing_of_each_other() -> None:
+    costs = [
+        cost(ResourceRequest(f"kind-{number}", str(number % 7), "1Gi"), TWO, hours=str(1 + number))
+        for number in range(1100)
+    ]
+    # More texts than a form bears, and copies of it in between.
+    for one, other in zip(costs, reversed(costs), strict=True):
+        assert sent(one) == to_proto_cost(one)
+        assert to_proto_cost(other).resources[0].type == other.columns.types[0]

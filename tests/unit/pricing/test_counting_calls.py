@@ -45,7 +45,7 @@ def servicer(tx: MemoryPricingTransactions, clock: ManualClock) -> PricingServic
 
 async def price(servicer: PricingServicer, account: str = "") -> pb.CalculatePriceResponse:
     request = pb.CalculatePriceRequest(deployment=WEB, account=account)
-    return await servicer.CalculatePrice(request, CONTEXT)
+    return pb.CalculatePriceResponse.FromString(await servicer.CalculatePrice(request, CONTEXT))
 
 
 async def test_a_person_has_a_burst_and_then_so_many_a_minute(

@@ -37,11 +37,12 @@ async def prices_of(
         asked = [servicer.CalculatePrice(request(one, account), CONTEXT) for one in cores]
         found = await asyncio.gather(*asked, return_exceptions=True)
         alone = [
-            (await servicer.CalculatePrice(request(one, account), CONTEXT)).SerializeToString()
+            await servicer.CalculatePrice(request(one, account), CONTEXT)
             for one, answer in zip(cores, found, strict=True)
             if not isinstance(answer, BaseException)
         ]
-    answers = [one for one in found if not isinstance(one, BaseException)]
+    written = [one for one in found if not isinstance(one, BaseException)]
+    answers = [pb.CalculatePriceResponse.FromString(one) for one in written]
     refused = [one for one in found if isinstance(one, BaseException)]
     return answers, refused, [one.hex() for one in alone]
 

@@ -191,8 +191,13 @@ async def _held(store: Store, principal: Principal, claim: str, name: str) -> He
     account = require_may_change(principal, claim, owner)
     if found is None or account is None:
         raise UnknownSubscription(name)
-    units = units_of(await store.holdings(account))
-    return Held(account, found, next(unit for unit in units if unit.key == found.key))
+    # What is held and what is billed as that are read at once: news may come in between.
+    holdings = await store.holdings(account)
+    held = next((one for one in holdings.subscriptions if one.name == name), None)
+    if held is None:
+        raise UnknownSubscription(name)
+    unit = next(unit for unit in units_of(holdings) if unit.key == held.key)
+    return Held(account, held, unit)
 
 
 def _refuse_over(held: Held) -> None:

@@ -35,14 +35,15 @@ class CallRate:
 
         More calls than may come at once count as that many, so that they can be made at all.
         """
-        cost = min(float(calls), self._most)
+        most, held = self._most, self._left
+        cost = min(calls, most)
         key, now = (caller.issuer, caller.subject), self._clock.monotonic()
-        left, since = self._left.pop(key, (self._most, now))
-        left = min(self._most, left + (now - since) * self._per_second)
+        left, since = held.pop(key, (most, now))
+        left = min(most, left + (now - since) * self._per_second)
         allowed = left >= cost
-        self._left[key] = (left - cost if allowed else left, now)
-        if len(self._left) > _MAX_CALLERS:
-            self._left.popitem(last=False)
+        held[key] = (left - cost if allowed else left, now)
+        if len(held) > _MAX_CALLERS:
+            held.popitem(last=False)
         if not allowed:
             raise ResourceExhausted(
                 f"Too many calls; {self._per_minute} a minute are taken.",

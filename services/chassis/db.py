@@ -189,7 +189,7 @@ class PgTransactions(Generic[S]):
             await self._clock.sleep(delay)
 
     async def _attempt(self, way: _Way[S, T], fn: Callable[[S], Awaitable[T]]) -> T:
-        with wakeup.gathering() as topics:
+        with wakeup.gathering(self._wakeups) as gathered:
             try:
                 async with self._pool.acquire() as connection:
                     result = await self._understood(connection, way(connection, fn))
@@ -197,8 +197,7 @@ class PgTransactions(Generic[S]):
                 # The others in the pool died with it; without this each costs a failure of its own.
                 await self._pool.expire_connections()
                 raise
-        for topic in sorted(topics):
-            self._wakeups.wake(topic)
+        gathered.tell()
         return result
 
     async def _in_transaction(self, connection: Connection, fn: Callable[[S], Awaitable[T]]) -> T:

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.errors import Internal, ResourceExhausted, Unavailable, is_transient
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_Waiting: TypeAlias = tuple[T, int, asyncio.Future[R]]
+"""An item, its bytes, and who waits for it."""
 
 
 class GroupCommit(Generic[T, R]):
@@ -42,8 +45,8 @@ class GroupCommit(Generic[T, R]):
         self._max_bytes = max_bytes
         self._linger = linger
         self._clock = clock or SystemClock()
-        self._gathered: list[tuple[T, asyncio.Future[R]]] = []
-        self._flushing: list[tuple[T, asyncio.Future[R]]] = []
+        self._gathered: list[_Waiting[T, R]] = []
+        self._flushing: list[_Waiting[T, R]] = []
         self._bytes = 0
         self._something = asyncio.Event()
         self._closed = False
@@ -69,7 +72,7 @@ class GroupCommit(Generic[T, R]):
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._bytes += size
         answer.add_done_callback(_retrieved)
-        self._gathered.append((item, answer))
+        self._gathered.append((item, size, answer))
         self._something.set()
         return answer
 
@@ -100,27 +103,29 @@ class GroupCommit(Generic[T, R]):
     def _close(self) -> None:
         """Tell those who still wait: a caller that is told nothing would wait for its deadline."""
         self._closed = True
-        for _, answer in self._flushing + self._gathered:
+        for _, _, answer in self._flushing + self._gathered:
             if not answer.done():
                 answer.set_exception(Unavailable("This process is stopping.", reason="STOPPING"))
 
-    def _take(self) -> list[tuple[T, asyncio.Future[R]]]:
+    def _take(self) -> list[_Waiting[T, R]]:
         batch = self._gathered[: self._fitting()]
         del self._gathered[: len(batch)]
-        self._flushing = sorted(batch, key=lambda waiting: self._key(waiting[0]))
-        return self._flushing
+        if len(batch) > 1:
+            batch.sort(key=lambda waiting: self._key(waiting[0]))
+        self._flushing = batch
+        return batch
 
     def _fitting(self) -> int:
         """Return how many of what gathered go into one batch: at least one."""
-        count, held = 1, self._size(self._gathered[0][0])
-        for item, _ in self._gathered[1 : self._max_batch]:
-            held += self._size(item)
-            if held > self._max_batch_bytes:
+        held = count = 0
+        for _, size, _ in self._gathered[: self._max_batch]:
+            held += size
+            if count and held > self._max_batch_bytes:
                 break
             count += 1
         return count
 
-    async def _flush(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+    async def _flush(self, batch: list[_Waiting[T, R]]) -> None:
         failure = await self._write_all(batch)
         if failure is None:
             return
@@ -136,23 +141,23 @@ class GroupCommit(Generic[T, R]):
             if failure is not None:
                 self._fail([waiting], failure)
 
-    async def _write_all(self, batch: list[tuple[T, asyncio.Future[R]]]) -> Exception | None:
+    async def _write_all(self, batch: list[_Waiting[T, R]]) -> Exception | None:
         """Write rows and answer those who wait for them; on a failure answer nobody."""
         try:
-            answers = await self._write([item for item, _ in batch])
+            answers = await self._write([item for item, _, _ in batch])
         except Exception as exc:  # noqa: BLE001 - it is the waiters' to handle
             return exc
         if len(answers) != len(batch):
             return Internal(f"{len(batch)} rows were written and {len(answers)} answered.")
-        for (item, waiting), answer in zip(batch, answers, strict=True):
-            self._bytes -= self._size(item)
+        for (_, size, waiting), answer in zip(batch, answers, strict=True):
+            self._bytes -= size
             if not waiting.done():
                 waiting.set_result(answer)
         return None
 
-    def _fail(self, batch: list[tuple[T, asyncio.Future[R]]], failure: Exception) -> None:
-        for item, waiting in batch:
-            self._bytes -= self._size(item)
+    def _fail(self, batch: list[_Waiting[T, R]], failure: Exception) -> None:
+        for _, size, waiting in batch:
+            self._bytes -= size
             if not waiting.done():
                 waiting.set_exception(failure)
 

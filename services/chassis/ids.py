@@ -1,7 +1,7 @@
 """Identifiers: opaque, prefixed, either random and time-ordered or derived from what they name."""
 
-import hashlib
 import secrets
+from hashlib import sha256
 from typing import Protocol
 
 from services.chassis.clock import Clock, SystemClock
@@ -38,12 +38,9 @@ def derived(prefix: str, *parts: str) -> str:
 
     Each part is hashed with its length, so ``("ab", "c")`` and ``("a", "bc")`` differ.
     """
-    digest = hashlib.sha256()
-    for part in parts:
-        raw = part.encode()
-        digest.update(len(raw).to_bytes(8, "big"))
-        digest.update(raw)
-    return f"{prefix}_{_encode(int.from_bytes(digest.digest()[:16], 'big'))}"
+    raw = [part.encode() for part in parts]
+    hashed = b"".join([len(part).to_bytes(8, "big") + part for part in raw])
+    return f"{prefix}_{_encode(int.from_bytes(sha256(hashed).digest()[:16], 'big'))}"
 
 
 def _encode(value: int) -> str:

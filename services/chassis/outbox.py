@@ -10,6 +10,7 @@ from services.chassis.backoff import Backoff, Jitter, system_jitter
 from services.chassis.clock import Clock
 from services.chassis.db import UNHURRIED, Connection, Pool, Statements
 from services.chassis.facts import Delivery, FactRecord, Outcome
+from services.chassis.handing import offers_to, tell_after_commit
 from services.chassis.relaying import (
     FOLLOWERS,
     ClaimedFact,
@@ -37,14 +38,23 @@ __all__ = [
     "written",
 ]
 
-_APPEND = """
-INSERT INTO outbox (destination, fact_id, fact_key, revision, type, payload, traceparent)
-SELECT destination, fact_id, fact_key, revision, type, payload, traceparent
-FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::text[])
-    WITH ORDINALITY
-    AS row (destination, fact_id, fact_key, revision, type, payload, traceparent, place)
+# What can be handed to a relay of this process is leased to it at once, unless something of its key
+# stands: what is older goes first. Nobody else writes facts of the key until this commits.
+# One probe of the index for each row; an EXISTS may be planned as a look at the whole table.
+APPEND = """
+INSERT INTO outbox (destination, fact_id, fact_key, revision, type, payload, traceparent, due_at)
+SELECT destination, fact_id, fact_key, revision, type, payload, traceparent,
+    CASE WHEN lease > 0 AND (
+        SELECT seq FROM outbox AS older
+        WHERE older.destination = row.destination AND older.fact_key = row.fact_key
+        ORDER BY older.fact_key, older.seq LIMIT 1) IS NULL
+    THEN clock_timestamp() + make_interval(secs => lease) ELSE now() END
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::text[],
+    $8::float8[]) WITH ORDINALITY
+    AS row (destination, fact_id, fact_key, revision, type, payload, traceparent, lease, place)
 ORDER BY place
 ON CONFLICT (destination, fact_id) DO NOTHING
+RETURNING seq, destination, fact_id, due_at > now() AS leased
 """
 
 # The recursion skips along the index from key to key, so ten thousand facts behind one head cost
@@ -132,8 +142,11 @@ RETURNING destination
 async def append(conn: Connection, facts: Sequence[FactRecord]) -> None:
     """Write facts in the caller's transaction, a row for each destination.
 
-    The caller holds the lock of the aggregate that the facts' key names: that is what makes the
-    order of rows the order of commits. A fact that already waits for a destination is not doubled.
+    The caller holds the lock of what a fact is about, from an earlier statement: that is what makes
+    the order of rows the order of commits. Where a key stands for several such things, as a payer
+    does for what it buys, facts of two of them have no order among each other. A fact that already
+    waits for a destination is not doubled. A relay of this process that is free is handed what has
+    nothing before it; the rest is looked for.
     """
     rows = [(destination, fact) for fact in facts for destination in fact.destinations]
     for fact in facts:
@@ -141,8 +154,9 @@ async def append(conn: Connection, facts: Sequence[FactRecord]) -> None:
             raise ValueError(f"fact {fact.id} ({fact.type}) goes nowhere")
     if not rows:
         return
-    await conn.execute(
-        _APPEND,
+    offers = offers_to(destination for destination, _ in rows)
+    written_rows = await conn.fetch(
+        APPEND,
         [destination for destination, _ in rows],
         [fact.id for _, fact in rows],
         [fact.key for _, fact in rows],
@@ -150,9 +164,12 @@ async def append(conn: Connection, facts: Sequence[FactRecord]) -> None:
         [fact.type for _, fact in rows],
         [fact.payload for _, fact in rows],
         [fact.traceparent for _, fact in rows],
+        [offer.lease if (offer := offers[destination]) else 0.0 for destination, _ in rows],
     )
-    for destination, _ in rows:
-        after_commit(topic(destination))
+    leased = {
+        (row["destination"], row["fact_id"]): row["seq"] for row in written_rows if row["leased"]
+    }
+    tell_after_commit(offers, rows, leased)
 
 
 def append_from(source: str, first: int) -> str:

@@ -1,4 +1,9 @@
-"""The reconcile queue in PostgreSQL: one row a key, leased to one run at a time."""
+"""The reconcile queue in PostgreSQL: one row a key, leased to one run at a time.
+
+The higher priority goes first. So that a flood of it keeps nothing else waiting without end, a
+worker that has more to do than it can takes, one time in eight, what has waited longest whatever
+its priority (``working.py``).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,8 +62,16 @@ FROM (SELECT DISTINCT key FROM unnest($2::text[]) AS key) keys ORDER BY key
 {_ONCE_MORE}
 """  # noqa: S608 - built of constants
 
+_LEASED = """
+    UPDATE reconcile_queue AS mine SET
+        running = true, epoch = nextval('reconcile_epoch'),
+        due_at = now() + make_interval(secs => $3),
+        next_at = CASE WHEN next_at > now() THEN next_at ELSE 'infinity' END
+    FROM due WHERE mine.queue = $1 AND mine.key = due.key
+"""
+
 # One probe of the index for each priority. A row that a fencing transaction holds is skipped.
-CLAIM = """
+CLAIM = f"""
 WITH due AS MATERIALIZED (
     SELECT one.key, one.due_at AS was_due, place
     FROM unnest($4::smallint[]) WITH ORDINALITY AS wanted (priority, place)
@@ -69,16 +82,31 @@ WITH due AS MATERIALIZED (
         FOR UPDATE SKIP LOCKED
     ) one
     LIMIT $2
-), claimed AS (
-    UPDATE reconcile_queue AS mine SET
-        running = true, epoch = nextval('reconcile_epoch'),
-        due_at = now() + make_interval(secs => $3),
-        next_at = CASE WHEN next_at > now() THEN next_at ELSE 'infinity' END
-    FROM due WHERE mine.queue = $1 AND mine.key = due.key
+), claimed AS ({_LEASED}
     RETURNING mine.key, generation, epoch, failures, place, was_due
 )
 SELECT key, generation, epoch, failures FROM claimed ORDER BY place, was_due, key
-"""
+"""  # noqa: S608 - built of constants
+
+# Looks at the head of each priority and locks the one that it takes, so that others get the rest.
+CLAIM_OLDEST = f"""
+WITH oldest AS MATERIALIZED (
+    SELECT one.key
+    FROM unnest($2::smallint[]) AS wanted (priority)
+    CROSS JOIN LATERAL (
+        SELECT key, due_at FROM reconcile_queue
+        WHERE queue = $1 AND priority = wanted.priority AND due_at <= now()
+        ORDER BY due_at LIMIT 1
+    ) one
+    ORDER BY one.due_at LIMIT 1
+), due AS MATERIALIZED (
+    SELECT key FROM reconcile_queue
+    WHERE queue = $1 AND key = (SELECT key FROM oldest) AND due_at <= now()
+    FOR UPDATE SKIP LOCKED
+)
+{_LEASED}
+RETURNING mine.key, generation, epoch, failures
+"""  # noqa: S608 - built of constants
 
 _PRIORITIES = list(range(9, -1, -1))
 
@@ -220,10 +248,11 @@ class PgQueue:
 
     async def claim(self, queue: str, limit: int, lease: float) -> Sequence[ClaimedKey]:
         """Lease due keys; see the port."""
-        rows = await self._statements.fetch(CLAIM, queue, limit, lease, _PRIORITIES)
-        return [
-            ClaimedKey(row["key"], row["generation"], row["epoch"], row["failures"]) for row in rows
-        ]
+        return await self._claimed(CLAIM, queue, limit, lease, _PRIORITIES)
+
+    async def claim_oldest(self, queue: str, lease: float) -> Sequence[ClaimedKey]:
+        """Lease the longest due key; see the port."""
+        return await self._claimed(CLAIM_OLDEST, queue, _PRIORITIES, lease)
 
     async def renew(
         self, queue: str, held: Sequence[tuple[str, int]], lease: float
@@ -254,6 +283,12 @@ class PgQueue:
     async def holds(self, conn: Connection, queue: str, claimed: ClaimedKey) -> bool:
         """Ask in the caller's transaction."""
         return await holds(conn, queue, claimed.key, claimed.epoch)
+
+    async def _claimed(self, sql: str, *args: object) -> Sequence[ClaimedKey]:
+        rows = await self._statements.fetch(sql, *args)
+        return [
+            ClaimedKey(row["key"], row["generation"], row["epoch"], row["failures"]) for row in rows
+        ]
 
 
 class Worker(WorkerLoop):

@@ -1,7 +1,7 @@
 """The loop that empties an outbox to one destination, whatever the outbox is kept in."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,7 @@ from services.chassis.clock import Clock, SystemClock
 from services.chassis.errors import Unavailable, is_transient
 from services.chassis.facts import MAX_FACTS_A_DELIVERY, Delivery, FactRecord, Outcome
 from services.chassis.outage import Outage, is_being_cancelled
-from services.chassis.wakeups import Wakeups
+from services.chassis.wakeups import Offer, Wakeups
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("chassis.outbox")
 
@@ -29,7 +29,10 @@ MAX_BYTES_A_DELIVERY = 3 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ClaimedFact:
-    """A fact leased to one relay, as are all before it of its key; ``seq`` and ``epoch`` say so."""
+    """A fact leased to one relay, as are all before it of its key; ``seq`` and ``epoch`` say so.
+
+    The first claim begins epoch 1; what was written as leased is in epoch 0.
+    """
 
     seq: int
     epoch: int
@@ -86,13 +89,26 @@ def topic(destination: str) -> str:
     return f"outbox:{destination}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """Facts that a transaction of this process wrote as leased, and how long they are.
+
+    ``seen`` are the wake-ups before they were written: one after it may be about what is behind.
+    """
+
+    facts: Sequence[ClaimedFact]
+    lease_ends: float
+    seen: int
+
+
 class RelayLoop:
     """Delivers at least once, each key in order, several replicas at once.
 
     ``batch`` is the number of keys a call takes, ``concurrency`` the number of calls under way,
     ``lease`` and ``deliver_timeout`` are in seconds: the lease outlives the call, so that a fact
     is under way once. ``poll`` is how long an idle relay waits without a wake-up, in seconds, and
-    is spread over its upper half.
+    is spread over its upper half. While it waits, transactions of its process hand it what they
+    wrote, leased to it; it looks for the rest.
     """
 
     def __init__(
@@ -132,40 +148,97 @@ class RelayLoop:
         self._after_key = ""
         # What was committed up to this wake-up, a claim has begun after.
         self._looked_at = -1
+        self._idle = 0
+        self._handed: deque[_Handed] = deque()
+        # Waits that were ended for what was handed over, not because it is time to look.
+        self._nudged = 0
 
     async def run(self, stopping: asyncio.Event | None = None) -> None:
         """Relay until ``stopping`` is set (calls under way are finished) or it is cancelled."""
         stopping = stopping or asyncio.Event()
+        name = topic(self._destination)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._wakeups.wake_when(stopping, topic(self._destination)))
-            for _ in range(self._concurrency):
-                group.create_task(self._work(stopping))
+            group.create_task(self._wakeups.wake_when(stopping, name))
+            with self._wakeups.taking(name, self._offer):
+                async with asyncio.TaskGroup() as work:
+                    for _ in range(self._concurrency):
+                        work.create_task(self._work(stopping))
+
+    def _offer(self, count: int) -> Offer | None:
+        """Offer to take facts while nobody else has to wait for it, and calls get through."""
+        waiting = sum(len(handed.facts) for handed in self._handed)
+        if not self._idle or self._failed_calls or waiting + count > self._batch:
+            return None
+        ends = self._clock.monotonic() + self._lease
+        seen = self._wakeups.seen(topic(self._destination))
+        return Offer(self._lease, lambda facts: self._take(_Handed(facts, ends, seen)))
+
+    def _take(self, handed: _Handed) -> None:
+        self._handed.append(handed)
+        if self._wakeups.nudge(topic(self._destination)):
+            self._nudged += 1
 
     async def _work(self, stopping: asyncio.Event) -> None:
         outage = Outage(f"The outbox relay to {self._destination}", self._clock)
         name = topic(self._destination)
-        due = True
-        while not stopping.is_set():
+        due, look_at = True, 0.0
+        while self._handed or not stopping.is_set():
             seen = self._wakeups.seen(name)
-            # One look is enough for a wake-up that reached several of these.
-            if due or self._looked_at < seen:
-                self._looked_at = seen
-                try:
+            try:
+                if self._handed:
+                    due = await self._deliver_handed() or due
+                # One look is enough for a wake-up that reached several of these.
+                elif due or self._looked_at < seen:
+                    self._looked_at = seen
                     due = await self.step()
-                except Unavailable as exc:
-                    await outage.pause(exc)
-                    due = True
-                    continue
+                    # Not put off by what is handed over: others write facts too.
+                    look_at = self._clock.monotonic() + self._poll.delay(1)
+                else:
+                    due = await self._wait(name, seen, look_at)
+            except Unavailable as exc:
+                await outage.pause(exc)
+                due = True
+            else:
                 outage.over()
-                if due:
-                    continue
-            due = not await self._wakeups.wait(name, seen, self._poll.delay(1))
+
+    async def _wait(self, name: str, seen: int, look_at: float) -> bool:
+        """Wait for work; return whether it is time to look for some."""
+        self._idle += 1
+        try:
+            woken = await self._wakeups.wait(
+                name, seen, max(0.0, look_at - self._clock.monotonic())
+            )
+        finally:
+            self._idle -= 1
+        if woken or not self._nudged:
+            return not woken
+        self._nudged -= 1
+        # A wait that is ended again and again must not put off the look.
+        return self._clock.monotonic() >= look_at
+
+    async def _deliver_handed(self) -> bool:
+        """Deliver what was handed over; return whether there may be more behind it."""
+        facts: list[ClaimedFact] = []
+        first = self._handed[0]
+        lease_ends, seen = first.lease_ends, first.seen
+        while self._handed and len(facts) + len(self._handed[0].facts) <= MAX_FACTS_A_DELIVERY:
+            handed = self._handed.popleft()
+            facts += handed.facts
+            lease_ends, seen = min(lease_ends, handed.lease_ends), min(seen, handed.seen)
+        await self._deliver_all(facts, lease_ends)
+        return self._wakeups.seen(topic(self._destination)) != seen
 
     async def step(self) -> bool:
         """Claim once and deliver what was claimed; return whether there may be more at once."""
         seen = self._wakeups.seen(topic(self._destination))
         lease_ends = self._clock.monotonic() + self._lease
         claimed = await self._claim()
+        await self._deliver_all(claimed, lease_ends)
+        # A fact that was written while its key was leased has woken somebody in vain.
+        woken = self._wakeups.seen(topic(self._destination)) != seen
+        return bool(claimed) and (woken or self._may_be_more(claimed))
+
+    async def _deliver_all(self, claimed: Sequence[ClaimedFact], lease_ends: float) -> None:
         held_up: set[str] = set()
         for chunk in chunks(claimed):
             free = [row for row in chunk if row.fact.key not in held_up]
@@ -178,9 +251,6 @@ class RelayLoop:
                 held_up |= {row.fact.key for row in late}
                 given = [Postponed(row, 0.0, "it waits for its turn") for row in late]
                 await self._persist(partial(self._rows.postpone, given), lease_ends)
-        # A fact that was written while its key was leased has woken somebody in vain.
-        woken = self._wakeups.seen(topic(self._destination)) != seen
-        return bool(claimed) and (woken or self._may_be_more(claimed))
 
     def _may_be_more(self, claimed: Sequence[ClaimedFact]) -> bool:
         """Tell whether the claim took all that it may, of keys or of a key."""

@@ -3,7 +3,8 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Coroutine
-from typing import Any, Generic, NamedTuple, TypeVar
+from enum import Enum, auto
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -17,54 +18,46 @@ _ONE_GO = 0.01
 """Seconds for which the works of those who wait are done before any of them goes on."""
 
 
-class _Made(NamedTuple):
-    """What became of a caller's work; or, with the work left, what it is to be done on."""
+class _End(Enum):
+    """How a caller's waiting ended."""
 
-    result: Any
-    error: Exception | None = None
-    work_left: bool = False
+    MADE = auto()
+    FAILED = auto()
+    LATE = auto()
+    """Its work is left to itself."""
 
 
-class _Waiting(NamedTuple):
-    """A caller who waits. Its future is given what was made, or, as None, the reading."""
-
-    told: asyncio.Future[_Made | None]
-    work: Callable[[Any], Any]
+_Told = tuple[_End, Any] | None
+"""What was made of what was found, what that failed with, or what was found; None: go and read."""
 
 
 class _Round(Generic[K, T]):
     """What was asked for before one read begins: by one caller who reads, and those who wait."""
 
-    __slots__ = ("begun", "callers", "deserted", "keys", "waiting")
+    __slots__ = ("begun", "callers", "deserted", "keys", "loop", "waiting")
 
-    def __init__(self, now: float) -> None:
-        self.begun = now
-        self.callers = 0
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.begun = self.loop.time()
+        self.callers = 1
         self.deserted = False
         self.keys: dict[K, None] = {}
-        self.waiting: deque[_Waiting] = deque()
-
-    async def made(self, work: Callable[[T], R]) -> _Made | None:
-        """Wait for what ``work`` makes of what is found; None to who has to read instead."""
-        mine: asyncio.Future[_Made | None] = asyncio.get_running_loop().create_future()
-        self.waiting.append(_Waiting(mine, work))
-        try:
-            return await mine
-        except asyncio.CancelledError:
-            if mine.done() and not mine.cancelled() and mine.result() is None:
-                # It was to read, and goes away before it could begin.
-                self.hand_over()
-            raise
+        self.waiting: deque[tuple[asyncio.Future[_Told], Callable[[T], Any]]] = deque()
 
     def tell(self, found: T) -> None:
         """Do the work of all who still wait, and let them go on; who is late does its own."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + _ONE_GO
+        time = self.loop.time
+        end = time() + _ONE_GO
         for told, work in self.waiting:
             if told.done():
                 continue
-            late = loop.time() >= end
-            told.set_result(_Made(found, work_left=True) if late else _made(work, found))
+            if time() >= end:
+                told.set_result((_End.LATE, found))
+                continue
+            try:
+                told.set_result((_End.MADE, work(found)))
+            except Exception as error:  # noqa: BLE001 - it is raised where the caller waits
+                told.set_result((_End.FAILED, error))
         self.waiting.clear()
 
     def hand_over(self) -> None:
@@ -76,22 +69,6 @@ class _Round(Generic[K, T]):
                 return
         # Who joined it now would wait for nobody.
         self.deserted = True
-
-
-def _made(work: Callable[[T], R], found: T) -> _Made:
-    try:
-        return _Made(work(found))
-    except Exception as error:  # noqa: BLE001 - it is raised where the caller waits
-        return _Made(None, error)
-
-
-def _result(made: _Made, work: Callable[[T], R]) -> R:
-    if made.error is not None:
-        raise made.error
-    if made.work_left:
-        return work(made.result)
-    result: R = made.result
-    return result
 
 
 def _as_found(found: T) -> T:
@@ -132,18 +109,29 @@ class GatheredRead(Generic[K, T]):
         10 ms, the rest do their own, each when it goes on.
         """
         mine = self._gathering
-        reads = False
         if mine is None or mine.deserted or len(mine.keys) >= self._most:
-            mine = self._gathering = _Round(asyncio.get_running_loop().time())
-            reads = True
+            mine = self._gathering = _Round()
+            mine.keys.update(dict.fromkeys(keys))
+            return work(await self._read_for(mine))
         mine.callers += 1
         if keys:
             mine.keys.update(dict.fromkeys(keys))
-        if not reads:
-            made = await mine.made(work)
-            if made is not None:
-                return _result(made, work)
-        return work(await self._read_for(mine))
+        told: asyncio.Future[_Told] = mine.loop.create_future()
+        mine.waiting.append((told, work))
+        try:
+            made = await told
+        except asyncio.CancelledError:
+            if told.done() and not told.cancelled() and told.result() is None:
+                # It was to read, and goes away before it could begin.
+                mine.hand_over()
+            raise
+        if made is None:
+            return work(await self._read_for(mine))
+        end, what = made
+        if end is _End.FAILED:
+            raise what
+        result: R = work(what) if end is _End.LATE else what
+        return result
 
     async def _read_for(self, mine: _Round[K, T]) -> T:
         try:

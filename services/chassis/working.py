@@ -23,6 +23,9 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("chassis.queu
 
 HIGHEST_PRIORITY = 9
 
+_URGENT_IN_A_ROW = 7
+"""Of so many and one keys that a full worker takes, one is what has waited longest."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimedKey:
@@ -39,6 +42,10 @@ class QueueRows(Protocol):
 
     async def claim(self, queue: str, limit: int, lease: float) -> Sequence[ClaimedKey]:
         """Lease due keys, highest priority first, then the longest due. ``lease`` is in seconds."""
+        ...
+
+    async def claim_oldest(self, queue: str, lease: float) -> Sequence[ClaimedKey]:
+        """Lease the longest due key of any priority; none if there is none, or another is at it."""
         ...
 
     async def renew(
@@ -164,9 +171,13 @@ class WorkerLoop:
         self._backoff = backoff or Backoff(base=0.5, cap=300.0, jitter=jitter)
         self._name = f"The worker of queue {queue}"
         self._running: dict[tuple[str, int], tuple[Lease, float]] = {}
-        self._busy = asyncio.Event()
+        # Set when a run has lasted so long that leases have to be renewed.
+        self._long = asyncio.Event()
+        self._next_look: asyncio.TimerHandle | None = None
         # Whether the last claim took all that it could, so that there may be more.
         self._full = False
+        # Keys in a row that were taken by their priority while there may have been more.
+        self._by_priority = 0
 
     async def run(self, stopping: asyncio.Event | None = None) -> None:
         """Work until ``stopping`` is set (runs under way are finished) or it is cancelled."""
@@ -177,35 +188,45 @@ class WorkerLoop:
             async with asyncio.TaskGroup() as runs:
                 await self._dispatch(runs, stopping)
             renewals.cancel()
+            if self._next_look is not None:
+                self._next_look.cancel()
 
     async def _dispatch(self, runs: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
         outage = Outage(self._name, self._clock)
         while not stopping.is_set():
             seen = self._wakeups.seen(topic(self._queue))
             free = self._concurrency - len(self._running)
-            found = 0
             if free:
                 try:
-                    found = await self._start(runs, free)
+                    await self._start(runs, free)
                 except Unavailable as exc:
                     await outage.pause(exc)
                     continue
                 outage.over()
-                self._full = found == free
-            if found < free or not free:
+            if not (free and self._full):
                 # A run that ends wakes a full worker, which waits here for room.
                 await self._wakeups.wait(topic(self._queue), seen, self._poll.delay(1))
 
-    async def _start(self, runs: asyncio.TaskGroup, free: int) -> int:
+    async def _start(self, runs: asyncio.TaskGroup, free: int) -> None:
         ends = self._clock.monotonic() + self._lease
-        claimed_keys = await self._rows.claim(self._queue, free, self._lease)
-        for claimed in claimed_keys:
+        for claimed in await self._claim(free):
             lease = Lease(self._clock, ends, self._check(claimed))
             renew_until = ends + self._longest_run - self._lease
             self._running[claimed.key, claimed.epoch] = (lease, renew_until)
-            self._busy.set()
             runs.create_task(self._run_one(claimed, lease))
-        return len(claimed_keys)
+        self._look_for_long_runs()
+
+    async def _claim(self, free: int) -> Sequence[ClaimedKey]:
+        """Take what is most urgent, and now and then, if that never ends, what waits longest."""
+        if self._by_priority >= _URGENT_IN_A_ROW:
+            self._by_priority = 0
+            oldest = await self._rows.claim_oldest(self._queue, self._lease)
+            if oldest:
+                return oldest
+        claimed = await self._rows.claim(self._queue, free, self._lease)
+        self._full = len(claimed) == free
+        self._by_priority = self._by_priority + free if self._full else 0
+        return claimed
 
     def _check(self, claimed: ClaimedKey) -> Callable[[Any], Awaitable[bool]]:
         return lambda conn: self._rows.holds(conn, self._queue, claimed)
@@ -219,8 +240,6 @@ class WorkerLoop:
         finally:
             # Frees a slot of this process only; the key itself needs no more than its lease.
             self._running.pop((claimed.key, claimed.epoch), None)
-            if not self._running:
-                self._busy.clear()
             if due or self._full:
                 self._wakeups.wake(topic(self._queue))
 
@@ -281,17 +300,29 @@ class WorkerLoop:
                 outage.over()
                 return due
 
+    def _look_for_long_runs(self) -> None:
+        """Look after a third of a lease whether something runs: most runs are over by then."""
+        if self._running and self._next_look is None:
+            loop = asyncio.get_running_loop()
+            self._next_look = loop.call_later(self._lease / 3, self._look)
+
+    def _look(self) -> None:
+        self._next_look = None
+        if self._running:
+            self._long.set()
+
     async def _renew_leases(self) -> None:
         outage = Outage(f"{self._name} (renewing leases)", self._clock)
         while True:
-            await self._busy.wait()
-            await self._clock.sleep(self._lease / 3)
+            await self._long.wait()
             try:
                 await self._renew_once()
             except Unavailable as exc:
                 await outage.pause(exc)
             else:
                 outage.over()
+                self._long.clear()
+                self._look_for_long_runs()
 
     async def _renew_once(self) -> None:
         now = self._clock.monotonic()

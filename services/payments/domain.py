@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 OperationId = NewType("OperationId", str)
 """An operation of ours, ``op_…``."""
@@ -30,8 +30,7 @@ _PRIORITIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectRef:
+class ObjectRef(NamedTuple):
     """A root object of the provider."""
 
     kind: RootKind

@@ -23,7 +23,7 @@ from services.payments.facts import (
     PaymentReversed,
     SubscriptionState,
 )
-from services.payments.ports import PutObject, ShownObject, Store
+from services.payments.ports import ShownObject, Store
 from services.payments.snapshots import digest_of, summary_of
 from services.payments.views import (
     InvoiceView,
@@ -152,25 +152,22 @@ async def _save(
 ) -> SubscriptionSeen:
     """Write each object unless a later fetch did; returns where the subscription stands.
 
-    In the order of their keys, so that two folds that share objects do not wait for each other.
+    In the order of their names, so that two folds that share objects do not wait for each other.
     What a later fetch wrote has its revision: under that one, nothing older is ever told.
     """
-    views = sorted(projection.views, key=lambda view: view.ref.key)
     shown = [
-        ShownObject(view.ref, digest_of(view, payers[view.id]), summary_of(view)) for view in views
+        ShownObject(view.ref, digest_of(view, payers[view.id]), summary_of(view))
+        for view in projection.views
     ]
+    shown.sort(key=lambda one: one.ref)
     rows = await store.put_objects(home.provider, home.provider_account, ticket, shown)
     told = projection.subscription
-    for view, row in zip(views, rows, strict=True):
-        if told is not None and view.ref == told.ref:
-            return _seen(SubscriptionState(told, payers[view.id], row.revision), row)
-    return SubscriptionSeen()
-
-
-def _seen(state: SubscriptionState, row: PutObject) -> SubscriptionSeen:
+    if told is None:
+        return SubscriptionSeen()
+    row = rows[[one.ref for one in shown].index(told.ref)]
     if row.overtaken:
         return SubscriptionSeen(overtaken=True)
-    return SubscriptionSeen(state, raised=row.raised)
+    return SubscriptionSeen(SubscriptionState(told, payers[told.id], row.revision), row.raised)
 
 
 def money_facts(
@@ -182,8 +179,7 @@ def money_facts(
     """Name every money fact that the fetch and its events prove. Pure."""
     facts: list[MoneyFact] = []
     checkout = projection.checkout
-    heard = [seen for seen in evidence if seen.event.event.root == projection.root]
-    if checkout is not None and checkout.paid and heard:
+    if checkout is not None and checkout.paid and (heard := _heard(projection, evidence)):
         facts.append(
             CheckoutPaid(
                 checkout_id=checkout.id,
@@ -245,6 +241,11 @@ def _reversal(
         checkout_id=view.checkout_id,
         reason=view.reason,
     )
+
+
+def _heard(projection: Projection, evidence: Sequence[Evidence]) -> Sequence[Evidence]:
+    """Return the evidence that is of the root object itself."""
+    return [seen for seen in evidence if seen.event.event.root == projection.root]
 
 
 def _earliest_created(evidence: Sequence[Evidence]) -> datetime:

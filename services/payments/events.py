@@ -61,7 +61,7 @@ class VerifiedEvent:
     ``account`` is the provider's account where the event names one, else empty. ``root`` is the
     object to fetch; None for a type that nobody handles. ``shows`` are the objects that a fetch of
     the root shows besides, so that it may answer for their events too. ``follows``: it is a part
-    of a purchase, of which another event tells whose fetch shows this one's root.
+    of a purchase or of a renewal, of which another event tells whose fetch shows this one's root.
     """
 
     id: str

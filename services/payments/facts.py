@@ -1,7 +1,8 @@
 """Facts of payments, before they become bytes: what is true about money, and its identity.
 
 The id of a money fact is derived from the provider's object, so that every replay makes the same;
-the id of the state fact holds the revision of our row besides.
+the id of the state fact holds the revision of our row besides. A money fact is asked for its id
+wherever it goes, so that one is worked out when the fact is made.
 """
 
 from collections.abc import Mapping
@@ -50,18 +51,18 @@ class CheckoutPaid:
     invoice_id: str = ""
     operation_id: str = ""
     quote: str = ""
+    id: str = field(init=False)
+    """Derived from the checkout."""
 
     revision = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", self.payer.fact_id("checkout", self.checkout_id))
 
     @property
     def object_id(self) -> str:
         """The provider's object that it is about."""
         return self.checkout_id
-
-    @property
-    def id(self) -> str:
-        """Derived from the checkout."""
-        return self.payer.fact_id("checkout", self.checkout_id)
 
     @property
     def key(self) -> str:
@@ -81,18 +82,18 @@ class InvoicePaid:
     period_start: datetime | None
     period_end: datetime | None
     subscription_id: str = ""
+    id: str = field(init=False)
+    """Derived from the invoice, whatever event told of it."""
 
     revision = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", self.payer.fact_id("invoice", self.invoice_id))
 
     @property
     def object_id(self) -> str:
         """The provider's object that it is about."""
         return self.invoice_id
-
-    @property
-    def id(self) -> str:
-        """Derived from the invoice, whatever event told of it."""
-        return self.payer.fact_id("invoice", self.invoice_id)
 
     @property
     def key(self) -> str:
@@ -109,18 +110,20 @@ class InvoicePaymentFailed:
     payer: Payer
     subscription_id: str = ""
     failure_code: str = ""
+    id: str = field(init=False)
+    """Derived from the invoice and the attempt."""
 
     revision = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "id", self.payer.fact_id("invoice", self.invoice_id, "failed", str(self.attempt))
+        )
 
     @property
     def object_id(self) -> str:
         """The provider's object that it is about."""
         return self.invoice_id
-
-    @property
-    def id(self) -> str:
-        """Derived from the invoice and the attempt."""
-        return self.payer.fact_id("invoice", self.invoice_id, "failed", str(self.attempt))
 
     @property
     def key(self) -> str:
@@ -142,18 +145,18 @@ class PaymentReversed:
     subscription_id: str = ""
     checkout_id: str = ""
     reason: str = ""
+    id: str = field(init=False)
+    """Derived from the refund or dispute, and the way that the money went."""
 
     revision = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", self.payer.fact_id("reversal", self.reversal_id, self.kind))
 
     @property
     def object_id(self) -> str:
         """The provider's object that it is about."""
         return self.reversal_id
-
-    @property
-    def id(self) -> str:
-        """Derived from the refund or dispute, and the way that the money went."""
-        return self.payer.fact_id("reversal", self.reversal_id, self.kind)
 
     @property
     def key(self) -> str:

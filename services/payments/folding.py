@@ -10,7 +10,7 @@ events as well, as far as they were there before it began and it did show their 
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.chassis.clock import Clock, SystemClock
@@ -106,7 +106,7 @@ async def fold_object(folding: Folding, task: Task) -> Folded:
     if isinstance(seen, Judgement):
         await folding.tx.single(lambda store: _fail(folding, store, own, seen))
         return Folded()
-    shown = _shown(task.root, seen, start)
+    shown = start if len(own) == len(start.events) else _shown(task.root, seen, start)
     evidence, broken = _read(folding, shown.events, bodies)
     home = Home(folding.provider.name, pinned.account, folding.deployment)
 
@@ -128,7 +128,7 @@ async def fold_object(folding: Folding, task: Task) -> Folded:
         await store.settle(folding.provider.name, ids, judgement, queued)
         return judgement
 
-    left = _left(await folding.tx.run(commit), own)
+    judgement = await folding.tx.run(commit)
     received = min(event.receive_time for event in own)
     timeline = Timeline(
         received,
@@ -136,19 +136,19 @@ async def fold_object(folding: Folding, task: Task) -> Folded:
         fetched=fetched - began,
         committed=folding.clock.monotonic() - fetched,
     )
-    return replace(left, timeline=timeline)
+    return Folded(_again_after(judgement, own), timeline)
 
 
-def _left(judgement: Judgement | None, own: Sequence[StoredEvent]) -> Folded:
-    """Say what is left.
+def _again_after(judgement: Judgement | None, own: Sequence[StoredEvent]) -> float | None:
+    """Say in how many seconds the object is to be fetched again, None for not at all.
 
     The lease was lost or a replay was overtaken, the object is parked, or there were more events.
     """
     if judgement is not None and judgement.state is EventState.FAILED:
-        return Folded(PARKED_WAIT)
+        return PARKED_WAIT
     if judgement is None or len(own) == EVENTS_A_FOLD:
-        return Folded(0.0)
-    return Folded()
+        return 0.0
+    return None
 
 
 async def _begin(provider: Provider, store: Store, root: ObjectRef) -> FoldStart:
@@ -165,7 +165,7 @@ def _shown(root: ObjectRef, seen: Projection, start: FoldStart) -> FoldStart:
     full = len(start.events) >= EVENTS_A_FOLD
     keys = set() if full else {ref.key for ref in refs}
     queued = {key: generation for key, generation in start.queued.items() if key in keys}
-    return replace(start, events=events, queued=queued)
+    return FoldStart(events, ticket=start.ticket, queued=queued)
 
 
 async def _bodies(folding: Folding, events: Sequence[StoredEvent]) -> dict[str, Sealed]:

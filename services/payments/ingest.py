@@ -4,10 +4,8 @@ The answer for a request is given after its own row is committed, and a duplicat
 only from a committed row.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import NamedTuple
 
 import structlog
@@ -26,7 +24,10 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("payments.ing
 
 
 FOLLOWING_SECONDS = 0.5
-"""How long a part of a purchase waits for the checkout's fetch, which shows it too."""
+"""How long a part of a purchase waits for the checkout's fetch, which shows it too.
+
+And how long one of the two events that tell of a renewal waits for the other.
+"""
 
 
 class BytesInFlight:
@@ -36,18 +37,17 @@ class BytesInFlight:
         self._limit = limit
         self._taken = 0
 
-    @contextmanager
-    def reserve(self, size: int) -> Iterator[None]:
-        """Hold ``size`` bytes within the block; TooManyBytes if they are not to be had."""
+    def take(self, size: int) -> None:
+        """Hold ``size`` bytes until they are given back; TooManyBytes if they are not to be had."""
         if self._taken + size > self._limit:
             raise TooManyBytes(
                 f"{self._taken} bytes of webhooks are being stored; try again.", retry_after=1.0
             )
         self._taken += size
-        try:
-            yield
-        finally:
-            self._taken -= size
+
+    def give_back(self, size: int) -> None:
+        """Let go of what was taken."""
+        self._taken -= size
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,14 @@ async def ingest_events(intake: Intake, requests: Sequence[RawRequest]) -> list[
     Raises InvalidArgument for none, more than 256 or more than 3 MiB, TooManyBytes when too much
     is under way. A request that cannot be stored fails no other.
     """
-    with intake.flight.reserve(_size(requests)):
+    size = _size(requests)
+    intake.flight.take(size)
+    try:
         # All of them wait for their commit before the first one is looked at.
         taken = [_take(intake, request) for request in requests]
         return [await _outcome(one) if isinstance(one, _Taken) else one for one in taken]
+    finally:
+        intake.flight.give_back(size)
 
 
 async def refuse_events(provider: Provider, requests: Sequence[RawRequest]) -> list[Ingested]:
@@ -159,29 +163,25 @@ def body_name(provider: str, event_id: str) -> str:
 async def store_batch(tx: Transactions[Store], batch: Sequence[NewEvent]) -> list[bool]:
     """Store events by one statement, with the work they ask for; tells which are new.
 
-    Sorted by id, or two batches that overlap would wait for each other; an event that is in the
-    batch twice is stored once.
+    Sorted by id, or two batches that overlap would wait for each other. An event that is in the
+    batch twice is stored once, and new only where it stands first.
     """
-    order = sorted(range(len(batch)), key=lambda index: batch[index].event.id)
-    groups = [list(group) for _, group in groupby(order, key=lambda index: batch[index].event.id)]
-
-    async def write(store: Store) -> Sequence[bool]:
-        events = [
-            batch[group[0]] if len(group) == 1 else replace(batch[group[0]], copies=len(group))
-            for group in groups
-        ]
-        return await store.put_events(events, [_due_in(event) for event in events])
-
-    answers = [False] * len(batch)
-    for group, is_new in zip(groups, await tx.single(write), strict=True):
-        answers[group[0]] = is_new
-    return answers
+    once: dict[str, NewEvent] = {}
+    for event in sorted(batch, key=lambda event: event.event.id):
+        twin = once.get(event.event.id)
+        copied = event if twin is None else replace(twin, copies=twin.copies + event.copies)
+        once[event.event.id] = copied
+    events = list(once.values())
+    due_in = [_due_in(event) for event in events]
+    stored = await tx.single(lambda store: store.put_events(events, due_in))
+    new = dict(zip(once, stored, strict=True))
+    return [new.pop(event.event.id, False) for event in batch]
 
 
 def _due_in(event: NewEvent) -> float | None:
     """Return in how many seconds the object of a new event is to be fetched, None for never.
 
-    A purchase's fetch may show what belongs to it before.
+    A purchase's fetch may show what belongs to it before, and of a renewal two events tell.
     """
     if event.judgement.state is not EventState.PENDING or event.event.root is None:
         return None

@@ -305,19 +305,16 @@ async def _finish(selling: Selling, operation: Operation, step: Made | Joined) -
             result = {_JOINED: str(step.operation_id)}
             await store.finish_operation(operation.id, OperationState.ABANDONED, "", result)
             return
-        if step.entry is not None and not await _is_done(store, operation.id):
+        ours = await store.finish_operation(
+            operation.id, OperationState.MADE, step.object_id, step.result
+        )
+        # Another did it: a second worker, or a commit of ours of which nobody heard.
+        if ours and step.entry is not None:
             await store.audit(step.entry)
-        await store.finish_operation(operation.id, OperationState.MADE, step.object_id, step.result)
         if step.also is not None:
             await step.also(store)
 
     await selling.tx.run(finish)
-
-
-async def _is_done(store: Store, operation_id: OperationId) -> bool:
-    """Tell whether it was done before, by a commit of which nobody heard."""
-    known = await store.operation(operation_id)
-    return known is not None and known.state is not OperationState.STARTED
 
 
 async def _refuse(selling: Selling, operation: Operation, refusal: Refusal) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from services.payments.domain import Capabilities, Identity, ObjectRef
 from services.payments.events import (
@@ -102,8 +102,7 @@ class Lease(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ShownObject:
+class ShownObject(NamedTuple):
     """An object as a fetch showed it: a digest, and what an operator is shown of it."""
 
     ref: ObjectRef
@@ -111,8 +110,7 @@ class ShownObject:
     summary: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class PutObject:
+class PutObject(NamedTuple):
     """Where an object's row stands after a fetch has written.
 
     ``overtaken``: a later fetch has written, and it stands as that one saw it. ``raised``: the
@@ -124,8 +122,7 @@ class PutObject:
     raised: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """Which endpoint is asked, at what pace, and how many tokens are left to others."""
 
     endpoint: str

@@ -194,8 +194,11 @@ class CommerceStore(Protocol):
         state: OperationState,
         object_id: str,
         result: Mapping[str, str],
-    ) -> None:
-        """Write the outcome of an operation that is STARTED; the first outcome stays."""
+    ) -> bool:
+        """Write the outcome of an operation that is STARTED; the first outcome stays.
+
+        Returns whether this was it: of several that finish at once one is told so.
+        """
         ...
 
     async def enqueue_operation(self, operation_id: OperationId, priority: int) -> None:

@@ -1,13 +1,12 @@
 """The payments RPCs: convert, ask the use case, convert."""
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from services.chassis.context import Context
 from services.chassis.identity import current
-from services.chassis.metrics import Metrics
+from services.chassis.metrics import Counter, Metrics
 from services.chassis.paging import page_size
 from services.chassis.telemetry import current_trace_id, current_traceparent
 from services.chassis.transactions import Transactions
@@ -44,6 +43,7 @@ class PaymentsServicer(PaymentsServiceServicer):
         self._outcomes = served.metrics.counter(
             "webhooks", "Webhook requests by what became of them", ("outcome", "reason")
         )
+        self._counts: dict[tuple[str, str], Counter] = {}
 
     async def IngestEvents(  # noqa: N802 - the contract's name
         self, request: pb.IngestEventsRequest, context: Context
@@ -52,12 +52,19 @@ class PaymentsServicer(PaymentsServiceServicer):
         trace = current_traceparent()
         raws = [convert.from_proto_raw_event(raw, trace) for raw in request.events]
         results = await self._served.ingest(raws)
-        counts = Counter((result.outcome.value, result.reason) for result in results)
-        for labels, count in counts.items():
-            self._outcomes.labels(*labels).inc(count)
+        for result in results:
+            self._count(result)
         return pb.IngestEventsResponse(
             results=[convert.to_proto_ingest_result(result) for result in results]
         )
+
+    def _count(self, result: Ingested) -> None:
+        # Looking a series up costs more than counting; there are as many as outcomes and reasons.
+        labels = (result.outcome.value, result.reason)
+        count = self._counts.get(labels)
+        if count is None:
+            count = self._counts[labels] = self._outcomes.labels(*labels)
+        count.inc()
 
     async def GetProvider(  # noqa: N802
         self, request: pb.GetProviderRequest, context: Context

@@ -43,6 +43,7 @@ WHERE id = $1 AND attempt = $2
 
 FINISH_OPERATION = """
 UPDATE operations SET state = $2, object_id = $3, result = $4 WHERE id = $1 AND state = 'STARTED'
+RETURNING true
 """
 
 _PLACE = """

@@ -48,7 +48,7 @@ class CatalogStore(Protocol):
         ...
 
     async def sold_by(self, provider: str, prices: Sequence[str]) -> list[tuple[str, Catalog]]:
-        """Return for each price that any version knows the newest such version."""
+        """Return for each known price the version in force that knows it, or else the newest."""
         ...
 
     async def sold_elsewhere(self, catalog: Catalog) -> list[tuple[str, str]]:

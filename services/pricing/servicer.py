@@ -119,14 +119,16 @@ class PricingServicer(PricingServiceServicer):
     ) -> bytes:
         """Say what a deployment costs; the answer is written already."""
         self._count()
-        with OF_DEPLOYMENT:
+        asked = request.account
+        try:
             return await usecases.price_shown(
                 self._prices,
-                _asker(traced=False),
+                _asker(traced=False).account(asked) if asked else current().subject,
                 lambda: convert.from_proto_deployment(request.deployment),
                 convert.written_price,
-                request.account,
             )
+        except InvalidArgument as error:
+            raise OF_DEPLOYMENT.named(error) from None
 
     async def ComparePrices(  # noqa: N802
         self, request: pb.ComparePricesRequest, context: Context
@@ -292,8 +294,9 @@ class PricingServicer(PricingServiceServicer):
     def _count(self, prices: int = 1) -> None:
         """Count prices that a person asks for; what services ask of themselves is not counted."""
         principal, caller = current(), current_caller()
-        from_edge = caller is None or caller.service not in _TRUSTED
-        if self._rate is not None and principal.kind == "user" and from_edge and prices > 0:
+        if self._rate is None or principal.kind != "user" or prices <= 0:
+            return
+        if caller is None or caller.service not in _TRUSTED:
             self._rate.take(principal, prices)
 
     def _count_more(self, prices: int) -> None:

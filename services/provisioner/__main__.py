@@ -72,9 +72,8 @@ async def run(config: ProvisionerConfig, process: Process) -> None:
     organizations = OrganizationCache(
         cluster, paid.hear, clock, config.rediscover, config.organizations.project_quota
     )
-    loops = (*cache.loops(), feed.run(), organizations.run(), paid.run())
-    looks = resync(tx, clock, config.resync, cache.wait_until_ready)
-    for loop in (*loops, looks, forget_answers(tx, clock)):
+    loops = (*cache.loops(), organizations.run(), paid.run())
+    for loop in (*loops, forget_answers(tx, clock)):
         tasks.create_task(loop)
     if config.pricing_target:
         _tell_plans(config.plans, cluster, process, pool, wakeups)
@@ -93,6 +92,9 @@ async def run(config: ProvisionerConfig, process: Process) -> None:
     )
     ways = Ways(organizations, config.organizations, quota_writes)
     reconciler = Reconciler(tx, cluster, cache, config.names, ids, clock, ways)
+    looks = resync(tx, clock, config.resync, reconciler.stands, cache.wait_until_ready)
+    for loop in (feed.run(reconciler.stands), looks):
+        tasks.create_task(loop)
     worker = Worker(
         pool,
         QUEUE,

@@ -26,15 +26,17 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 def matches(wanted: Json, live: Json, *, amounts: bool = False) -> bool:
     """Tell whether everything wanted is in ``live``; ``amounts`` compares leaves as quantities."""
     if _is_mapping(wanted):
-        # Most of it is the same to the letter, and that is one comparison.
-        return _is_mapping(live) and all(
-            key in live
-            and (
-                value == live[key]
-                or matches(value, live[key], amounts=amounts or key in _QUANTITY_MAPS)
-            )
-            for key, value in wanted.items()
-        )
+        if not _is_mapping(live):
+            return False
+        for key, value in wanted.items():
+            if key not in live:
+                return False
+            # Most of it is the same to the letter, and that is one comparison.
+            if value != live[key] and not matches(
+                value, live[key], amounts=amounts or key in _QUANTITY_MAPS
+            ):
+                return False
+        return True
     if _is_list(wanted) and _is_list(live):
         return len(wanted) == len(live) and all(
             matches(one, other) for one, other in zip(wanted, live, strict=True)

@@ -16,16 +16,20 @@ class Part:
 
     ref: Ref
     wanted: Callable[[Live | None], JsonObject]
-    # What was found to be so is not compared again; contents are never changed in place.
-    _held: JsonObject | None = field(default=None, init=False)
+    # What was found to be so is not compared again: contents are never changed in place, and what
+    # has the same uid and resourceVersion is the same write, however it was heard of.
+    _held: Live | None = field(default=None, init=False)
 
     def holds(self, live: Live | None) -> bool:
         """Tell whether the object stands as it should."""
-        if live is None or live.deleting:
+        if live is None:
             return False
-        if live.content is not self._held and matches(self.wanted(live), live.content):
-            self._held = live.content
-        return live.content is self._held
+        if self._held is not None and live.same_as(self._held):
+            return True
+        if live.deleting or not matches(self.wanted(live), live.content):
+            return False
+        self._held = live
+        return True
 
 
 @dataclass(frozen=True, slots=True)

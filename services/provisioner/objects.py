@@ -44,6 +44,14 @@ class Live:
         """It was deleted and is not gone yet."""
         return bool(self._metadata("deletionTimestamp"))
 
+    def same_as(self, other: "Live") -> bool:
+        """Tell whether both were read as the same write left them."""
+        if self.content is other.content:
+            return True
+        version = self.resource_version
+        same = version != "" and version == other.resource_version
+        return same and self.ref == other.ref and self.uid == other.uid
+
     def annotation(self, name: str) -> str:
         """Return an annotation, empty if it has none of that name."""
         value = section(self.content, "metadata", "annotations").get(name)
@@ -57,9 +65,10 @@ class Live:
     @property
     def version(self) -> Version:
         """The order that it was last made by; (0, 0) where that cannot be read."""
+        said = section(self.content, "metadata", "annotations")
         return Version(
-            _counter(self.annotation(naming.ANNOTATION_EPOCH)),
-            _counter(self.annotation(naming.ANNOTATION_GENERATION)),
+            _counter(said.get(naming.ANNOTATION_EPOCH)),
+            _counter(said.get(naming.ANNOTATION_GENERATION)),
         )
 
     @property
@@ -98,8 +107,8 @@ def section(content: JsonObject, *path: str) -> JsonObject:
     return found if type(found) is dict or isinstance(found, Mapping) else _NOTHING
 
 
-def _counter(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 0
+def _counter(said: Json) -> int:
+    return int(said) if isinstance(said, str) and said.isascii() and said.isdigit() else 0
 
 
 def _whole(value: Json) -> int | None:

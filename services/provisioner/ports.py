@@ -13,8 +13,8 @@ TENANTS = "tenants"
 """Topic of the feed: some tenant was written."""
 
 AT_ONCE, IN_TURN = 5, 0
-"""How urgent a look at a tenant is: who has paid, or whose objects somebody changed, waits neither
-for what is only news nor for the looks at everything."""
+"""How urgent a look at a tenant is: who has paid, or whose objects somebody changed, goes before
+what is only news and the looks at everything, which are one run in eight while there is more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,12 @@ class Store(Protocol):
         """Return tenants written within the last seconds of the store's own clock, by number."""
         ...
 
-    async def all_ids(self, after: str, limit: int) -> Sequence[str]:
-        """Return ids of tenants that are not gone for good, above ``after``, in order."""
+    async def tenants(self, tenant_ids: Sequence[str]) -> Sequence[Tenant]:
+        """Return those of these tenants that there are, by id."""
+        ...
+
+    async def page(self, after: str, limit: int) -> Sequence[Tenant]:
+        """Return tenants that are not gone for good, with ids above ``after``, by id."""
         ...
 
     async def of_organizations(self, names: Sequence[str]) -> Sequence[Tenant]:

@@ -86,6 +86,23 @@ class Reconciler:
         with _traced(tenant):
             return await self._run(tenant, lease)
 
+    def stands(self, tenant: Tenant) -> bool:
+        """Tell by what was heard of, asking nobody, that a run over this tenant would do nothing.
+
+        False of what only a run can tell.
+        """
+        if tenant.closed or is_organization(tenant) or not self._view.ready:
+            return False
+        capacity = made(tenant)
+        if capacity is None:
+            found = findings.of_nothing(tenant.order)
+        else:
+            seen = self._view.objects(tenant.id)
+            if not self._holds(tenant, capacity, seen):
+                return False
+            found = findings.of_objects(tenant, capacity, seen, running=in_use(tenant))
+        return lifecycle.settled(tenant, found, self._clock.now()) == tenant
+
     async def _run(self, tenant: Tenant, lease: Lease) -> Result | None:
         timeline = Timeline.begin(self._clock, tenant)
         hand = Hand(self._cluster, tenant.version, lease, self._clock, self._pauses)
@@ -110,9 +127,8 @@ class Reconciler:
         if capacity is None:
             # No objects are asked for, and none were ever made.
             return await self._settle(tenant, findings.of_nothing(tenant.order), timeline)
-        desired = self._drawings.of(tenant, capacity)
         seen = self._view.objects(tenant.id) if self._view.ready else {}
-        if not (self._is_own(tenant, desired, seen) and desired.settled(seen)):
+        if not self._holds(tenant, capacity, seen):
             tenant, seen = await self._make(tenant, capacity, seen, hand, timeline)
         found = findings.of_objects(tenant, capacity, seen, running=in_use(tenant))
         return await self._settle(tenant, found, timeline)
@@ -245,10 +261,12 @@ class Reconciler:
         except Superseded:
             return  # The newer order is queued and will say how it went.
 
-    @staticmethod
-    def _is_own(tenant: Tenant, desired: Blueprint, seen: Mapping[Ref, Live]) -> bool:
+    def _holds(self, tenant: Tenant, capacity: NamespaceCapacity, seen: Mapping[Ref, Live]) -> bool:
+        """Tell whether the namespace is the tenant's own, and all in it as ordered."""
+        desired = self._drawings.of(tenant, capacity)
         namespace = seen.get(desired.namespace.ref)
-        return namespace is not None and bool(tenant.uid) and namespace.uid == tenant.uid
+        own = namespace is not None and bool(tenant.uid) and namespace.uid == tenant.uid
+        return own and desired.settled(seen)
 
 
 @contextmanager

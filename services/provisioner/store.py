@@ -87,8 +87,9 @@ SELECT * FROM tenants
 WHERE {_SEEN_BY} AND changed_at > clock_timestamp() - make_interval(secs => $5)
 ORDER BY number
 """  # noqa: S608
-_IDS = """
-SELECT id FROM tenants
+_THESE = "SELECT * FROM tenants WHERE id = ANY($1::text[]) ORDER BY id"
+_PAGE = """
+SELECT * FROM tenants
 WHERE id > $1 AND NOT (phase = 'DELETED' AND observed_generation = generation)
 ORDER BY id LIMIT $2
 """
@@ -206,9 +207,13 @@ class PgStore:
         """Return tenants written within the last seconds of the database's clock."""
         return self._all(await self._connection.fetch(_CHANGED, *_seen_by(scope, account), seconds))
 
-    async def all_ids(self, after: str, limit: int) -> Sequence[str]:
-        """Return ids of tenants that are not gone for good."""
-        return [row["id"] for row in await self._connection.fetch(_IDS, after, limit)]
+    async def tenants(self, tenant_ids: Sequence[str]) -> Sequence[Tenant]:
+        """Return those of these tenants that there are, by id."""
+        return self._all(await self._connection.fetch(_THESE, list(tenant_ids)))
+
+    async def page(self, after: str, limit: int) -> Sequence[Tenant]:
+        """Return tenants that are not gone for good, by id."""
+        return self._all(await self._connection.fetch(_PAGE, after, limit))
 
     async def of_organizations(self, names: Sequence[str]) -> Sequence[Tenant]:
         """Return the tenants of these organizations that are not gone for good, by number."""

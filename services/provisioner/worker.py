@@ -1,10 +1,12 @@
 """The provisioner's loops: reconcile what is queued, hear of drift, look at everything at times."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -13,6 +15,7 @@ from services.chassis.errors import Refusal
 from services.chassis.metrics import Metrics
 from services.chassis.outage import Outage
 from services.chassis.queue import Again, Done, Job, Outcome
+from services.provisioner.domain import Tenant
 from services.provisioner.kube.cache import Heard
 from services.provisioner.kube.writes import OwnWrites
 from services.provisioner.ports import AT_ONCE, IN_TURN, Store, Transactions
@@ -24,6 +27,10 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("provisioner.
 _PAGE = 500
 _HOUR = 3600.0
 _FIRST_LIST = 10.0
+_MOST_RESTS = 20
+
+Stands = Callable[[Tenant], bool]
+"""Tells by what was heard of that a run over a tenant would do nothing."""
 
 
 class TenantWorker:
@@ -72,10 +79,12 @@ class DriftFeed:
     """Queues the tenants whose objects somebody else changed.
 
     Our own writes come back as events too, often before the answer to the request is read, so
-    events rest for ``settle`` seconds and are then compared with what we wrote by then. What is
-    only news of a tenant rests for ``rest`` to twice as many seconds, and what is heard of the same
-    tenant for at least ``rest`` comes with it: pods become ready one after the other. Whose objects
-    changed goes before whom there is only news of.
+    events rest for ``settle`` seconds and are then compared with what we wrote by then. They rest
+    on while more is heard of the same tenant, for a second at most: what another replica makes is
+    heard of object by object. Who then stands as ordered is not queued. What is only news of a
+    tenant rests for ``rest`` to twice as many seconds, and what is heard of the same tenant for at
+    least ``rest`` comes with it: pods become ready one after the other. Whose objects changed goes
+    before whom there is only news of.
     """
 
     def __init__(
@@ -89,7 +98,7 @@ class DriftFeed:
         self._tx = tx
         self._writes = writes
         self._clock = clock
-        self._changes = _Basket(settle, AT_ONCE)
+        self._changes = _Changes(settle, AT_ONCE)
         self._news = _News(rest, IN_TURN)
 
     def hear(self, heard: Heard) -> None:
@@ -98,13 +107,13 @@ class DriftFeed:
         basket.heard.append(heard)
         basket.some.set()
 
-    async def run(self) -> None:
+    async def run(self, stands: Stands) -> None:
         """Queue tenants until cancelled; while the database is away, events gather."""
         async with asyncio.TaskGroup() as group:
             for basket in (self._changes, self._news):
-                group.create_task(self._empty(basket))
+                group.create_task(self._empty(basket, stands))
 
-    async def _empty(self, basket: "_Basket") -> None:
+    async def _empty(self, basket: "_Basket", stands: Stands) -> None:
         outage = Outage("The drift feed", self._clock)
         waiting: set[str] = set()
         while True:
@@ -114,7 +123,7 @@ class DriftFeed:
             heard, basket.heard = basket.heard, []
             waiting |= basket.due({one.tenant_id for one in heard if not self._is_echo(one)})
             try:
-                await self._enqueue(sorted(waiting), basket.priority)
+                await self._look(sorted(waiting), stands, basket.priority)
             except Refusal as refusal:
                 basket.some.set()
                 await outage.pause(refusal)
@@ -125,13 +134,15 @@ class DriftFeed:
     def _is_echo(self, heard: Heard) -> bool:
         return not heard.deleted and self._writes.are_ours(heard.resource_version)
 
-    async def _enqueue(self, tenant_ids: list[str], priority: int) -> None:
+    async def _look(self, tenant_ids: list[str], stands: Stands, priority: int) -> None:
         if tenant_ids:
-            await self._tx.single(lambda store: store.enqueue(tenant_ids, priority))
+            found = await self._tx.single(lambda store: store.tenants(tenant_ids))
+            standing = {tenant.id for tenant in found if stands(tenant)}
+            await _queue(self._tx, [one for one in tenant_ids if one not in standing], priority)
 
 
 @dataclass
-class _Basket:
+class _Basket(ABC):
     """Events that rest for so many seconds, and how urgent they are then."""
 
     rest: float
@@ -139,9 +150,23 @@ class _Basket:
     heard: list[Heard] = field(default_factory=list)
     some: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @abstractmethod
     def due(self, tenants: set[str]) -> set[str]:
-        """Return whom to queue, given who was heard of since the last time."""
-        return tenants
+        """Return whom to look at, given who was heard of since the last time."""
+
+
+@dataclass
+class _Changes(_Basket):
+    """Rests until no more is heard of a tenant, for so many rests at most."""
+
+    resting: dict[str, int] = field(default_factory=dict)
+
+    def due(self, tenants: set[str]) -> set[str]:
+        due = {one for one, n in self.resting.items() if one not in tenants or n == _MOST_RESTS}
+        self.resting = {one: self.resting.get(one, 0) + 1 for one in sorted(tenants - due)}
+        if self.resting:
+            self.some.set()
+        return due
 
 
 @dataclass
@@ -161,13 +186,15 @@ async def resync(
     tx: Transactions[Store],
     clock: Clock,
     every: float,
+    stands: Stands,
     ready: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Queue every tenant that is not gone for good, now and then every so many seconds.
+    """Look at every tenant that is not gone for good, now and then every so many seconds.
 
     It finds what no event told: what changed while nobody watched, and orders that a newer version
-    of this service can make. ``ready`` is waited for first, but not for long: what stood before the
-    first list is not told as an event, so a look before it could miss an edit in between.
+    of this service can make. Who ``stands`` as ordered is not queued: a run would find nothing to
+    do. ``ready`` is waited for first, but not for long: what stood before the first list is not
+    told as an event, so a look before it could miss an edit in between.
     """
     outage = Outage("The resync", clock)
     if ready is not None:
@@ -176,7 +203,7 @@ async def resync(
                 await ready()
     while True:
         try:
-            await _queue_all(tx)
+            await _look_at_all(tx, stands)
         except Refusal as refusal:
             await outage.pause(refusal)
         else:
@@ -198,19 +225,29 @@ async def forget_answers(tx: Transactions[Store], clock: Clock) -> None:
             await clock.sleep(_HOUR)
 
 
-async def _queue_all(tx: Transactions[Store]) -> None:
+async def _look_at_all(tx: Transactions[Store], stands: Stands) -> None:
     after = ""
-
-    async def page(store: Store) -> list[str]:
-        found = list(await store.all_ids(after, _PAGE))
-        await store.enqueue(found, IN_TURN)
-        return found
-
     while True:
-        found = await tx.run(page)
+        found = await tx.single(partial(_page, after))
+        due = []
+        for tenant in found:
+            if not stands(tenant):
+                due.append(tenant.id)
+            # Looking at a whole page would keep everybody else waiting.
+            await asyncio.sleep(0)
+        await _queue(tx, due, IN_TURN)
         if len(found) < _PAGE:
             return
-        after = found[-1]
+        after = found[-1].id
+
+
+async def _page(after: str, store: Store) -> Sequence[Tenant]:
+    return await store.page(after, _PAGE)
+
+
+async def _queue(tx: Transactions[Store], tenant_ids: Sequence[str], priority: int) -> None:
+    if tenant_ids:
+        await tx.single(lambda store: store.enqueue(tenant_ids, priority))
 
 
 def _milliseconds(since: datetime, until: datetime) -> float:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from services.chassis.ids import derived
 from services.subscription.incoming import CheckoutPaid, ProviderSubscription
@@ -129,8 +130,7 @@ class Snapshot:
         return key_of_seen(self.seen)
 
 
-@dataclass(frozen=True, slots=True)
-class UnitKey:
+class UnitKey(NamedTuple):
     """What one subscription comes from: a provider's subscription, a single checkout, or a hand.
 
     Exactly one of ``provider_subscription_id``, ``checkout_id`` and ``assignment`` is set. The last

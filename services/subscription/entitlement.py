@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 
 from services.chassis.errors import Violations
 from services.subscription.domain import Account, State
@@ -19,6 +20,7 @@ from services.subscription.ports.pricing import Interval, Plan, Price
 
 TIERS = ("basic", "premium", "enterprise")
 """Document 000's tiers, the lowest first. Another word of a catalog's own ranks below all."""
+_RANKS = {tier: place for place, tier in enumerate(TIERS, 1)}
 MAX_FEATURES = 100
 _MONTHS = {Interval.MONTH: 1, Interval.YEAR: 12, Interval.ONCE: 1}
 _KEPT = (State.SUSPENDED, State.PAUSED)
@@ -61,7 +63,9 @@ class Requirement:
 
     def met_by(self, tier: str, features: Iterable[str]) -> bool:
         """Tell whether a tier and features are enough."""
-        return rank(tier) >= rank(self.tier) and self.features <= set(features)
+        if self.tier and rank(tier) < rank(self.tier):
+            return False
+        return not self.features or self.features.issubset(features)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +156,16 @@ class Validation:
 
 def rank(tier: str) -> int:
     """Return how high a tier is, from 1; 0 for none and for words that are not known."""
-    return TIERS.index(tier) + 1 if tier in TIERS else 0
+    return _RANKS.get(tier, 0)
+
+
+_preference = attrgetter("preference")
 
 
 def entitled(account: Account | None, grants: Sequence[Grant]) -> Entitlement:
     """Return what these grants amount to: the highest tier, and every feature in force."""
     counting = [grant for grant in grants if grant.in_force]
-    giver = max(counting, key=lambda grant: grant.preference, default=None)
+    giver = counting[0] if len(counting) == 1 else max(counting, key=_preference, default=None)
     features = {feature for grant in counting for feature in grant.terms.features}
     return Entitlement(account, giver, tuple(sorted(features)))
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from services.chassis.money import Money
 
@@ -20,8 +21,7 @@ class ProviderStatus(StrEnum):
     CANCELED = "CANCELED"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Customer:
+class Customer(NamedTuple):
     """A provider's customer. ``customer_id`` is empty for a guest, who is nobody's customer."""
 
     provider: str

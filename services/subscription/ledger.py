@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from services.chassis.ids import derived
 
@@ -88,8 +89,7 @@ MOVES: Mapping[Movement, Move] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(NamedTuple):
     """The credits of one catalog that an account has."""
 
     account: str

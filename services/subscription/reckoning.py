@@ -84,7 +84,10 @@ def giving_way(in_force: Iterable[Subscription]) -> Sequence[GivingWay]:
     Each gives way to the next that was bought. What no provider's subscription stands behind bills
     nothing more, and so never does.
     """
-    running = sorted((sub for sub in in_force if _bills(sub)), key=_bought)
+    running = [sub for sub in in_force if _bills(sub)]
+    if len(running) < 2:
+        return []
+    running.sort(key=_bought)
     found = []
     for place, sub in enumerate(running):
         kind = sub.offer.capacity.kind
@@ -169,23 +172,20 @@ def _subscription(unit: Unit, account: str, *, now: datetime, permit: bool) -> S
     unseen = unit.known is None and (unit.barred or unit.waits)
     if offer is None or refused or unseen:
         return None
-    known = unit.known or Subscription(
-        name=unit.key.subscription_name,
-        account=account,
-        key=unit.key,
-        offer=offer,
-        state=State.INCOMPLETE,
-        create_time=now,
-        update_time=now,
-    )
+    known = unit.known or _new(unit.key, account, offer, now)
     standing, due, over_time = _grace(unit, offer, known, now=now, permit=permit)
     if not may_become(known.state, standing.state):
         raise ImpossibleTransition(known.name, known.state, standing.state)
     period_start, period_end = _period(unit, known)
-    made = replace(
-        known,
+    # Every field is named: copying an object field by field is half of an account's reckoning.
+    made = Subscription(
+        name=known.name,
+        account=known.account,
+        key=known.key,
         offer=offer,
         state=standing.state,
+        create_time=known.create_time,
+        update_time=known.update_time,
         period_start=period_start,
         period_end=period_end,
         begin_time=_begin(unit, known, now) if unit.taken else None,
@@ -198,6 +198,10 @@ def _subscription(unit: Unit, account: str, *, now: datetime, permit: bool) -> S
         assignment=unit.assignment,
     )
     return replace(made, update_time=now) if made != known else made
+
+
+def _new(key: UnitKey, account: str, offer: Offer, now: datetime) -> Subscription:
+    return Subscription(key.subscription_name, account, key, offer, State.INCOMPLETE, now, now)
 
 
 def _period(unit: Unit, known: Subscription) -> tuple[datetime | None, datetime | None]:
@@ -264,6 +268,9 @@ def _became(unit: Unit) -> Purchase:
         reason = Reason.ACCOUNT_HAS_SUBSCRIPTION
         return replace(purchase, status=PurchaseStatus.REFUND_DUE, reason=reason)
     name = unit.key.subscription_name
+    applied = (PurchaseStatus.APPLIED, "", name)
+    if (purchase.status, purchase.reason, purchase.subscription) == applied:
+        return purchase
     return replace(purchase, status=PurchaseStatus.APPLIED, reason="", subscription=name)
 
 

@@ -120,11 +120,11 @@ class Unit:
         """Whether it is, or ever was, in force."""
         if self.assignment is not None:
             return True
-        offer = self.offer
         if self.known is not None and self.known.begin_time is not None:
             return True
         if self.barred or self.waits:
             return False
+        offer = self.offer
         seen = self.snapshot.seen if self.snapshot else None
         return offer is not None and begins(seen, offer, paid=self.paid_at is not None)
 

@@ -72,11 +72,18 @@ class Chores:
     _stopped: bool = field(default=False, init=False)
     _refunds_stopped: bool = field(default=False, init=False)
 
+    def __post_init__(self) -> None:
+        watch = self.metrics.watch
+        watch("retention_stopped", "1 while the retention timer is stopped", lambda: self._stopped)
+        watch(
+            "refunds_stopped",
+            "1 while the refund worker is stopped",
+            lambda: self._refunds_stopped,
+        )
+
     async def sweep(self) -> None:
         """Act on graces that are over; stops, and says so, before it touches too many accounts."""
         swept = await usecases.sweep_retention(self.intake.tx)
-        gauge = self.metrics.gauge("retention_stopped", "1 while the retention timer is stopped")
-        gauge.set(1 if swept.stopped else 0)
         if swept.stopped and not self._stopped:
             _log.error(
                 "The retention timer is stopped: it would touch too many accounts.",
@@ -91,11 +98,12 @@ class Chores:
     async def give_refunds(self) -> None:
         """Give back what is due; decides on nothing more, and says so, before it is too much."""
         tx, giver = self.intake.tx, self.giver
+        if not await usecases.refunds_ahead(tx, giver.delay):
+            self._refunds_stopped = False
+            return
         news = usecases.News(giver.payments, self.intake.take)
         found = await usecases.decide_refunds(tx, news, delay=giver.delay)
         self.intake.alerting.tell(found.alerts)
-        gauge = self.metrics.gauge("refunds_stopped", "1 while the refund worker is stopped")
-        gauge.set(1 if found.stopped else 0)
         if found.stopped and not self._refunds_stopped:
             _log.error(
                 "The refund worker is stopped: it would give back too many purchases.",

@@ -10,7 +10,7 @@ several rows takes its step by itself and then uses ``hold`` and ``write``.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from math import inf
@@ -63,6 +63,8 @@ class CommitFate(Enum):
 
 
 _Place = tuple[str, Hashable]
+Writes = Mapping[str, Mapping[Any, Any]]
+"""Rows by table and key; None where one was removed."""
 _Entries = dict[Hashable, dict[Any, None]]
 
 
@@ -103,11 +105,14 @@ class MemoryDatabase:
         self._sequences[sequence] += 1
         return self._sequences[sequence]
 
-    def begin(self) -> "MemoryTx":
-        """Open a transaction."""
-        tx = MemoryTx(self)
+    def begin(self, until: float = inf) -> "MemoryTx":
+        """Open a transaction; at ``until``, by the monotonic clock, it has taken too long."""
+        tx = MemoryTx(self, until)
         self.open[tx] = None
         return tx
+
+    def written(self, writes: Writes) -> None:
+        """Hear what a commit wrote; a simulation plans by it who looks for work, and when."""
 
     def crash(self, transactions: Sequence["MemoryTx"]) -> None:
         """Roll back the transactions of a process that is no more; none of its code runs again."""
@@ -128,16 +133,19 @@ class MemoryDatabase:
     def set(self, name: str, key: Hashable, row: Any) -> None:
         """Put a committed row in its place; None removes it."""
         table = self.tables[name]
-        before = table.get(key)
+        if name in self._indexes:
+            self._reindex(name, key, table.get(key), row)
+        if row is None:
+            table.pop(key, None)
+        else:
+            table[key] = row
+
+    def _reindex(self, name: str, key: Hashable, before: Any, row: Any) -> None:
         for index, entries in self._indexes[name].items():
             was = None if before is None else index.of(key, before)
             now = None if row is None else index.of(key, row)
             if was != now:
                 _move(entries, key, was, now)
-        if row is None:
-            table.pop(key, None)
-        else:
-            table[key] = row
 
     def committed(self, table: Table[K, V]) -> dict[K, V]:
         """Return a copy of what is committed, for a test to look at."""
@@ -145,48 +153,53 @@ class MemoryDatabase:
 
 
 class MemoryTx:
-    """One transaction; the in-memory twin of a connection."""
+    """One transaction; the in-memory twin of a connection.
 
-    def __init__(self, db: MemoryDatabase) -> None:
+    ``until`` is when it has taken too long, by the database's monotonic clock: that is looked at
+    when it waits for others, and when it commits. ``owner`` is whose it is.
+    """
+
+    __slots__ = ("_ended", "_locks", "_writes", "db", "owner", "until")
+
+    def __init__(self, db: MemoryDatabase, until: float = inf, owner: object = None) -> None:
         self.db = db
-        self.until = inf
-        """When it has taken too long, by the database's monotonic clock."""
-        self._writes: dict[_Place, Any] = {}
-        self.touched: set[str] = set()
-        """Names of the tables that it has written to."""
+        self.until = until
+        self.owner = owner
+        self._writes: dict[str, dict[Any, Any]] = {}
         self._locks: dict[_Place, None] = {}
         self._ended = False
 
     def get(self, table: Table[K, V], key: K) -> V | None:
         """Return a row, or None."""
         name = table.name
-        if name in self.touched and (name, key) in self._writes:
-            written: V | None = self._writes[name, key]
-            return written
+        if self._writes and name in self._writes:
+            written = self._writes[name]
+            if key in written:
+                mine: V | None = written[key]
+                return mine
         return self.db.tables[name].get(key)
 
     def rows(self, table: Table[K, V]) -> list[tuple[K, V]]:
         """Return all rows in the order in which they were made."""
-        if table.name not in self.touched:
-            return list(self.db.tables[table.name].items())
-        merged: dict[Any, Any] = dict(self.db.tables[table.name])
-        for (name, key), row in self._writes.items():
-            if name == table.name:
-                merged[key] = row
+        committed = self.db.tables[table.name]
+        if table.name not in self._writes:
+            return list(committed.items())
+        merged: dict[Any, Any] = {**committed, **self._writes[table.name]}
         return [(key, row) for key, row in merged.items() if row is not None]
 
     def found(self, index: Index[K, V], value: Hashable) -> list[tuple[K, V]]:
         """Return the rows that have this value in an index; their order says nothing."""
         keys: dict[Any, None] = self.db.entries(index, value)
-        if index.table.name not in self.touched:
-            table = self.db.tables[index.table.name]
+        name = index.table.name
+        table = self.db.tables[name]
+        if name not in self._writes:
             return [(key, table[key]) for key in keys]
-        keys = dict(keys)
-        for name, key in self._writes:
-            if name == index.table.name:
-                keys[key] = None
-        rows = ((key, self.get(index.table, key)) for key in keys)
-        return [(k, row) for k, row in rows if row is not None and index.of(k, row) == value]
+        written = self._writes[name]
+        rows = [(key, table[key]) for key in keys if key not in written]
+        for key, row in written.items():
+            if row is not None and index.of(key, row) == value:
+                rows.append((key, row))
+        return rows
 
     async def lock(self, table: Table[K, V], key: K) -> V | None:
         """Take the row's lock, waiting for who has it, and return the row as it is then.
@@ -209,10 +222,12 @@ class MemoryTx:
 
     def write(self, table: Table[K, V], key: K, row: V | None) -> None:
         """Write a row that is held, within the statement; None removes it."""
-        place = (table.name, key)
-        assert place in self._locks, f"{place} is not held"
-        self._writes[place] = row
-        self.touched.add(table.name)
+        name = table.name
+        assert (name, key) in self._locks, f"{(name, key)} is not held"
+        if name in self._writes:
+            self._writes[name][key] = row
+        else:
+            self._writes[name] = {key: row}
 
     def try_lock(self, table: Table[K, V], key: K) -> bool:
         """Take the row's lock unless somebody has it (SKIP LOCKED)."""
@@ -220,12 +235,8 @@ class MemoryTx:
 
     async def put(self, table: Table[K, V], key: K, row: V) -> None:
         """Write a row, locking it."""
-        await self.db.step()
-        place = (table.name, key)
-        if not self._take(place):
-            await self._wait_for(place)
-        self._writes[place] = row
-        self.touched.add(table.name)
+        await self.lock(table, key)
+        self.write(table, key, row)
 
     async def insert(self, table: Table[K, V], key: K, row: V) -> bool:
         """Write a row unless the key is taken; waits for another that is at the same key."""
@@ -243,33 +254,27 @@ class MemoryTx:
 
     def commit(self) -> None:
         """Make everything visible at once."""
-        self._check()
-        put = self.db.set
-        for (name, key), row in self._writes.items():
-            put(name, key, row)
+        db, writes = self.db, self._writes
+        if self._ended:
+            raise ConnectionLost("the transaction has ended")
+        if db.clock.monotonic() >= self.until:
+            raise TimeoutError
+        for name, rows in writes.items():
+            for key, row in rows.items():
+                db.set(name, key, row)
         self._end()
+        if writes:
+            db.written(writes)
 
     def rollback(self) -> None:
         """Forget everything."""
         if not self._ended:
             self._end()
 
-    def check_time(self) -> None:
-        """Raise TimeoutError if it has taken too long."""
-        if self.db.clock.monotonic() >= self.until:
-            raise TimeoutError
-
-    def _check(self) -> None:
-        if self._ended:
-            raise ConnectionLost("the transaction has ended")
-
     def _take(self, place: _Place) -> bool:
         if self._ended:
             raise ConnectionLost("the transaction has ended")
-        if self.db.clock.monotonic() >= self.until:
-            raise TimeoutError
-        holder = self.db.holders.setdefault(place, self)
-        if holder is not self:
+        if self.db.holders.setdefault(place, self) is not self:
             return False
         self._locks[place] = None
         return True
@@ -300,14 +305,14 @@ class MemoryTx:
 
     def _end(self) -> None:
         self._ended = True
-        self.db.open.pop(self, None)
-        for place in self._locks:
-            del self.db.holders[place]
-        if not (self._locks and self.db.waiting):
-            return
-        for place, turn in list(self.db.waiting.values()):
-            if place in self._locks and not turn.done():
-                turn.set_result(None)
+        db, locks = self.db, self._locks
+        db.open.pop(self, None)
+        for place in locks:
+            del db.holders[place]
+        if locks and db.waiting:
+            for place, turn in list(db.waiting.values()):
+                if place in locks and not turn.done():
+                    turn.set_result(None)
 
 
 class MemoryTransactions(Generic[S]):
@@ -347,35 +352,28 @@ class MemoryTransactions(Generic[S]):
         deadline = db.clock.monotonic() + timeout
         failures = 0
         while True:
-            tx = db.begin()
-            tx.until = deadline
+            tx = db.begin(deadline)
             try:
-                with wakeup.gathering() as topics:
+                with wakeup.gathering(self._wakeups) as gathered:
                     result = await fn(self._make_store(tx))
                     if not alone:
                         await db.step()
-                    tx.check_time()
-                    self._commit(tx)
+                fate = db.fate()
+                if fate is not CommitFate.LOST_BEFORE:
+                    tx.commit()
+                if fate is not CommitFate.COMMITTED:
+                    raise ConnectionLost("the answer to the commit was lost")
             except (Deadlock, ConnectionLost, TimeoutError) as exc:
                 failures += 1
                 delay = self._backoff.delay(failures)
                 if db.clock.monotonic() + delay >= deadline:
                     raise _gave_up(exc) from exc
             else:
-                if topics:
-                    for topic in sorted(topics):
-                        self._wakeups.wake(topic)
+                gathered.tell()
                 return result
             finally:
                 tx.rollback()
             await db.clock.sleep(delay)
-
-    def _commit(self, tx: MemoryTx) -> None:
-        fate = self._db.fate()
-        if fate is not CommitFate.LOST_BEFORE:
-            tx.commit()
-        if fate is not CommitFate.COMMITTED:
-            raise ConnectionLost("the answer to the commit was lost")
 
 
 def _move(entries: _Entries, key: Hashable, was: Hashable, now: Hashable) -> None:

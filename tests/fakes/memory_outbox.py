@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from typing import NamedTuple
 
 from services.chassis.facts import FactRecord
-from services.chassis.relaying import FOLLOWERS, ClaimedFact, Postponed, Rejected, topic
-from services.chassis.wakeups import after_commit
+from services.chassis.handing import offers_to, tell_after_commit
+from services.chassis.relaying import FOLLOWERS, ClaimedFact, Postponed, Rejected
 from tests.fakes.memory_db import MemoryDatabase, MemoryTransactions, MemoryTx, Table
 
 
-@dataclass(frozen=True)
-class OutboxRow:
+class OutboxRow(NamedTuple):
     """A fact on its way to one destination."""
 
     seq: int
@@ -38,18 +38,32 @@ DEAD: Table[int, DeadRow] = Table("dead_letters")
 
 async def append(tx: MemoryTx, facts: Sequence[FactRecord]) -> None:
     """Write facts, a row for each destination; see the real one."""
-    await tx.db.step()
     for fact in facts:
         if not fact.destinations:
             raise ValueError(f"fact {fact.id} ({fact.type}) goes nowhere")
-        for destination in fact.destinations:
-            seq = tx.db.next("outbox")
-            if await tx.hold(OUTBOX_IDS, (destination, fact.id)) is None:
-                tx.write(OUTBOX_IDS, (destination, fact.id), seq)
-                alone = replace(fact, destinations=(destination,))
-                await tx.hold(OUTBOX, seq)
-                tx.write(OUTBOX, seq, OutboxRow(seq, destination, alone, tx.db.now()))
-            after_commit(topic(destination))
+    rows = [(destination, fact) for fact in facts for destination in fact.destinations]
+    offers = offers_to(destination for destination, _ in rows)
+    await tx.db.step()
+    standing = {(row.destination, row.fact.key) for _, row in tx.rows(OUTBOX)}
+    leased: dict[tuple[str, str], int] = {}
+    now = tx.db.now()
+    for destination, fact in rows:
+        seq = tx.db.next("outbox")
+        if await tx.hold(OUTBOX_IDS, (destination, fact.id)) is not None:
+            continue
+        offer = offers[destination] if (destination, fact.key) not in standing else None
+        if offer is not None:
+            leased[destination, fact.id] = seq
+        due_at = now if offer is None else now + offer.lease
+        alone = fact if fact.destinations == (destination,) else _only_to(destination, fact)
+        tx.write(OUTBOX_IDS, (destination, fact.id), seq)
+        await tx.hold(OUTBOX, seq)
+        tx.write(OUTBOX, seq, OutboxRow(seq, destination, alone, due_at))
+    tell_after_commit(offers, rows, leased)
+
+
+def _only_to(destination: str, fact: FactRecord) -> FactRecord:
+    return replace(fact, destinations=(destination,))
 
 
 class MemoryOutbox:
@@ -67,18 +81,18 @@ class MemoryOutbox:
         async def claim(tx: MemoryTx) -> list[ClaimedFact]:
             await tx.db.step()
             chains: dict[str, list[OutboxRow]] = {}
-            for _, row in sorted(tx.rows(OUTBOX), key=lambda pair: pair[0]):
-                if row.destination == destination:
-                    chains.setdefault(row.fact.key, []).append(row)
+            for row in sorted(row for _, row in tx.rows(OUTBOX) if row.destination == destination):
+                chains.setdefault(row.fact.key, []).append(row)
             claimed: list[ClaimedFact] = []
             heads = 0
+            now = tx.db.now()
             for key in sorted(chains):
-                due = _due(tx, chains[key][: 1 + FOLLOWERS])
+                due = _due(now, chains[key][: 1 + FOLLOWERS])
                 free = key > after_key and heads < limit and bool(due)
                 if free and tx.try_lock(OUTBOX, due[0].seq):
                     heads += 1
                     for row in due:
-                        leased = replace(row, epoch=row.epoch + 1, due_at=tx.db.now() + lease)
+                        leased = row._replace(epoch=row.epoch + 1, due_at=now + lease)
                         await tx.hold(OUTBOX, row.seq)
                         tx.write(OUTBOX, row.seq, leased)
                         claimed.append(ClaimedFact(row.seq, leased.epoch, row.failures, row.fact))
@@ -105,7 +119,7 @@ class MemoryOutbox:
                 row = await tx.hold(OUTBOX, one.claimed.seq)
                 if row is not None and row.epoch == one.claimed.epoch:
                     due_at = tx.db.now() + one.after
-                    again = replace(row, failures=row.failures + 1, due_at=due_at)
+                    again = row._replace(failures=row.failures + 1, due_at=due_at)
                     tx.write(OUTBOX, row.seq, again)
 
         await self._transactions.single(postpone)
@@ -135,8 +149,8 @@ class MemoryOutbox:
         return [row.fact for _, row in rows if row.destination == destination]
 
 
-def _due(tx: MemoryTx, chain: Sequence[OutboxRow]) -> Sequence[OutboxRow]:
-    return list(takewhile(lambda row: row.due_at <= tx.db.now(), chain))
+def _due(now: float, chain: Sequence[OutboxRow]) -> Sequence[OutboxRow]:
+    return list(takewhile(lambda row: row.due_at <= now, chain))
 
 
 async def _remove(tx: MemoryTx, seq: int) -> None:

@@ -1,16 +1,15 @@
 """The in-memory twin of ``services.chassis.queue``."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from math import inf
+from typing import NamedTuple
 
 from services.chassis.wakeups import after_commit
 from services.chassis.working import HIGHEST_PRIORITY, ClaimedKey, topic
 from tests.fakes.memory_db import MemoryDatabase, MemoryTransactions, MemoryTx, Table
 
 
-@dataclass(frozen=True)
-class QueueRow:
+class QueueRow(NamedTuple):
     """A key; while it runs ``due_at`` is the end of its lease."""
 
     due_at: float
@@ -53,10 +52,12 @@ async def ask(tx: MemoryTx, queue: str, key: str, *, due_in: float, priority: in
 def _asked(known: QueueRow | None, generation: int, due_at: float, priority: int) -> QueueRow:
     if known is None:
         return QueueRow(due_at, priority, generation)
-    bumped = replace(known, generation=generation, priority=max(known.priority, priority))
+    priority = max(known.priority, priority)
     if known.running:
-        return replace(bumped, next_at=min(known.next_at, due_at))
-    return replace(bumped, due_at=min(known.due_at, due_at))
+        next_at = min(known.next_at, due_at)
+        return known._replace(generation=generation, priority=priority, next_at=next_at)
+    due_at = min(known.due_at, due_at)
+    return known._replace(generation=generation, priority=priority, due_at=due_at)
 
 
 def asked(tx: MemoryTx, queue: str, keys: Sequence[str]) -> dict[str, int]:
@@ -94,33 +95,30 @@ class MemoryQueue:
 
         async def claim(tx: MemoryTx) -> list[ClaimedKey]:
             await tx.db.step()
-            now = tx.db.now()
-            due = [
-                (-row.priority, row.due_at, name)
-                for name, row in tx.rows(QUEUE)
-                if name[0] == queue and row.due_at <= now
-            ]
             claimed: list[ClaimedKey] = []
-            for _, _, name in sorted(due):
+            for _, _, name in sorted(_due(tx, queue)):
                 if len(claimed) == limit:
                     break
-                row = tx.get(QUEUE, name)
-                if row and tx.try_lock(QUEUE, name) and tx.try_lock(_FENCES, name):
-                    claimed.append(self._lease(tx, name, row, now + lease))
+                claimed += self._try(tx, name, lease)
             return claimed
 
         return await self._transactions.single(claim)
 
-    def _lease(self, tx: MemoryTx, name: _Name, row: QueueRow, ends: float) -> ClaimedKey:
-        leased = replace(
-            row,
-            running=True,
-            epoch=tx.db.next("reconcile_epoch"),
-            due_at=ends,
-            next_at=row.next_at if row.next_at > tx.db.now() else inf,
-        )
-        tx.write(QUEUE, name, leased)
-        return ClaimedKey(name[1], leased.generation, leased.epoch, leased.failures)
+    async def claim_oldest(self, queue: str, lease: float) -> Sequence[ClaimedKey]:
+        """Lease the longest due key."""
+
+        async def claim(tx: MemoryTx) -> list[ClaimedKey]:
+            await tx.db.step()
+            due = [(due_at, urgency, name) for urgency, due_at, name in _due(tx, queue)]
+            return self._try(tx, min(due)[-1], lease) if due else []
+
+        return await self._transactions.single(claim)
+
+    def _try(self, tx: MemoryTx, name: _Name, lease: float) -> list[ClaimedKey]:
+        row = tx.get(QUEUE, name)
+        if row and tx.try_lock(QUEUE, name) and tx.try_lock(_FENCES, name):
+            return [_lease(tx, name, row, lease)]
+        return []
 
     async def renew(
         self, queue: str, held: Sequence[tuple[str, int]], lease: float
@@ -130,10 +128,11 @@ class MemoryQueue:
         async def renew(tx: MemoryTx) -> set[tuple[str, int]]:
             kept: set[tuple[str, int]] = set()
             await tx.db.step()
+            ends = tx.db.now() + lease
             for key, epoch in sorted(held):
                 row = await _mine(tx, queue, key, epoch)
                 if row is not None:
-                    tx.write(QUEUE, (queue, key), replace(row, due_at=tx.db.now() + lease))
+                    tx.write(QUEUE, (queue, key), row._replace(due_at=ends))
                     kept.add((key, epoch))
             return kept
 
@@ -151,7 +150,7 @@ class MemoryQueue:
                 tx.write(QUEUE, name, None)
             else:
                 due_at = tx.db.now() if row.next_at == inf else row.next_at
-                idle = replace(row, running=False, failures=0, next_at=inf, due_at=due_at)
+                idle = QueueRow(due_at, row.priority, row.generation, epoch=row.epoch)
                 tx.write(QUEUE, name, idle)
 
         await self._settle(queue, claimed, finish)
@@ -161,12 +160,12 @@ class MemoryQueue:
         """Release the key, due later."""
 
         def again(tx: MemoryTx, row: QueueRow) -> None:
-            idle = replace(
-                row,
-                running=False,
+            idle = QueueRow(
+                min(row.next_at, tx.db.now() + max(0.0, after)),
+                row.priority,
+                row.generation,
+                epoch=row.epoch,
                 failures=0 if error is None else row.failures + 1,
-                next_at=inf,
-                due_at=min(row.next_at, tx.db.now() + max(0.0, after)),
             )
             tx.write(QUEUE, (queue, claimed.key), idle)
 
@@ -193,6 +192,32 @@ class MemoryQueue:
                 settle(tx, row)
 
         await self._transactions.single(run)
+
+
+def _lease(tx: MemoryTx, name: _Name, row: QueueRow, lease: float) -> ClaimedKey:
+    now = tx.db.now()
+    epoch = tx.db.next("reconcile_epoch")
+    leased = QueueRow(
+        now + lease,
+        row.priority,
+        row.generation,
+        running=True,
+        next_at=row.next_at if row.next_at > now else inf,
+        epoch=epoch,
+        failures=row.failures,
+    )
+    tx.write(QUEUE, name, leased)
+    return ClaimedKey(name[1], row.generation, epoch, row.failures)
+
+
+def _due(tx: MemoryTx, queue: str) -> list[tuple[int, float, _Name]]:
+    """Return those keys that are due: how urgent, the least first, since when, and their names."""
+    now = tx.db.now()
+    return [
+        (-row.priority, row.due_at, name)
+        for name, row in tx.rows(QUEUE)
+        if name[0] == queue and row.due_at <= now
+    ]
 
 
 async def _mine(tx: MemoryTx, queue: str, key: str, epoch: int) -> QueueRow | None:

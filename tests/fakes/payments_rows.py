@@ -88,11 +88,13 @@ class MemoryCommerceRows:
         state: OperationState,
         object_id: str,
         result: Mapping[str, str],
-    ) -> None:
+    ) -> bool:
         known = await self._tx.lock(OPERATIONS, operation_id)
-        if known is not None and known.state is OperationState.STARTED:
-            done = replace(known, state=state, object_id=object_id, result=dict(result))
-            await self._tx.put(OPERATIONS, operation_id, done)
+        if known is None or known.state is not OperationState.STARTED:
+            return False
+        done = replace(known, state=state, object_id=object_id, result=dict(result))
+        await self._tx.put(OPERATIONS, operation_id, done)
+        return True
 
     async def enqueue_operation(self, operation_id: OperationId, priority: int) -> None:
         await memory_queue.enqueue(self._tx, QUEUE, [operation_id], priority=priority)

@@ -79,9 +79,11 @@ class MemoryPricingStore:
         return True
 
     async def sold_by(self, provider: str, prices: Sequence[str]) -> list[tuple[str, Catalog]]:
-        """Return for each known price the newest version that knows it."""
+        """Return for each known price the version in force that knows it, or else the newest."""
         found: dict[str, Catalog] = {}
-        for _, catalog in sorted(self._state.versions.values(), key=lambda entry: entry[0]):
+        in_force = {one.catalog.version for one in self._state.active.values()}
+        versions = self._state.versions.values()
+        for _, catalog in sorted(versions, key=lambda one: (one[1].version in in_force, one[0])):
             for priced in catalog.provider_prices():
                 if priced.provider == provider and priced.price_id in prices:
                     found[priced.price_id] = catalog

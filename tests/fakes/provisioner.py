@@ -126,12 +126,17 @@ class MemoryStore:
         changed = {key for key, at in self._tx.rows(CHANGED) if at > since}
         return [one for one in self._seen(scope, account) if one.id in changed]
 
-    async def all_ids(self, after: str, limit: int) -> Sequence[str]:
-        return sorted(
-            tenant.id
-            for _, tenant in self._tx.rows(TENANT_ROWS)
-            if tenant.id > after and not _gone(tenant)
-        )[:limit]
+    async def tenants(self, tenant_ids: Sequence[str]) -> Sequence[Tenant]:
+        found = [self._tx.get(TENANT_ROWS, key) for key in sorted(set(tenant_ids))]
+        return [tenant for tenant in found if tenant is not None]
+
+    async def page(self, after: str, limit: int) -> Sequence[Tenant]:
+        found = [
+            tenant
+            for key, tenant in self._tx.rows(TENANT_ROWS)
+            if key > after and not _gone(tenant)
+        ]
+        return sorted(found, key=lambda tenant: tenant.id)[:limit]
 
     async def of_organizations(self, names: Sequence[str]) -> Sequence[Tenant]:
         found = [tenant for _, tenant in self._tx.rows(TENANT_ROWS) if not _gone(tenant)]

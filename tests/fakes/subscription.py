@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from operator import attrgetter
 
 from services.chassis.facts import FactRecord
 from services.chassis.idempotency import IdempotencyConflict
@@ -14,7 +15,6 @@ from services.subscription.domain import (
     Account,
     AccountKind,
     CapacityOrdered,
-    Evidence,
     LastPage,
     Observation,
     Order,
@@ -22,7 +22,6 @@ from services.subscription.domain import (
     Purchase,
     PurchaseStatus,
     Subscription,
-    UnitKey,
 )
 from services.subscription.holder import AccountRef, Held, Holder
 from services.subscription.incoming import Customer
@@ -38,9 +37,9 @@ from tests.fakes.subscription_facts import (
     CUSTOMERS,
     EPOCH,
     FAILURES,
+    IN_GRACE,
     INVOICES,
     INVOICES_BY,
-    INVOICES_OF,
     OBSERVATIONS,
     ORDERS,
     ORDERS_OF,
@@ -55,7 +54,6 @@ from tests.fakes.subscription_facts import (
     SUBSCRIPTIONS,
     SUBSCRIPTIONS_OF,
     CustomerRow,
-    InvoiceRow,
     MemoryFacts,
 )
 from tests.fakes.subscription_giving_way import MemoryGivingWay
@@ -66,6 +64,8 @@ from tests.fakes.subscription_refunds import MemoryRefunds
 __all__ = ["AUDIT", "FAILURES", "MemoryStore", "memory_transactions"]
 
 Encode = Callable[[CapacityOrdered, str], FactRecord]
+_CREATED = attrgetter("create_time", "name")
+_INCARNATION = attrgetter("incarnation")
 
 
 class MemoryAccounts:
@@ -140,20 +140,18 @@ class MemoryBooks(MemoryAssignments, MemoryGivingWay, MemoryLedger):
         orders = self._orders_of(name)
         subscriptions = [row for _, row in self._tx.found(SUBSCRIPTIONS_OF, name)]
         newest = {sub.name: self._newest_grant(sub.name) for sub in subscriptions}
+        evidence, invoices = self._invoices_of(name)
         return Holdings(
             account,
             purchases=[row for _, row in self._tx.found(PURCHASES_OF, name)],
-            evidence=_evidence([row for _, row in self._tx.found(INVOICES_OF, name)]),
+            evidence=evidence,
             snapshots=[row for _, row in self._tx.found(SNAPSHOTS_OF, name)],
-            subscriptions=sorted(
-                (self._with_giver(row) for row in subscriptions),
-                key=lambda sub: (sub.create_time, sub.name),
-            ),
+            subscriptions=sorted(map(self._with_giver, subscriptions), key=_CREATED),
             order=orders[-1] if orders else None,
             assignments=self._assigned_to(name),
             giving_way=self._giving_way_of(name),
             epoch=self._tx.get(EPOCH, "only") or 1,
-            invoices=self._newest_invoices(name),
+            invoices=invoices,
             grants={sub: grant for sub, grant in newest.items() if grant is not None},
             reversals=self._open_reversals(name),
         )
@@ -188,7 +186,7 @@ class MemoryBooks(MemoryAssignments, MemoryGivingWay, MemoryLedger):
 
     def _orders_of(self, account: str) -> Sequence[Order]:
         found = (order for _, order in self._tx.found(ORDERS_OF, account))
-        return sorted(found, key=lambda order: order.incarnation)
+        return sorted(found, key=_INCARNATION)
 
     async def append(self, fact: CapacityOrdered, traceparent: str) -> None:
         await memory_outbox.append(self._tx, [self._encode(fact, traceparent)])
@@ -231,8 +229,8 @@ class MemoryBooks(MemoryAssignments, MemoryGivingWay, MemoryLedger):
 
     def _late(self) -> list[tuple[str, datetime]]:
         now = self._now()
-        rows = [(sub, sub.due) for sub in self._subscriptions() if not sub.over]
-        graces = [(sub.account, due) for sub, due in rows if due and due <= now]
+        rows = [(sub.account, sub.due) for _, sub in self._tx.found(IN_GRACE, True)]
+        graces = [(account, due) for account, due in rows if due and due <= now]
         return [*graces, *self._ends_to_come_to_pass()]
 
 
@@ -307,8 +305,7 @@ class MemoryReadings(MemoryAssignments, MemoryGivingWay):
 
     def _holder(self, account: Account) -> Holder:
         mine = sorted(
-            (sub for sub in self._subscriptions() if sub.account == account.name),
-            key=lambda sub: (sub.create_time, sub.name),
+            (sub for _, sub in self._tx.found(SUBSCRIPTIONS_OF, account.name)), key=_CREATED
         )
         held = [
             Held(sub.offer, sub.state, sub.begin_time, sub.period_end)
@@ -366,14 +363,3 @@ def memory_transactions(
 ) -> MemoryTransactions[MemoryStore]:
     """Return transactions of the subscription service in memory."""
     return MemoryTransactions(db, partial(MemoryStore, encode=encode), wakeups=wakeups)
-
-
-def _evidence(rows: Sequence[InvoiceRow]) -> Sequence[Evidence]:
-    first: dict[UnitKey, datetime] = {}
-    for row in rows:
-        customer = row.fact.payer.customer
-        subscription = row.fact.provider_subscription_id
-        if subscription:
-            key = UnitKey(customer.provider, customer.provider_account, subscription)
-            first[key] = min(row.fact.pay_time, first.get(key, row.fact.pay_time))
-    return [Evidence(key, time) for key, time in first.items()]

@@ -5,10 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from services.subscription.domain import Assignment, Ending, Subscription
-from tests.fakes.memory_db import MemoryTx, Table
+from tests.fakes.memory_db import Index, MemoryTx, Table
 from tests.fakes.subscription_facts import SUBSCRIPTIONS
 
 ASSIGNMENTS: Table[str, Assignment] = Table("assignments")
+_ASSIGNMENTS_OF = Index(ASSIGNMENTS, lambda _, row: row.account)
 
 
 class MemoryAssignments:
@@ -34,17 +35,20 @@ class MemoryAssignments:
         return sorted(due, key=lambda account: (due[account], account))[:limit]
 
     def _assigned_to(self, account: str) -> Sequence[Assignment]:
-        found = [row for _, row in self._tx.rows(ASSIGNMENTS) if row.account == account]
+        found = [row for _, row in self._tx.found(_ASSIGNMENTS_OF, account)]
         return [
             self._read(row)
             for row in sorted(found, key=lambda row: (row.begin_time, row.subscription))
         ]
 
     def _read(self, row: Assignment) -> Assignment:
-        return replace(row, over=row.end_time is not None and row.end_time <= self._now())
+        over = row.end_time is not None and row.end_time <= self._now()
+        return replace(row, over=over) if over != row.over else row
 
     def _with_giver(self, sub: Subscription) -> Subscription:
         given = self._tx.get(ASSIGNMENTS, sub.name)
+        if given is None and sub.assignment is None:
+            return sub
         return replace(sub, assignment=self._read(given) if given else None)
 
     def _ends_to_come_to_pass(self) -> list[tuple[str, datetime]]:
@@ -65,8 +69,9 @@ class MemoryAssignments:
         }
 
     def _given(self) -> list[tuple[Subscription, Assignment]]:
-        found = [(sub, self._tx.get(ASSIGNMENTS, sub.name)) for sub in self._subscriptions()]
-        return [(sub, self._read(given)) for sub, given in found if given is not None]
+        rows = self._tx.rows(ASSIGNMENTS)
+        found = [(self._tx.get(SUBSCRIPTIONS, name), given) for name, given in rows]
+        return [(sub, self._read(given)) for sub, given in found if sub is not None]
 
     def _subscriptions(self) -> list[Subscription]:
         return [sub for _, sub in self._tx.rows(SUBSCRIPTIONS)]

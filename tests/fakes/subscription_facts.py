@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from services.chassis.facts import FactRecord
 from services.subscription.auditing import Change
@@ -12,10 +13,12 @@ from services.subscription.domain import (
     Observation,
     Order,
     Purchase,
+    PurchaseStatus,
     Snapshot,
     Subscription,
     UnitKey,
 )
+from services.subscription.granting import PaidInvoice
 from services.subscription.incoming import Customer, InvoicePaid, InvoicePaymentFailed
 from tests.fakes import memory_inbox
 from tests.fakes.memory_db import Index, MemoryTx, Table
@@ -23,10 +26,13 @@ from tests.fakes.memory_db import Index, MemoryTx, Table
 
 @dataclass(frozen=True)
 class InvoiceRow:
-    """A paid invoice and whose it is."""
+    """A paid invoice and whose it is; what it is of, and its period, are told once."""
 
     fact: InvoicePaid
     account: str
+    unit: UnitKey
+    paid: PaidInvoice
+    period: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,10 @@ ORDERS_OF = Index(ORDERS, lambda key, _: key[0])
 PURCHASES_BY = Index(PURCHASES, lambda _, row: row.checkout.payer.customer)
 INVOICES_BY = Index(INVOICES, lambda _, row: row.fact.payer.customer)
 SNAPSHOTS_BY = Index(SNAPSHOTS, lambda _, row: row.seen.payer.customer)
+CUSTOMERS_OF = Index(CUSTOMERS, lambda _, row: row.account or None)
+REFUND_DUE = Index(PURCHASES, lambda _, row: row.status is PurchaseStatus.REFUND_DUE or None)
+IN_GRACE = Index(SUBSCRIPTIONS, lambda _, row: (row.due is not None and not row.over) or None)
+_PARKED_AS = Index(memory_inbox.PARKED, lambda _, row: row.fact.id)
 
 
 class MemoryFacts:
@@ -111,7 +121,7 @@ class MemoryFacts:
     async def add_invoice(self, invoice: InvoicePaid, account: str) -> None:
         customer = invoice.payer.customer
         key = (customer.provider, customer.provider_account, invoice.invoice_id)
-        await self._tx.insert(INVOICES, key, InvoiceRow(invoice, account))
+        await self._tx.insert(INVOICES, key, _invoice_row(invoice, account))
 
     async def add_failure(self, failure: InvoicePaymentFailed) -> None:
         customer = failure.payer.customer
@@ -132,10 +142,9 @@ class MemoryFacts:
         if known is not None and known.revision >= snapshot.revision:
             return False
         self._tx.write(SNAPSHOTS, snapshot.key, snapshot)
-        for key, parked in self._tx.rows(memory_inbox.PARKED):
-            if known is not None and parked.fact.id == known.fact_id:
-                await self._tx.hold(memory_inbox.PARKED, key)
-                self._tx.write(memory_inbox.PARKED, key, None)
+        for key, _ in self._tx.found(_PARKED_AS, known.fact_id) if known else ():
+            await self._tx.hold(memory_inbox.PARKED, key)
+            self._tx.write(memory_inbox.PARKED, key, None)
         return True
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
@@ -184,6 +193,23 @@ class MemoryFacts:
             if price in snapshot.appraisal.unknown_prices and snapshot.key.provider == provider
         ]
         return sorted(found, key=lambda snapshot: snapshot.key.provider_subscription_id)[:100]
+
+
+def _invoice_row(fact: InvoicePaid, account: str) -> InvoiceRow:
+    customer = fact.payer.customer
+    unit = UnitKey(customer.provider, customer.provider_account, fact.provider_subscription_id)
+    paid = PaidInvoice(
+        invoice_id=fact.invoice_id,
+        subscription=unit.subscription_name,
+        billing_reason=fact.billing_reason,
+        paid=fact.paid.minor_units,
+        period_start=fact.period_start,
+        period_end=fact.period_end,
+    )
+    start, end = (
+        time.timestamp() if time else -inf for time in (fact.period_start, fact.period_end)
+    )
+    return InvoiceRow(fact, account, unit, paid, (start, end))
 
 
 def _plain(purchase: Purchase) -> Purchase:

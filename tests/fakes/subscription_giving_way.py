@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from services.subscription.domain import GivingWay
-from tests.fakes.memory_db import MemoryTx, Table
+from tests.fakes.memory_db import Index, MemoryTx, Table
 
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 _DAY = timedelta(days=1)
@@ -34,6 +34,8 @@ class PostponedRow:
 
 
 GIVING_WAY: Table[str, GivingWayRow] = Table("giving_way")
+OPEN_WAYS = Index(GIVING_WAY, lambda _, row: row.refund_id is None or None)
+_WAYS_OF = Index(GIVING_WAY, lambda _, row: row.way.account)
 POSTPONED: Table[str, PostponedRow] = Table("postponed")
 
 
@@ -76,7 +78,7 @@ class MemoryGivingWay:
         before = self._moment() - delay
         found = [
             (row.found, name, row.way)
-            for name, row in self._tx.rows(GIVING_WAY)
+            for name, row in self._tx.found(OPEN_WAYS, True)
             if row.decided is None and row.found <= before and not self._postponed(name)
         ]
         return [way for _, _, way in sorted(found, key=lambda row: row[:2])]
@@ -134,7 +136,7 @@ class MemoryGivingWay:
         return row is not None and row.next_try > self._moment()
 
     def _giving_way_of(self, account: str) -> list[GivingWay]:
-        return [row.way for _, row in self._tx.rows(GIVING_WAY) if row.way.account == account]
+        return [row.way for _, row in self._tx.found(_WAYS_OF, account)]
 
     def _has_to_give_way(self, subscription: str) -> bool:
         row = self._tx.get(GIVING_WAY, subscription)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import inf
+from datetime import datetime
 
-from services.subscription.domain import UnitKey
+from services.subscription.domain import Evidence
 from services.subscription.granting import (
     FIRST_REASON,
     RENEWAL_REASON,
@@ -24,7 +24,7 @@ from services.subscription.ledger import (
     Posting,
 )
 from tests.fakes.memory_db import Index, MemoryTx, Table
-from tests.fakes.subscription_facts import CUSTOMERS, INVOICES_OF, InvoiceRow
+from tests.fakes.subscription_facts import CUSTOMERS_OF, INVOICES_OF, InvoiceRow
 
 POOLS: Table[Pool, tuple[Balance, int]] = Table("credit_pools")
 ENTRIES: Table[str, Entry] = Table("credit_entries")
@@ -32,7 +32,9 @@ GRANTS: Table[str, Grant] = Table("credit_grants")
 _GRANTS_OF = Index(GRANTS, lambda _, row: row.subscription or None)
 _GRANTS_IN = Index(GRANTS, lambda _, row: row.pool)
 HOLDS: Table[str, Hold] = Table("credit_holds")
+_HELD = Index(HOLDS, lambda _, row: row.state is HoldState.HELD or None)
 REVERSALS: Table[tuple[str, ReversalKind], tuple[Customer, Reversal]] = Table("credit_reversals")
+_OPEN_REVERSALS_OF = Index(REVERSALS, lambda _, row: None if row[1].grant else row[0])
 
 
 class MemoryLedger:
@@ -104,10 +106,11 @@ class MemoryLedger:
         return [grant for _, grant in self._tx.found(_GRANTS_IN, pool)]
 
     def _newest_grant(self, subscription: str) -> Grant | None:
-        found = [grant for _, grant in self._tx.found(_GRANTS_OF, subscription)]
-        starts = [grant for grant in found if grant.period_start is not None]
-        newest = max(starts, key=lambda grant: grant.period_start or 0, default=None)
-        return newest or next(iter(found), None)
+        newest: Grant | None = None
+        for _, grant in self._tx.found(_GRANTS_OF, subscription):
+            if newest is None or _later(grant.period_start, newest.period_start):
+                newest = grant
+        return newest
 
     async def save_grant(self, grant: Grant) -> None:
         await self._tx.put(GRANTS, grant.name, _whole(grant))
@@ -166,32 +169,35 @@ class MemoryLedger:
     async def expired_holds(self, limit: int) -> Sequence[str]:
         await self._tx.db.step()
         now = self._tx.db.clock.now()
-        found = [
-            hold
-            for _, hold in self._tx.rows(HOLDS)
-            if hold.state is HoldState.HELD and hold.expire_time <= now
-        ]
+        found = [hold for _, hold in self._tx.found(_HELD, True) if hold.expire_time <= now]
         return [hold.name for hold in sorted(found, key=lambda hold: hold.expire_time)][:limit]
 
-    def _newest_invoices(self, account: str) -> list[PaidInvoice]:
-        """Return what was paid last of each subscription's first and of its renewals."""
-        newest: dict[tuple[str, str], PaidInvoice] = {}
+    def _invoices_of(self, account: str) -> tuple[list[Evidence], list[PaidInvoice]]:
+        """Return since when each subscription is paid, and what was paid last of its first
+        invoices and of its renewals.
+        """
+        first: dict[str, InvoiceRow] = {}
+        newest: dict[tuple[str, str], InvoiceRow] = {}
         for _, row in self._tx.found(INVOICES_OF, account):
-            fact = row.fact
-            counts = fact.provider_subscription_id and fact.paid.minor_units > 0
-            if not counts or fact.billing_reason not in (FIRST_REASON, RENEWAL_REASON):
+            if not row.unit.provider_subscription_id:
                 continue
-            paid = _invoice(row)
-            of = (paid.subscription, paid.billing_reason)
-            if of not in newest or _period(paid) > _period(newest[of]):
-                newest[of] = paid
-        return list(newest.values())
+            paid = row.paid
+            known = first.get(paid.subscription)
+            if known is None or row.fact.pay_time < known.fact.pay_time:
+                first[paid.subscription] = row
+            if paid.paid > 0 and paid.billing_reason in (FIRST_REASON, RENEWAL_REASON):
+                of = (paid.subscription, paid.billing_reason)
+                last = newest.get(of)
+                if last is None or row.period > last.period:
+                    newest[of] = row
+        evidence = [Evidence(row.unit, row.fact.pay_time) for row in first.values()]
+        return evidence, [row.paid for row in newest.values()]
 
     async def invoice_paid(self, account: str, invoice_id: str) -> PaidInvoice | None:
         await self._tx.db.step()
         for _, row in self._tx.found(INVOICES_OF, account):
-            if row.fact.invoice_id == invoice_id:
-                return _invoice(row)
+            if row.paid.invoice_id == invoice_id:
+                return row.paid
         return None
 
     async def add_reversal(self, fact: PaymentReversed) -> None:
@@ -207,11 +213,11 @@ class MemoryLedger:
         await self._tx.insert(REVERSALS, key, (fact.payer.customer, reversal))
 
     def _open_reversals(self, account: str) -> list[Reversal]:
-        found = []
-        for _, (customer, reversal) in self._tx.rows(REVERSALS):
-            bound = self._tx.get(CUSTOMERS, customer)
-            if bound is not None and bound.account == account and not reversal.grant:
-                found.append(reversal)
+        found = [
+            reversal
+            for customer, _ in self._tx.found(CUSTOMERS_OF, account)
+            for _, (_, reversal) in self._tx.found(_OPEN_REVERSALS_OF, customer)
+        ]
         return sorted(found, key=lambda one: (one.reversal_id, len(one.kind), one.kind))
 
     async def applied_reversals(self, grant: str) -> Sequence[Reversal]:
@@ -238,20 +244,5 @@ def _whole(grant: Grant) -> Grant:
     return grant
 
 
-def _period(paid: PaidInvoice) -> tuple[float, float]:
-    times = (paid.period_start, paid.period_end)
-    start, end = (time.timestamp() if time else -inf for time in times)
-    return start, end
-
-
-def _invoice(row: InvoiceRow) -> PaidInvoice:
-    fact, customer = row.fact, row.fact.payer.customer
-    key = UnitKey(customer.provider, customer.provider_account, fact.provider_subscription_id)
-    return PaidInvoice(
-        invoice_id=fact.invoice_id,
-        subscription=key.subscription_name,
-        billing_reason=fact.billing_reason,
-        paid=fact.paid.minor_units,
-        period_start=fact.period_start,
-        period_end=fact.period_end,
-    )
+def _later(start: datetime | None, than: datetime | None) -> bool:
+    return start is not None and (than is None or start > than)

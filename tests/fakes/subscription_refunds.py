@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from services.subscription.domain import Purchase, PurchaseStatus
 from tests.fakes.memory_db import Table
-from tests.fakes.subscription_facts import PURCHASES
-from tests.fakes.subscription_giving_way import GIVING_WAY, MemoryGivingWay, wait_after
+from tests.fakes.subscription_facts import PURCHASES, REFUND_DUE
+from tests.fakes.subscription_giving_way import OPEN_WAYS, MemoryGivingWay, wait_after
 
 
 @dataclass(frozen=True)
@@ -27,21 +27,21 @@ class MemoryRefunds(MemoryGivingWay):
     """Purchases that are given back, in memory."""
 
     async def count_refundable(self, delay: timedelta) -> int:
-        purchases = await self.refundable(delay, 1_000_000)
-        return len(purchases) + len(self._due_giving_way(delay))
+        await self._tx.db.step()
+        return len(self._refundable(delay)) + len(self._due_giving_way(delay))
 
     async def refundable(self, delay: timedelta, limit: int) -> Sequence[Purchase]:
         await self._tx.db.step()
+        return self._refundable(delay)[:limit]
+
+    def _refundable(self, delay: timedelta) -> list[Purchase]:
         before = self._moment() - delay
         found = [
             row
-            for _, row in self._tx.rows(PURCHASES)
-            if row.status is PurchaseStatus.REFUND_DUE
-            and not row.refunding
-            and row.create_time <= before
-            and not self._postponed(row.name)
+            for _, row in self._tx.found(REFUND_DUE, True)
+            if not row.refunding and row.create_time <= before and not self._postponed(row.name)
         ]
-        return sorted(found, key=lambda row: (row.create_time, row.name))[:limit]
+        return sorted(found, key=lambda row: (row.create_time, row.name))
 
     async def count_decided(self, within: timedelta) -> int:
         await self._tx.db.step()
@@ -60,12 +60,20 @@ class MemoryRefunds(MemoryGivingWay):
             await self._tx.put(PURCHASES, purchase, replace(row, refunding=True))
             await self._tx.insert(REFUNDS, purchase, RefundRow(self._moment(), self._moment()))
 
+    async def refunds_ahead(self, delay: timedelta) -> bool:
+        await self._tx.db.step()
+        return bool(self._refundable(delay) or self._due_giving_way(delay)) or self._refunds_wait()
+
     async def refunds_wait(self) -> bool:
         await self._tx.db.step()
-        if any(self._may_try_way(row) for _, row in self._tx.rows(GIVING_WAY)):
+        return self._refunds_wait()
+
+    def _refunds_wait(self) -> bool:
+        if any(self._may_try_way(row) for _, row in self._tx.found(OPEN_WAYS, True)):
             return True
-        decided = [(row, self._tx.get(PURCHASES, name)) for name, row in self._tx.rows(REFUNDS)]
-        return any(one is not None and self._may_try(row, one) for row, one in decided)
+        due = self._tx.found(REFUND_DUE, True)
+        decided = [(self._tx.get(REFUNDS, name), one) for name, one in due]
+        return any(row is not None and self._may_try(row, one) for row, one in decided)
 
     async def claim_refunds(self, provider: str, limit: int) -> Sequence[Purchase]:
         await self._tx.db.step()

@@ -4,21 +4,29 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
+from tests.simulation.faults import FAULTS
 from tests.simulation.plants import PLANTS
 from tests.simulation.stores import InMemory, Stores
 from tests.simulation.world import Outcome, Settings, World
 
+Context = Callable[[], AbstractContextManager[None]]
+
 
 def main(arguments: list[str]) -> int:
     """Run what is asked for; 1 if a world was not true to its invariants."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    known = _known(asked.stores)
+    if asked.faults == "list":
+        _say("\n".join(known))
+        return 0
     seeds = (
         [asked.seed] if asked.seed is not None else range(asked.first, asked.first + asked.seeds)
     )
-    wanted = _faults(asked.faults)
+    wanted = _faults(asked.faults, known, parser)
     if asked.plant and wanted is None:
         wanted = PLANTS[asked.plant].faults
     settings = Settings(payments=asked.payments, rests=asked.rests, faults=wanted)
@@ -27,6 +35,8 @@ def main(arguments: list[str]) -> int:
     with ExitStack() as stack:
         if asked.plant:
             stack.enter_context(PLANTS[asked.plant]())
+        for name in dict.fromkeys(wanted or ()):
+            stack.enter_context(known[name]())
         stores = stack.enter_context(_stores(asked.stores))
         began = time.process_time()
         for seed in seeds:
@@ -64,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
         default=Settings().rests,
         help="how likely a pause is, from 0 to 1: the more, the more payments are renewals",
     )
-    parser.add_argument("--faults", help="names by commas, or none; else the seed draws them")
+    parser.add_argument(
+        "--faults", help="names by commas, none, or list to see them; else the seed draws them"
+    )
     parser.add_argument("--stores", choices=("memory", "postgres"), default="memory")
     parser.add_argument("--plant", choices=sorted(PLANTS), help="a known bug to plant")
     parser.add_argument("--trace", action="store_true", help="show what happened")
@@ -72,10 +84,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _faults(text: str | None) -> tuple[str, ...] | None:
+def _known(stores: str) -> Mapping[str, Context]:
+    """Return the names of faults that such worlds may have, each with what it takes to have it."""
+    known: dict[str, Context] = dict.fromkeys((fault.name for fault in FAULTS), nullcontext)
+    if stores == "postgres":
+        from tests.simulation.postgres.plants import BY_NAME_ONLY
+
+        known.update(BY_NAME_ONLY)
+    return known
+
+
+def _faults(
+    text: str | None, known: Mapping[str, Context], parser: argparse.ArgumentParser
+) -> tuple[str, ...] | None:
     if text is None:
         return None
-    return () if text == "none" else tuple(name.strip() for name in text.split(","))
+    names = () if text == "none" else tuple(name.strip() for name in text.split(","))
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        parser.error(f"no fault is called {', '.join(unknown)}; there are: {', '.join(known)}")
+    return names
 
 
 @contextmanager

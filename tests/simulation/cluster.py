@@ -131,8 +131,8 @@ class SimCluster:
         await self._comes(timeout, _READ_TRIES)
         found = [
             live
-            for ref, live in self.store.objects.items()
-            if (ref.api_version, ref.kind) == (api_version, kind) and live.label(label) == value
+            for live in self.store.of_kind[api_version, kind].values()
+            if live.label(label) == value
         ]
         await self._goes(timeout)
         return found
@@ -171,9 +171,8 @@ class SimCluster:
         await self._comes(30.0, _READ_TRIES)
         found = [
             live
-            for ref, live in self.store.objects.items()
-            if (ref.api_version, ref.kind) == (kind.api_version, kind.kind)
-            and _is_selected(live, selected)
+            for live in self.store.of_kind[kind.api_version, kind.kind].values()
+            if _is_selected(live, selected)
         ]
         listed = Listed(found, str(self.store.version))
         await self._goes(30.0)

@@ -65,6 +65,8 @@ class ObjectStore:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.objects: dict[Ref, Live] = {}
+        self.of_kind: defaultdict[tuple[str, str], dict[Ref, Live]] = defaultdict(dict)
+        """The same by version and kind, which is how they are listed."""
         self.inside: defaultdict[str, dict[Ref, None]] = defaultdict(dict)
         """Objects of a namespace."""
         self.history: list[Write] = []
@@ -176,7 +178,7 @@ class ObjectStore:
         metadata = {**_of(content), "resourceVersion": str(self.version)}
         live = Live(ref, {**content, "metadata": metadata})
         new = ref not in self.objects
-        self.objects[ref] = live
+        self.objects[ref] = self.of_kind[ref[:2]][ref] = live
         if ref.namespace:
             self.inside[ref.namespace][ref] = None
         self._log(verb, "ADDED" if new else "MODIFIED", live, ours=ours)
@@ -187,6 +189,7 @@ class ObjectStore:
         live = self.objects.pop(ref, None)
         if live is None:
             return
+        del self.of_kind[ref[:2]][ref]
         self._fields.pop(ref, None)
         self.inside[ref.namespace].pop(ref, None)
         self.version += 1

@@ -76,11 +76,12 @@ class CommerceSql:
         state: OperationState,
         object_id: str,
         result: Mapping[str, str],
-    ) -> None:
+    ) -> bool:
         """Write the outcome, once."""
-        await self._connection.execute(
+        written = await self._connection.fetchval(
             sql.FINISH_OPERATION, operation_id, state.value, object_id, dict(result)
         )
+        return bool(written)
 
     async def enqueue_operation(self, operation_id: OperationId, priority: int) -> None:
         """Put it into its queue."""

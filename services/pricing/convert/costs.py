@@ -168,8 +168,9 @@ def written_price(cost: Cost) -> bytes:
 def kept_cost(message: pricing_pb2.Cost) -> Cost:
     """Read back what ``to_proto_cost`` wrote."""
     return Cost(
-        total=from_proto_money(message.total),
-        monthly=from_proto_money(message.monthly),
+        currency=message.total.currency,
+        minor_units=message.total.minor_units,
+        monthly_minor_units=message.monthly.minor_units,
         columns=kept_columns(message),
         region=message.region,
         rate_card_version=message.rate_card_version,

@@ -5,9 +5,10 @@ costs to write their numbers into a form that has all of them, and to copy that 
 that is nothing but that is written from the form itself.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import repeat
 
 from services.pricing.costing import Columns, Cost, Tax
 from tollgate.common.v1 import money_pb2
@@ -30,23 +31,10 @@ _Amounts = tuple[money_pb2.Money, money_pb2.Money]
 _Priced = pricing_pb2.ResourceCost | pricing_pb2.CostPart
 
 
-class _Shape(NamedTuple):
-    """How many resources, the names of what costs something, and the currency of all amounts."""
-
-    currency: str
-    resources: int
-    parts: tuple[str, ...]
-    features: tuple[str, ...]
-
-
-class _Texts(NamedTuple):
-    """What a cost says besides names of parts and amounts."""
-
-    types: tuple[str, ...]
-    region: str
-    rate_card_version: str
-    cloud: str
-    tax: Tax | None
+_Shape = tuple[str, int, tuple[str, ...], tuple[str, ...]]
+"""The currency of all amounts, how many resources, and the names of parts and of features."""
+_Texts = tuple[tuple[str, ...], str, str, str, Tax | None]
+"""What a cost says besides that and amounts: types, region, version, cloud and tax."""
 
 
 class _Form:
@@ -56,8 +44,9 @@ class _Form:
         self._answer = pb.CalculatePriceResponse()
         self._cost = self._answer.cost
         rows = list(_laid_out(self._cost, shape))
-        # In the order of the columns, one after the other.
+        # In the order of the columns, one after the other; then the totals.
         self._amounts = [whole for whole, _ in rows] + [monthly for _, monthly in rows]
+        self._amounts += (self._cost.total, self._cost.monthly)
         self._texts: _Texts | None = None
         self.worn = 0
 
@@ -69,9 +58,7 @@ class _Form:
     def written(self, cost: Cost) -> bytes:
         """Return the answer that says this cost, of which nothing came off."""
         self._fill(cost)
-        texts = _Texts(
-            cost.columns.types, cost.region, cost.rate_card_version, cost.cloud, cost.tax
-        )
+        texts = (cost.columns.types, cost.region, cost.rate_card_version, cost.cloud, cost.tax)
         if texts != self._texts:
             write_texts(self._cost, cost)
             self._texts = texts
@@ -80,11 +67,14 @@ class _Form:
 
     def _fill(self, cost: Cost) -> None:
         columns = cost.columns
-        numbers = columns.amounts + columns.monthly
-        for amount, number in zip(self._amounts, numbers, strict=True):
-            amount.minor_units = number
-        self._cost.total.minor_units = cost.total.minor_units
-        self._cost.monthly.minor_units = cost.monthly.minor_units
+        numbers = (
+            *columns.amounts,
+            *columns.monthly,
+            cost.minor_units,
+            cost.monthly_minor_units,
+        )
+        # Set without a step of Python for each; `deque` takes what is made of them to nowhere.
+        deque(map(setattr, self._amounts, repeat("minor_units"), numbers), maxlen=0)
 
 
 def written(cost: Cost) -> bytes:
@@ -116,7 +106,7 @@ def write_amounts(message: pricing_pb2.Cost, cost: Cost) -> None:
 
 def _form(cost: Cost) -> _Form:
     columns = cost.columns
-    shape = _Shape(cost.total.currency, len(columns.types), columns.parts, columns.features)
+    shape = (cost.currency, len(columns.types), columns.parts, columns.features)
     return _kept(shape) if len(columns.amounts) <= _LARGEST_FORM else _Form(shape)
 
 
@@ -144,14 +134,14 @@ def _kept(shape: _Shape) -> _Form:
 
 def _laid_out(cost: pricing_pb2.Cost, shape: _Shape) -> Iterator[_Amounts]:
     """Add everything but the numbers; return the pairs of amounts in the order of the columns."""
-    currency = shape.currency
+    currency, count, parts, named = shape
     _in_currency(cost, currency)
-    resources = [cost.resources.add(index=place) for place in range(shape.resources)]
+    resources = [cost.resources.add(index=place) for place in range(count)]
     for resource in resources:
-        for name in shape.parts:
+        for name in parts:
             yield _in_currency(resource.parts.add(component=name), currency)
-    sums = [cost.components.add(component=name) for name in shape.parts]
-    features = [cost.components.add(component=name) for name in shape.features]
+    sums = [cost.components.add(component=name) for name in parts]
+    features = [cost.components.add(component=name) for name in named]
     rows: list[_Priced] = [*features, *resources, *sums]
     for one in rows:
         yield _in_currency(one, currency)

@@ -42,9 +42,10 @@ class Paths:
     ) -> None:
         """Name the fields of a refusal anew."""
         if isinstance(error, InvalidArgument) and error.fields:
-            raise self._named(error) from None
+            raise self.named(error) from None
 
-    def _named(self, refusal: InvalidArgument) -> InvalidArgument:
+    def named(self, refusal: InvalidArgument) -> InvalidArgument:
+        """Return a refusal that names its fields by their paths; the same if it does."""
         bad = [FieldViolation(self._path(one.field), one.description) for one in refusal.fields]
         if bad == list(refusal.fields):
             return refusal

@@ -5,6 +5,8 @@ happens before the rounding. The total is rounded; list prices and what comes of
 whole minor units by the largest remainder, so that they add up to it.
 """
 
+from operator import attrgetter
+
 from services.chassis.money import Money, exponent
 from services.pricing.costing.costs import Columns, Cost, Discount, Tax
 from services.pricing.costing.deployments import Deployment
@@ -13,6 +15,8 @@ from services.pricing.costing.exact import less, whole
 from services.pricing.costing.listing import Listing, listed
 from services.pricing.costing.schedules import schedule_of
 from services.pricing.rates import Offering, RateCard, Rates
+
+_type_of = attrgetter("type")
 
 
 def calculate(card: RateCard, deployment: Deployment, tier: str = "") -> Cost:
@@ -86,18 +90,18 @@ def _cost(
     amounts: list[int],
     monthly: list[int],
 ) -> Cost:
-    currency = card.currency
-    total = Money(currency, sum(amounts))
+    currency, total = card.currency, sum(amounts)
     commitment = deployment.commitment
     return Cost(
+        currency,
         total,
-        Money(currency, sum(monthly)),
+        sum(monthly),
         _columns(deployment, listing.components, amounts, monthly),
         deployment.region,
         card.version,
         deployment.cloud,
         _discounts(currency, taken, amounts, monthly) if taken else (),
-        schedule_of(card, commitment, total) if commitment else None,
+        schedule_of(card, commitment, Money(currency, total)) if commitment else None,
         Tax.ADDED_BY_PROVIDER,
     )
 
@@ -105,21 +109,21 @@ def _cost(
 def _columns(
     deployment: Deployment, names: tuple[str, ...], amounts: list[int], monthly: list[int]
 ) -> Columns:
-    width, types = len(names), tuple([resource.type for resource in deployment.resources])
+    features, types = deployment.features, tuple(map(_type_of, deployment.resources))
+    width, resources = len(names), len(types)
+    flat = width * resources
+    # Both columns at once: fewer steps than one after the other.
+    parts = list(zip(*[iter(amounts[:flat] + monthly[:flat])] * width, strict=True))
+    sums = list(map(sum, parts))
+    # What came off stands behind the features, at the end of the amounts.
+    own = flat + len(features)
     return Columns(
         types,
         names,
-        deployment.features,
-        _column(amounts, width, len(types), len(deployment.features)),
-        _column(monthly, width, len(types), len(deployment.features)),
+        features,
+        (*amounts[:own], *sums[:resources], *map(sum, zip(*parts[:resources], strict=True))),
+        (*monthly[:own], *sums[resources:], *map(sum, zip(*parts[resources:], strict=True))),
     )
-
-
-def _column(leaves: list[int], width: int, resources: int, features: int) -> tuple[int, ...]:
-    flat = width * resources
-    parts = list(zip(*[iter(leaves[:flat])] * width, strict=True))
-    # What came off stands behind these, at the end of the leaves.
-    return (*leaves[: flat + features], *map(sum, parts), *map(sum, zip(*parts, strict=True)))
 
 
 def _discounts(

@@ -1,6 +1,6 @@
 """From what a price is asked for to what is priced; every bad field is named at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -28,6 +28,7 @@ MAX_HOURS = 87_600
 _FINEST_HOUR = Decimal("0.000001")
 _LONGEST_TYPE = 63
 _MOST_SIZES = 4096  # the sizes that people ask for are few
+_MOST_LIMITS = 8
 _MOST_HOURS = 1024
 
 
@@ -82,14 +83,13 @@ def judged(
     """Return what is to be priced at a place; bad fields are added to ``bad``."""
     offering = place.offering
     region = asked.region or offering.default_region
-    one_of("region", region, offering.regions, bad)
+    if region not in offering.regions:
+        one_of("region", region, offering.regions, bad)
     backup = asked.backup_plan or NO_BACKUP
-    one_of("backup_plan", backup, offering.backup_plans, bad)
-    for at, feature in enumerate(asked.features[: len(offering.features) + 1]):
-        if feature not in offering.features:
-            one_of(f"features[{at}]", feature, offering.features, bad)
-        if feature in asked.features[:at]:
-            bad.add(f"features[{at}]", f"{feature} stands twice")
+    if backup not in offering.backup_plans:
+        one_of("backup_plan", backup, offering.backup_plans, bad)
+    if asked.features:
+        _judge_features(offering, asked.features, bad)
     commitment = None
     if asked.commitment is None:
         hours = _hours(card, asked.duration_hours, bad)
@@ -99,12 +99,7 @@ def judged(
     if asked.coupon:
         _judge_coupon(card, place.cloud, asked, today, bad)
     # Last, since there may be many: a refusal may not have room for all that is wrong with them.
-    if not 1 <= len(asked.resources) <= MAX_RESOURCES:
-        bad.add("resources", f"expected 1 to {MAX_RESOURCES}")
-    resources = [
-        _resource(card, one) or _judged_resource(card, one, f"resources[{at}]", bad)
-        for at, one in enumerate(asked.resources[:MAX_RESOURCES])
-    ]
+    resources = _right(card, asked.resources) or _judged_resources(card, asked.resources, bad)
     return Deployment(
         tuple(resources),
         region,
@@ -123,25 +118,62 @@ def one_of(field: str, value: str, allowed: Mapping[str, object], bad: Violation
         bad.add(field, f"expected one of {', '.join(allowed) or 'none'}, got {value[:80]!r}")
 
 
-def _resource(card: RateCard, asked: ResourceRequest) -> Resource | None:
-    """Return a resource that nothing is wrong with, which is nearly all there are; or None."""
-    kind, cpu, memory, storage, replicas = asked
+def _judge_features(offering: Offering, asked: Sequence[str], bad: Violations) -> None:
+    known, chosen = offering.features, set(asked)
+    if len(chosen) == len(asked) and known.keys() >= chosen:
+        return
+    for at, feature in enumerate(asked[: len(known) + 1]):
+        if feature not in known:
+            one_of(f"features[{at}]", feature, known, bad)
+        if feature in asked[:at]:
+            bad.add(f"features[{at}]", f"{feature} stands twice")
+
+
+def _right(card: RateCard, asked: Sequence[ResourceRequest]) -> list[Resource] | None:
+    """Return resources that nothing is wrong with, which is nearly all there are; or None.
+
+    All of them by one function: it is on the way of every price.
+    """
+    if not 1 <= len(asked) <= MAX_RESOURCES:
+        return None
+    size_of_texts = _sizes_within(card.limits)
+    found: list[Resource] = []
     try:
-        size = _size(card.limits, cpu, memory, storage)
+        for kind, cpu, memory, storage, replicas in asked:
+            size = size_of_texts(cpu, memory, storage)
+            if not (0 < len(kind) <= _LONGEST_TYPE and 0 <= replicas <= MAX_REPLICAS):
+                return None
+            # Not by its own constructor, which is one more function for each.
+            found.append(tuple.__new__(Resource, (kind, size, replicas or 1)))
     except ValueError:
         return None
-    if not (1 <= len(kind) <= _LONGEST_TYPE and 0 <= replicas <= MAX_REPLICAS):
-        return None
-    return Resource(kind, size, replicas or 1)
+    return found
 
 
-@lru_cache(maxsize=_MOST_SIZES)
-def _size(limits: Limits, cpu: str, memory: str, storage: str) -> Size:
-    """Return what these texts say; ValueError if one of them says nothing, or too much."""
-    size = size_of(cores(cpu), gigabytes(memory), gigabytes(storage))
-    if size.cpu > limits.cpu or size.memory > limits.memory or size.storage > limits.storage:
-        raise ValueError("beyond the limits")
-    return size
+@lru_cache(maxsize=_MOST_LIMITS)
+def _sizes_within(limits: Limits) -> Callable[[str, str, str], Size]:
+    """Return what says how large texts are; ValueError if one says nothing, or too much."""
+
+    @lru_cache(maxsize=_MOST_SIZES)
+    def size_within(cpu: str, memory: str, storage: str) -> Size:
+        size = size_of(cores(cpu), gigabytes(memory), gigabytes(storage))
+        if size.cpu > limits.cpu or size.memory > limits.memory or size.storage > limits.storage:
+            raise ValueError("beyond the limits")
+        return size
+
+    return size_within
+
+
+def _judged_resources(
+    card: RateCard, asked: Sequence[ResourceRequest], bad: Violations
+) -> list[Resource]:
+    """Name every bad field of resources that are not all right."""
+    if not 1 <= len(asked) <= MAX_RESOURCES:
+        bad.add("resources", f"expected 1 to {MAX_RESOURCES}")
+    return [
+        _judged_resource(card, one, f"resources[{at}]", bad)
+        for at, one in enumerate(asked[:MAX_RESOURCES])
+    ]
 
 
 def _judged_resource(

@@ -116,14 +116,15 @@ class Tax(StrEnum):
 
 
 class Cost(NamedTuple):
-    """What a deployment costs, before tax.
+    """What a deployment costs, before tax, in minor units.
 
     Components and discounts add up to the total, for the duration and for a month; so do the
     resources, the flat features and the discounts. Quotes of old have no ``cloud`` and no ``tax``.
     """
 
-    total: Money
-    monthly: Money
+    currency: str
+    minor_units: int
+    monthly_minor_units: int
     columns: Columns
     region: str
     rate_card_version: str
@@ -133,11 +134,21 @@ class Cost(NamedTuple):
     tax: Tax | None = None
 
     @property
+    def total(self) -> Money:
+        """What it costs for the duration."""
+        return Money(self.currency, self.minor_units)
+
+    @property
+    def monthly(self) -> Money:
+        """What it costs for one month."""
+        return Money(self.currency, self.monthly_minor_units)
+
+    @property
     def resources(self) -> tuple[ResourceCost, ...]:
         """What each resource costs, in the order of the deployment."""
-        return tuple(self.columns.resource_costs(self.total.currency))
+        return tuple(self.columns.resource_costs(self.currency))
 
     @property
     def components(self) -> tuple[Part, ...]:
         """What each component costs over all resources, and each flat feature."""
-        return self.columns.component_costs(self.total.currency)
+        return self.columns.component_costs(self.currency)

@@ -5,12 +5,15 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from math import lcm
+from operator import attrgetter
 from typing import NamedTuple
 
 from services.pricing.costing.deployments import NO_BACKUP, Deployment, Resource
 from services.pricing.rates import Offering, Rates
 
 _COMPONENTS = ("cpu", "memory", "storage", "backup")
+_NOT_BACKED_UP = _COMPONENTS[:-1]
+_parts_in_one = attrgetter("size.in_one")
 _MOST_TARIFFS = 1024  # a card has few regions, backup plans and features
 
 
@@ -52,14 +55,14 @@ def listed(
         hours_per_month,
         offering.regions[deployment.region],
         offering.backup_plans[backup_plan],
-        tuple([offering.features[each] for each in deployment.features]),
+        tuple(map(offering.features.__getitem__, deployment.features)),
     )
-    in_a_size = lcm(*[one.size.in_one for one in resources])
+    in_a_size = lcm(*map(_parts_in_one, resources))
     backed_up = backup_plan != NO_BACKUP
     leaves = _leaves(tariff, resources, in_a_size, backed_up)
-    leaves += [price * in_a_size for price in tariff.features]
-    components = _COMPONENTS if backed_up else _COMPONENTS[:-1]
-    return Listing(components, leaves, tariff.in_one * in_a_size)
+    for price in tariff.features:
+        leaves.append(price * in_a_size)
+    return Listing(_COMPONENTS if backed_up else _NOT_BACKED_UP, leaves, tariff.in_one * in_a_size)
 
 
 def _leaves(

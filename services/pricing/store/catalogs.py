@@ -26,10 +26,12 @@ ON CONFLICT (name) DO UPDATE SET
     activate_time = CASE WHEN active_catalogs.version = excluded.version
                          THEN active_catalogs.activate_time ELSE now() END"""
 _NOTE_ERROR = "UPDATE active_catalogs SET error = $2 WHERE name = $1 RETURNING name"
+# What is in force may be older than another version: an edit brings an old one back.
 _SOLD_BY = """
-SELECT DISTINCT ON (provider_price) provider_price, catalog, version
-FROM catalog_prices WHERE provider = $1 AND provider_price = ANY($2::text[])
-ORDER BY provider_price, sequence DESC"""
+SELECT DISTINCT ON (p.provider_price) p.provider_price, p.catalog, p.version
+FROM catalog_prices p LEFT JOIN active_catalogs a ON a.name = p.catalog AND a.version = p.version
+WHERE p.provider = $1 AND p.provider_price = ANY($2::text[])
+ORDER BY p.provider_price, a.name IS NULL, p.sequence DESC"""
 _SOLD_ELSEWHERE = """
 SELECT p.provider, p.provider_price, p.catalog
 FROM catalog_prices p JOIN active_catalogs a ON a.name = p.catalog AND a.version = p.version
@@ -116,7 +118,7 @@ class CatalogSql:
         return await self._connection.fetchval(_NOTE_ERROR, name, error) is not None
 
     async def sold_by(self, provider: str, prices: Sequence[str]) -> list[tuple[str, Catalog]]:
-        """Return for each known price the newest version that knows it."""
+        """Return for each known price the version in force that knows it, or else the newest."""
         rows = await self._connection.fetch(_SOLD_BY, provider, list(prices))
         return [
             (row["provider_price"], await self._read(row["catalog"], row["version"]))

@@ -92,7 +92,7 @@ async def get_plan(tx: CatalogTransactions, name: str, version: str) -> tuple[Ca
 async def resolve_prices(
     tx: CatalogTransactions, provider: str, prices: Sequence[str]
 ) -> list[ResolvedPrice]:
-    """Say what a provider's prices stand for, in the newest version that knows each."""
+    """Say what prices stand for, by the version in force that knows each, or else the newest."""
     bad = Violations()
     if not provider:
         bad.add("provider", "name a payment provider, such as stripe")

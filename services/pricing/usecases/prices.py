@@ -61,22 +61,18 @@ async def calculate_price(
 
     InvalidArgument names every bad field at once; NotYourAccount.
     """
-    return await price_shown(desk, asker, lambda: asked, lambda cost: cost, account)
+    return await price_shown(desk, asker.account(account), lambda: asked, lambda cost: cost)
 
 
 async def price_shown(
-    desk: PriceDesk,
-    asker: Asker,
-    read: Callable[[], DeploymentRequest],
-    shown: Callable[[Cost], T],
-    account: str = "",
+    desk: PriceDesk, account: str, read: Callable[[], DeploymentRequest], shown: Callable[[Cost], T]
 ) -> T:
-    """Return what is shown of the price of what was read; errors as of ``calculate_price``.
+    """Show what an account, which ``Asker.account`` let pass, pays for what is read.
 
-    All who ask at once are priced in one go, from reading to showing: each would else find the
-    processor's caches full of what is done between two calls, and cost half as much again.
+    InvalidArgument names every bad field at once. All who ask at once are priced in one go, from
+    reading to showing: each would else find the processor's caches full of what is done between
+    two calls, and cost half as much again.
     """
-    account = asker.account(account)
 
     def price(card: RateCard) -> T | _Own:
         asked = read()

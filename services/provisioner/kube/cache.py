@@ -93,7 +93,8 @@ class ObjectCache:
         """Take in everything that stands of a kind."""
         quiet = kind not in self._listed
         standing = {live.ref for live in objects}
-        for ref in [ref for ref in self._owners if _is(ref, kind) and ref not in standing]:
+        of_kind = (kind.api_version, kind.kind)
+        for ref in [one for one in self._owners if one[:2] == of_kind and one not in standing]:
             self.gone(ref)
         for live in objects:
             self._keep(live, quiet=quiet)
@@ -110,12 +111,14 @@ class ObjectCache:
         self._forget(ref)
 
     def _keep(self, live: Live, *, quiet: bool) -> None:
-        self._told.note(live.resource_version)
-        tenant_id = live.label(naming.LABEL_TENANT)
-        known = self._tenants.get(self._owners.get(live.ref, ""), {}).get(live.ref)
-        if known is not None and known.resource_version == live.resource_version:
+        version = live.resource_version
+        self._told.note(version)
+        owner = self._owners.get(live.ref)
+        known = None if owner is None else self._tenants[owner].get(live.ref)
+        if known is not None and known.resource_version == version:
             return
-        if self._owners.get(live.ref, tenant_id) != tenant_id:
+        tenant_id = live.label(naming.LABEL_TENANT)
+        if owner is not None and owner != tenant_id:
             # Somebody changed the label: it was taken from one tenant and given to another.
             self._forget(live.ref)
             known = None
@@ -128,7 +131,7 @@ class ObjectCache:
         matters = worth(known, kept)
         if matters is not Worth.NOTHING:
             news = matters is Worth.NEWS
-            self._hear(Heard(tenant_id, live.resource_version, deleted=False, news=news))
+            self._hear(Heard(tenant_id, version, deleted=False, news=news))
 
     def _forget(self, ref: Ref) -> None:
         tenant_id = self._owners.pop(ref, "")
@@ -152,7 +155,3 @@ class _OfKind:
     def listed(self, objects: Sequence[Live]) -> None:
         """Take in everything that stands."""
         self._cache.listed(self._kind, objects)
-
-
-def _is(ref: Ref, kind: Kind) -> bool:
-    return (ref.api_version, ref.kind) == (kind.api_version, kind.kind)

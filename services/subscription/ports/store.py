@@ -284,6 +284,13 @@ class Refunds(Protocol):
         """Note that a purchase is given back; the caller holds its account's lock."""
         ...
 
+    async def refunds_ahead(self, delay: timedelta) -> bool:
+        """Tell whether anything is refundable after the delay, or decided and due for a try.
+
+        One look at both, without a lock.
+        """
+        ...
+
     async def refunds_wait(self) -> bool:
         """Tell whether a purchase, or a subscription that gives way, is decided and due for a try.
 

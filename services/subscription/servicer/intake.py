@@ -1,6 +1,6 @@
 """The intake of facts: read one, give it to its use case, tell what needs a person."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -66,7 +66,9 @@ class FactIntake:
         if fact is None:
             await usecases.keep_unknown(self.tx, envelope)
             return
-        self.alerting.tell(await self._take(envelope, fact))
+        alerts = await self._take(envelope, fact)
+        if alerts:
+            self.alerting.tell(alerts)
 
     async def take_together(self, records: Sequence[FactRecord], source: str) -> bool:
         """Take what came together of one customer's purchases, all or none.
@@ -87,22 +89,22 @@ class FactIntake:
         self.alerting.tell(await self._purchase(facts))
         return True
 
-    async def _purchase(self, facts: Sequence[tuple[Envelope, PurchaseFact]]) -> tuple[Alert, ...]:
-        return await usecases.take_purchase(self.tx, self.pricing, self.ids, facts, self.prices)
+    def _purchase(
+        self, facts: Sequence[tuple[Envelope, PurchaseFact]]
+    ) -> Awaitable[tuple[Alert, ...]]:
+        return usecases.take_purchase(self.tx, self.pricing, self.ids, facts, self.prices)
 
-    async def _take(self, envelope: Envelope, fact: Incoming) -> tuple[Alert, ...]:
+    def _take(self, envelope: Envelope, fact: Incoming) -> Awaitable[tuple[Alert, ...] | None]:
         match fact:
             case CheckoutPaid() | ProviderSubscription() | InvoicePaid():
-                return await self._purchase([(envelope, fact)])
+                return self._purchase([(envelope, fact)])
             case InvoicePaymentFailed():
-                return await usecases.take_payment_failure(self.tx, self.ids, envelope, fact)
+                return usecases.take_payment_failure(self.tx, self.ids, envelope, fact)
             case PaymentReversed():
-                return await usecases.take_reversal(self.tx, self.ids, envelope, fact)
+                return usecases.take_reversal(self.tx, self.ids, envelope, fact)
             case Observation():
-                await usecases.take_observation(self.tx, envelope, fact)
-                return ()
+                return usecases.take_observation(self.tx, envelope, fact)
             case BudgetNotice():
-                await usecases.take_budget_notice(self.tx, envelope, fact)
-                return ()
+                return usecases.take_budget_notice(self.tx, envelope, fact)
             case _:
                 assert_never(fact)

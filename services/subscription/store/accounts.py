@@ -57,13 +57,13 @@ class AccountSql:
     async def lock_customer(self, customer: Customer) -> str:
         """Make the customer's row if needed, lock it, and return its account or nothing."""
         if customer not in self._locked:
-            account = await self._connection.fetchval(_LOCK_CUSTOMER, *astuple(customer))
+            account = await self._connection.fetchval(_LOCK_CUSTOMER, *customer)
             self._locked[customer] = account or ""
         return self._locked[customer]
 
     async def bind_customer(self, customer: Customer, account: str) -> None:
         """Give a locked customer to an account, with everything that waited for it."""
-        await self._connection.execute(_BIND, *astuple(customer), account)
+        await self._connection.execute(_BIND, *customer, account)
         self._locked[customer] = account
 
     async def add_account(self, account: Account) -> bool:
@@ -99,7 +99,7 @@ class AccountSql:
 
     async def owner_of(self, customer: Customer) -> str:
         """Return whose customer it is, without a lock."""
-        return await self._connection.fetchval(_OWNER, *astuple(customer)) or ""
+        return await self._connection.fetchval(_OWNER, *customer) or ""
 
     async def last_page(self, account: str) -> LastPage | None:
         """Return the last page that was made for an account."""

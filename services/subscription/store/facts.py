@@ -142,7 +142,7 @@ class FactSql:
         added = await self._connection.fetchval(
             _ADD_PURCHASE,
             purchase.name,
-            *astuple(checkout.payer.customer),
+            *checkout.payer.customer,
             checkout.checkout_id,
             checkout.provider_subscription_id,
             purchase.fact_id,

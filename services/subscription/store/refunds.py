@@ -46,6 +46,7 @@ SELECT EXISTS (
     SELECT FROM giving_way
     WHERE decided IS NOT NULL AND done_time IS NULL AND coalesce(next_try, decided) <= now())
 """
+_AHEAD = f"SELECT ({_COUNT_REFUNDABLE}) > 0 OR ({_WAIT})"
 _NOTE = """
 UPDATE purchases SET refund_time = now(), refund_id = $2
 WHERE name = $1 AND refund_time IS NULL RETURNING true
@@ -77,6 +78,10 @@ class RefundSql:
     async def decide_refund(self, purchase: str) -> None:
         """Note that a purchase is given back."""
         await self._connection.execute(_DECIDE, purchase)
+
+    async def refunds_ahead(self, delay: timedelta) -> bool:
+        """Tell whether anything is to be decided on, or to be given."""
+        return bool(await self._connection.fetchval(_AHEAD, delay))
 
     async def refunds_wait(self) -> bool:
         """Tell whether anything that is decided is due for a try."""

@@ -39,7 +39,12 @@ from services.subscription.usecases.reads import (
     list_purchases,
     list_subscriptions,
 )
-from services.subscription.usecases.refunds import Decisions, decide_refunds, give_refunds
+from services.subscription.usecases.refunds import (
+    Decisions,
+    decide_refunds,
+    give_refunds,
+    refunds_ahead,
+)
 from services.subscription.usecases.retention import Sweep, sweep_retention
 from services.subscription.usecases.reversals import take_reversal
 from services.subscription.usecases.spending import release_expired
@@ -71,6 +76,7 @@ __all__ = [
     "list_purchases",
     "list_subscriptions",
     "raise_epoch",
+    "refunds_ahead",
     "release_expired",
     "renew_assigned",
     "resend_behind",

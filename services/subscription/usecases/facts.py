@@ -77,10 +77,18 @@ async def take_purchase(
 ) -> Alerts:
     """Take facts of one service in their order, all of them or none, each once."""
     asked = AskedOnce(pricing, known)
-    writes = {
-        envelope.record.id: await _prepare(tx, asked, ids, envelope, fact)
-        for envelope, fact in facts
-    }
+    writes: dict[str, Write] = {}
+    for envelope, fact in facts:
+        match fact:
+            case CheckoutPaid():
+                write = await _checkout(asked, ids, envelope, fact)
+            case ProviderSubscription():
+                write = await _provider_subscription(tx, asked, ids, envelope, fact)
+            case InvoicePaid():
+                write = _invoice(ids, envelope, fact)
+            case _:
+                assert_never(fact)
+        writes[envelope.record.id] = write
     records = [envelope.record for envelope, _ in facts]
     source = facts[0][0].source
 
@@ -90,30 +98,22 @@ async def take_purchase(
         alerts: Alerts = sum((one.alerts for one in taken), ())
         # Accounts in the order of their names: whoever has several locks them in this order.
         for owner in sorted({one.owner for one in taken if one.owner}):
+            account = await store.lock_account(owner)
+            if account is None:
+                continue
             of_owner = [one for one in taken if one.owner == owner]
             heard = [one.receive_time for one in of_owner if one.receive_time is not None]
-            alerts += await _settle(store, of_owner[0], min(heard, default=None))
+            first = of_owner[0].envelope
+            alerts += await settle(
+                store,
+                account,
+                first.actor,
+                traceparent=first.record.traceparent,
+                receive_time=min(heard, default=None),
+            )
         return alerts
 
     return await tx.run(apply)
-
-
-async def _prepare(
-    tx: SubscriptionTransactions,
-    pricing: AskedOnce,
-    ids: Ids,
-    envelope: Envelope,
-    fact: PurchaseFact,
-) -> Write:
-    match fact:
-        case CheckoutPaid():
-            return await _checkout(pricing, ids, envelope, fact)
-        case ProviderSubscription():
-            return await _provider_subscription(tx, pricing, ids, envelope, fact)
-        case InvoicePaid():
-            return _invoice(ids, envelope, fact)
-        case _:
-            assert_never(fact)
 
 
 async def _checkout(pricing: AskedOnce, ids: Ids, envelope: Envelope, fact: CheckoutPaid) -> Write:
@@ -266,16 +266,3 @@ def waits_for(
         return None
     guest = not payer.customer.customer_id
     return key if guest else payer.customer.waiting_key, why_unknown(payer)
-
-
-async def _settle(store: Store, first: Taken, receive_time: datetime | None) -> Alerts:
-    account = await store.lock_account(first.owner)
-    if account is None:
-        return ()
-    return await settle(
-        store,
-        account,
-        first.envelope.actor,
-        traceparent=first.envelope.record.traceparent,
-        receive_time=receive_time,
-    )

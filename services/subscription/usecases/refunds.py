@@ -137,6 +137,11 @@ async def _postpone(store: Store, *, name: str) -> bool:
     return await store.postpone(name, LONG)
 
 
+async def refunds_ahead(tx: SubscriptionTransactions, delay: timedelta) -> bool:
+    """Tell whether there is anything to decide on after the delay, or to give back."""
+    return await tx.single(lambda store: store.refunds_ahead(delay))
+
+
 async def give_refunds(
     tx: SubscriptionTransactions, payments: Payments
 ) -> tuple[int, tuple[Alert, ...]]:

@@ -1,5 +1,6 @@
 """Brings an account into line with its objects, within one transaction."""
 
+from collections.abc import Awaitable
 from datetime import datetime
 
 from services.subscription.auditing import Actor, Alert, Change
@@ -52,10 +53,10 @@ async def _save(store: Store, holdings: Holdings, found: Reckoning, actor: Actor
         await store.audit(purchase_change(actor, purchase))
 
 
-async def _renew(store: Store, holdings: Holdings, found: Reckoning, actor: Actor) -> None:
+def _renew(store: Store, holdings: Holdings, found: Reckoning, actor: Actor) -> Awaitable[None]:
     subscriptions = {sub.name: sub for sub in (*holdings.subscriptions, *found.subscriptions)}
     purchases = {one.name: one for one in (*holdings.purchases, *found.purchases)}
-    await renew(store, holdings, [*subscriptions.values()], [*purchases.values()], actor)
+    return renew(store, holdings, [*subscriptions.values()], [*purchases.values()], actor)
 
 
 async def give_order(

@@ -36,12 +36,10 @@ class TermsInForce:
 
         ``in_force`` is the version of its catalog that is in force, empty for none.
         """
-        asked = (offer.plan, offer.addons, offer.catalog_version)
-        known = self._sold.get((*asked, in_force)) if in_force else None
+        known = self.known_of_offer(offer, in_force)
         if known is not None:
             return known
-        if self._gone.get((*asked, in_force)):
-            return offer.terms
+        asked = (offer.plan, offer.addons, offer.catalog_version)
         try:
             expansion = await self._pricing.expand_capacity(*asked)
         except (NotFound, InvalidArgument):
@@ -51,6 +49,16 @@ class TermsInForce:
         if expansion.active_version:
             self._sold.keep((*asked, expansion.active_version), expansion.terms)
         return expansion.terms
+
+    def known_of_offer(self, offer: Offer, in_force: str) -> Terms | None:
+        """Return the same if it is remembered, else None."""
+        if not in_force:
+            return None
+        sold = (offer.plan, offer.addons, offer.catalog_version, in_force)
+        known = self._sold.get(sold)
+        if known is None and self._gone.get(sold):
+            return offer.terms
+        return known
 
     async def _note_gone(self, sold: _Sold, catalog: str) -> None:
         """Remember that a version does not know what was sold, if the answer was that version's.
@@ -65,12 +73,16 @@ class TermsInForce:
 
     async def of_plan(self, plan: str, in_force: str) -> Terms:
         """Return the newest terms of a plan; ``in_force`` as above."""
-        known = self._plans.get((plan, in_force))
+        known = self.known_of_plan(plan, in_force)
         if known is not None:
             return known
         found = await self._pricing.get_plan(plan)
         self._plans.keep((plan, found.catalog_version), found.terms)
         return found.terms
+
+    def known_of_plan(self, plan: str, in_force: str) -> Terms | None:
+        """Return the same if it is remembered, else None."""
+        return self._plans.get((plan, in_force))
 
     async def offered(self, catalog: str, in_force: str) -> Sequence[Plan]:
         """Return the plans of a catalog that customers are offered, in its order."""

@@ -2,11 +2,12 @@
 
 This is asked before everything else, so what may change is read for all who ask together: the
 holders by one statement, the catalogs in force by one question. What cannot change is remembered,
-see ``terms``.
+see ``terms``; where that is enough, all who asked together are judged in one go.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from services.chassis.errors import Violations
 from services.chassis.identity import Principal
@@ -47,18 +48,18 @@ class _Known:
     catalogs: Mapping[str, CatalogInfo]
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
+class _Asked(NamedTuple):
+    """Who is judged, and by which catalogs."""
+
+    catalogs: Mapping[str, CatalogInfo]
+    holders: Sequence[Holder | None]
+
+
+class _Judged(NamedTuple):
     """What one holder has, and what it lacks."""
 
     entitlement: Entitlement
     lack: Lack | None
-
-    @property
-    def worth(self) -> tuple[bool, int, int]:
-        """How much is held: enough, then the higher tier, then more features."""
-        held = self.entitlement
-        return self.lack is None, rank(held.tier), len(held.features)
 
 
 class Entitlements:
@@ -81,16 +82,41 @@ class Entitlements:
         request.check()
         requirement = Requirement(request.tier, frozenset(request.features))
         asked = (request.account,) if request.account else _own(principal, self._claim)
-        known = await self._known(asked)
-        catalogs = known.catalogs
-        found = [known.holders[ref] for ref in asked if ref in known.holders]
-        holders = self._allowed(principal, request.account, found)
-        _require_in_force(request.catalog, catalogs)
+
+        def at_once(known: _Known) -> Validation | _Asked:
+            found = [known.holders[ref] for ref in asked if ref in known.holders]
+            holders = self._allowed(principal, request.account, found)
+            _require_in_force(request.catalog, known.catalogs)
+            whose = _Asked(known.catalogs, holders or (None,))
+            return self._judged_at_once(whose, request.catalog, requirement) or whose
+
+        found = await self._known.each(asked, at_once)
+        if isinstance(found, Validation):
+            return found
+        return await self._judged(found, request, requirement)
+
+    def _judged_at_once(
+        self, whose: _Asked, catalog: str, requirement: Requirement
+    ) -> Validation | None:
+        """Return what is found if nothing has to be asked for it, which is nearly always so."""
+        judged: list[_Judged] = []
+        for holder in whose.holders:
+            grants = self._known_grants(holder, whose.catalogs, catalog)
+            if grants is None:
+                return None
+            judged.append(_judge(holder, grants, requirement))
+        best = judged[0] if len(judged) == 1 else max(judged, key=_worth)
+        return Validation(best.entitlement) if best.lack is None else None
+
+    async def _judged(
+        self, whose: _Asked, request: ValidateRequest, requirement: Requirement
+    ) -> Validation:
+        catalogs = whose.catalogs
         judged = [
-            await self._judge(holder, catalogs, request.catalog, requirement)
-            for holder in holders or (None,)
+            _judge(holder, await self._grants(holder, catalogs, request.catalog), requirement)
+            for holder in whose.holders
         ]
-        best = max(judged, key=lambda one: one.worth)
+        best = max(judged, key=_worth)
         if best.lack is None:
             return Validation(best.entitlement)
         entitlement = best.entitlement
@@ -126,29 +152,66 @@ class Entitlements:
             raise SomebodyElses
         return found
 
-    async def _judge(
-        self,
-        holder: Holder | None,
-        catalogs: Mapping[str, CatalogInfo],
-        asked: str,
-        requirement: Requirement,
-    ) -> _Judged:
+    def _known_grants(
+        self, holder: Holder | None, catalogs: Mapping[str, CatalogInfo], asked: str
+    ) -> list[Grant] | None:
+        """Return what ``_grants`` does, or None if something has to be asked for it."""
         held = holder.held if holder else ()
-        grants = [await self._grant(one, catalogs) for one in held]
-        for catalog in sorted({asked, *(one.offer.catalog for one in held if _falls_back(one))}):
-            known = catalogs.get(catalog)
-            if known is not None and known.free_plan:
-                terms = await self._terms.of_plan(known.free_plan, known.version)
-                grants.append(Grant(known.free_plan, terms))
-        entitlement = entitled(holder.account if holder else None, grants)
-        lack = lack_of(requirement, entitlement, grants)
-        left = holder.credits.get(entitlement.pool, 0) if holder else 0
-        return _Judged(replace(entitlement, remaining_credits=left) if left else entitlement, lack)
+        grants: list[Grant] = []
+        for one in held:
+            terms = self._terms.known_of_offer(one.offer, _version(one, catalogs))
+            if terms is None:
+                return None
+            grants.append(Grant(one.offer.plan, terms, one))
+        for free in _free_of(held, catalogs, asked):
+            terms = self._terms.known_of_plan(free.free_plan, free.version)
+            if terms is None:
+                return None
+            grants.append(Grant(free.free_plan, terms))
+        return grants
 
-    async def _grant(self, held: Held, catalogs: Mapping[str, CatalogInfo]) -> Grant:
-        known = catalogs.get(catalog_of(held.offer.plan))
-        terms = await self._terms.of_offer(held.offer, known.version if known else "")
-        return Grant(held.offer.plan, terms, held)
+    async def _grants(
+        self, holder: Holder | None, catalogs: Mapping[str, CatalogInfo], asked: str
+    ) -> list[Grant]:
+        held = holder.held if holder else ()
+        grants = [
+            Grant(
+                one.offer.plan, await self._terms.of_offer(one.offer, _version(one, catalogs)), one
+            )
+            for one in held
+        ]
+        for free in _free_of(held, catalogs, asked):
+            terms = await self._terms.of_plan(free.free_plan, free.version)
+            grants.append(Grant(free.free_plan, terms))
+        return grants
+
+
+def _judge(holder: Holder | None, grants: Sequence[Grant], requirement: Requirement) -> _Judged:
+    entitlement = entitled(holder.account if holder else None, grants)
+    lack = lack_of(requirement, entitlement, grants)
+    left = holder.credits.get(entitlement.pool, 0) if holder else 0
+    return _Judged(replace(entitlement, remaining_credits=left) if left else entitlement, lack)
+
+
+def _worth(judged: _Judged) -> tuple[bool, int, int]:
+    """Return how much is held: enough, then the higher tier, then more features."""
+    held = judged.entitlement
+    return judged.lack is None, rank(held.tier), len(held.features)
+
+
+def _version(held: Held, catalogs: Mapping[str, CatalogInfo]) -> str:
+    """Return the version in force of the catalog that something is of; empty for none."""
+    known = catalogs.get(catalog_of(held.offer.plan))
+    return known.version if known else ""
+
+
+def _free_of(
+    held: Sequence[Held], catalogs: Mapping[str, CatalogInfo], asked: str
+) -> list[CatalogInfo]:
+    """Return the catalogs whose free plan counts: the one asked for, and those fallen back on."""
+    names = {asked, *(one.offer.catalog for one in held if _falls_back(one))}
+    found = [catalogs.get(name) for name in sorted(names)]
+    return [catalog for catalog in found if catalog is not None and catalog.free_plan]
 
 
 def _own(principal: Principal, claim: str) -> Sequence[AccountRef]:

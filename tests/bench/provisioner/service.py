@@ -21,6 +21,7 @@ from services.chassis.wakeups import Wakeups
 from services.provisioner import usecases
 from services.provisioner.convert import Codec
 from services.provisioner.domain import Order, Tenant, TenantPhase
+from services.provisioner.drawing import Drawings
 from services.provisioner.kube.cache import ObjectCache
 from services.provisioner.kube.client import KubeCluster
 from services.provisioner.kube.connect import connect_cluster
@@ -49,6 +50,7 @@ class Service:
     wakeups: Wakeups
     metrics: Metrics = field(default_factory=Metrics)
     made: list[Tenant] = field(default_factory=list)
+    drawings: Drawings = field(default_factory=Drawings)
 
     async def take(self, orders: Sequence[Order]) -> list[Tenant]:
         """Take orders as they come from subscription; nothing is made yet."""
@@ -65,7 +67,8 @@ class Service:
         feed = DriftFeed(self.tx, self.writes, clock)
         cache = ObjectCache(self.cluster, feed.hear, clock)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(loop) for loop in (*cache.loops(), feed.run())]
+            heard = feed.run(self._reconciler(cache).stands)
+            tasks = [group.create_task(loop) for loop in (*cache.loops(), heard)]
             async with asyncio.timeout(_LONGEST):
                 while not cache.ready:  # noqa: ASYNC110 - nothing tells
                     await asyncio.sleep(0.01)
@@ -73,11 +76,14 @@ class Service:
             for task in tasks:
                 task.cancel()
 
+    def _reconciler(self, cache: ObjectCache) -> Reconciler:
+        ids, clock, drawings = self.process.ids, self.process.clock, self.drawings
+        return Reconciler(self.tx, self.cluster, cache, NAMES, ids, clock, drawings=drawings)
+
     async def work(self, cache: ObjectCache, tenants: Sequence[Tenant], concurrency: int) -> Runs:
         """Run the worker until each of these tenants was run over once, and that is written."""
         process, stopping, runs = self.process, asyncio.Event(), Runs()
-        reconciler = Reconciler(self.tx, self.cluster, cache, NAMES, process.ids, process.clock)
-        handle = TenantWorker(reconciler, self.metrics).handle
+        handle = TenantWorker(self._reconciler(cache), self.metrics).handle
         left = {tenant.id for tenant in tenants}
 
         async def timed(job: Job) -> Outcome:

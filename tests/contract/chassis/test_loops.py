@@ -67,13 +67,15 @@ def _relay(backend: Backend, deliver: Deliver, **options: float) -> RelayLoop:
     )
 
 
-def _worker(backend: Backend, handle: Handle, *, lease: float = 5.0) -> WorkerLoop:
+def _worker(
+    backend: Backend, handle: Handle, *, lease: float = 5.0, concurrency: int = 3
+) -> WorkerLoop:
     return WorkerLoop(
         backend.queue,
         "tenants",
         handle,
         wakeups=backend.wakeups,
-        concurrency=3,
+        concurrency=concurrency,
         lease=lease,
         poll=0.05,
         backoff=QUICK,
@@ -87,9 +89,9 @@ async def _append(backend: Backend, facts: Sequence[FactRecord]) -> None:
     await backend.run(append)
 
 
-async def _enqueue(backend: Backend, *keys: str) -> None:
+async def _enqueue(backend: Backend, *keys: str, priority: int = 0) -> None:
     async def enqueue(tx: Tx) -> None:
-        await backend.enqueue(tx, "tenants", keys)
+        await backend.enqueue(tx, "tenants", keys, priority=priority)
 
     await backend.run(enqueue)
 
@@ -252,6 +254,28 @@ async def test_a_run_that_fails_is_tried_again_and_counts_its_failures(
         await _enqueue(live_backend, "a")
         await _empty(live_backend.keys, "tenants")
     assert attempts == [0, 1, 2]
+
+
+async def test_what_is_not_urgent_waits_for_some_of_what_is_and_not_for_all_of_it(
+    live_backend: Backend,
+) -> None:
+    runs: list[str] = []
+    enough = asyncio.Event()
+
+    async def handle(job: Job) -> RunOutcome:
+        runs.append(job.key)
+        if len(runs) < 40:
+            await _enqueue(live_backend, f"bought {len(runs)}", priority=5)
+        else:
+            enough.set()
+        return Done()
+
+    bought = [f"bought before {number}" for number in range(4)]
+    await _enqueue(live_backend, "heard of")
+    await _enqueue(live_backend, *bought, priority=5)
+    async with running(_worker(live_backend, handle, concurrency=2).run):
+        await enough.wait()
+    assert 4 <= runs.index("heard of") < 12
 
 
 async def test_again_is_another_run_and_no_failure(live_backend: Backend) -> None:

@@ -6,6 +6,7 @@ and time passes in between.
 
 import itertools
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from hypothesis import HealthCheck, given, settings
@@ -34,6 +35,7 @@ _QUEUE_STEPS = st.lists(
         st.tuples(st.just("enqueue"), _KEYS),
         st.tuples(st.just("enqueue later"), _KEYS),
         st.tuples(st.just("claim"), st.integers(1, 3)),
+        st.tuples(st.just("claim the oldest"), st.just(1)),
         st.tuples(st.sampled_from(["finish", "fail", "again", "forget", "renew"]), _PICK),
         st.tuples(st.just("advance"), _SECONDS),
     ),
@@ -69,6 +71,8 @@ class QueueModel:
             await self.enqueue(str(with_), 20.0 if what == "enqueue later" else 0.0)
         elif what == "claim":
             await self.claim(int(with_))
+        elif what == "claim the oldest":
+            self.claimed(await self.backend.queue.claim_oldest(self.name, LEASE))
         elif what == "advance":
             self.now += float(with_)
             await self.backend.advance(float(with_))
@@ -84,6 +88,10 @@ class QueueModel:
 
     async def claim(self, limit: int) -> int:
         claims = await self.backend.queue.claim(self.name, limit, LEASE)
+        self.claimed(claims)
+        return len(claims)
+
+    def claimed(self, claims: Sequence[ClaimedKey]) -> None:
         for claimed in claims:
             holder = self.live.get(claimed.key)
             assert holder is None or holder.ends <= self.now, "two hold one key"
@@ -92,7 +100,6 @@ class QueueModel:
             run = Run(claimed, self.asked[claimed.key], self.now + LEASE)
             self.live[claimed.key] = run
             self.runs.append(run)
-        return len(claims)
 
     async def end(self, what: str, run: Run) -> None:
         rows, key = self.backend.queue, run.claimed.key

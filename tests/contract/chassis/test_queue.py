@@ -102,6 +102,32 @@ async def test_the_longest_due_go_first_within_a_priority(backend: Backend) -> N
     assert await _claim(backend, limit=2) == ["c", "a"]
 
 
+async def test_the_longest_due_of_all_priorities_can_be_asked_for(backend: Backend) -> None:
+    assert await backend.queue.claim_oldest(QUEUE, LEASE) == []
+    for priority, key in ((5, "b"), (0, "a"), (9, "c")):
+        await _enqueue(backend, key, priority=priority)
+        await backend.advance(1)
+    await _enqueue(backend, "later", due_in=60)
+    taken = [await backend.queue.claim_oldest(QUEUE, LEASE) for _ in range(4)]
+    assert [[one.key for one in some] for some in taken] == [["b"], ["a"], ["c"], []]
+    await backend.queue.finish(QUEUE, taken[0][0])
+    assert await backend.keys(QUEUE) == ["a", "c", "later"]
+
+
+async def test_the_longest_due_is_left_to_the_run_that_commits_with_it(backend: Backend) -> None:
+    await _enqueue(backend, "a")
+    claimed = await _claim_one(backend)
+
+    async def effect(tx: Tx) -> None:
+        assert await backend.queue.holds(tx, QUEUE, claimed)
+        await backend.advance(LEASE + 1)
+        assert await backend.queue.claim_oldest(QUEUE, LEASE) == []
+
+    await backend.run(effect)
+    (again,) = await backend.queue.claim_oldest(QUEUE, LEASE)
+    assert (again.key, again.epoch > claimed.epoch) == ("a", True)
+
+
 async def test_a_lease_that_ran_out_is_claimed_in_a_higher_epoch(backend: Backend) -> None:
     await _enqueue(backend, "a")
     first = await _claim_one(backend)

@@ -120,6 +120,22 @@ async def test_the_first_outcome_of_an_operation_stays(tx: Tx) -> None:
     assert found.result == {"said": "MADE"}
 
 
+async def test_of_several_that_finish_an_operation_at_once_one_is_told_that_it_did(tx: Tx) -> None:
+    name = OperationId("op_1")
+    await tx.run(lambda store: store.put_operation(new_operation()))
+    all_began = asyncio.Barrier(3)
+
+    async def finish(store: Store) -> bool:
+        before = await store.operation(name)
+        assert before is not None
+        assert before.state is OperationState.STARTED
+        await all_began.wait()
+        return await store.finish_operation(name, OperationState.MADE, "re_1", {})
+
+    told = await asyncio.gather(*(tx.run(finish) for _ in range(3)))
+    assert sorted(told) == [False, False, True]
+
+
 def new_place(name: str = "op_1", account: str = "acc_1") -> Place:
     return Place(OperationId(name), AccountId(account), "stripe", "acct", "quo_1", b"hash", NOON)
 

@@ -100,6 +100,24 @@ async def test_a_price_resolves_to_the_newest_version_that_knows_it(
     assert other_provider.found is None
 
 
+async def test_a_price_of_a_version_that_was_put_back_resolves_to_it(
+    tx: PricingTransactions,
+) -> None:
+    await usecases.activate(tx, catalog(), edited=False)
+    renamed = catalog(NEWER.replace("zebra:", "okapi:"))
+    await usecases.activate(tx, renamed, edited=True)
+    await usecases.activate(tx, catalog(), edited=True)
+    (again,) = await usecases.resolve_prices(tx, "stripe", ["price_zebra"])
+    assert again.found is not None
+    assert again.found[0].version == catalog().version
+    # What only the newer one sold goes on by it.
+    gone = catalog(TEXT.replace("price_zebra", "price_okapi"))
+    await usecases.activate(tx, gone, edited=True)
+    (newest,) = await usecases.resolve_prices(tx, "stripe", ["price_zebra"])
+    assert newest.found is not None
+    assert newest.found[0].version == renamed.version
+
+
 async def test_a_refused_activation_leaves_nothing_behind(tx: PricingTransactions) -> None:
     await usecases.activate(tx, catalog(), edited=False)
     thief = catalog(TEXT.replace("catalog: pools", "catalog: thief"))

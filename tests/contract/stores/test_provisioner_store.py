@@ -290,10 +290,13 @@ async def test_tenants_that_are_gone_for_good_are_looked_at_no_more(backend: Bac
     await take(backend, order(2, OrderedPhase.DELETED))
 
     async def ids(after: str = "", limit: int = 10) -> Sequence[str]:
-        return await backend.tx.run(lambda store: store.all_ids(after, limit))
+        return [one.id for one in await backend.tx.run(lambda store: store.page(after, limit))]
 
     both = sorted([taken.id, other.id])
     assert list(await ids()) == both
+    these = [other.id, taken.id, "ten_of_nobody"]
+    found = await backend.tx.single(lambda store: store.tenants(these))
+    assert [one.id for one in found] == both
     assert list(await ids(limit=1)) == both[:1]
     assert list(await ids(after=both[0])) == both[1:]
 

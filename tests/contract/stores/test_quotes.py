@@ -220,6 +220,9 @@ async def test_above_the_threshold_payment_is_required(tx: PricingTransactions) 
     given = (await quote(tx, hour)).stored.quote
     assert given.amount < Money("usd", 100)
     assert given.payment_required
+    # A month of it costs little; the year that is asked for is what counts.
+    year = SMALL._replace(duration_hours="8760")
+    assert (await quote(tx, year)).stored.quote.payment_required
     with pytest.raises(PaymentRequired):
         await usecases.take_quote(tx, SERVICE, given.name, "cr_1", paid=False)
 

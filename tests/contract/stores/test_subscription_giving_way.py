@@ -147,6 +147,8 @@ async def test_it_is_due_after_its_delay_and_counts_with_refunds(bench: Bench) -
     assert await world.tx.run(lambda store: store.due_giving_way(NONE, 1)) == [first]
     assert await world.tx.run(lambda store: store.count_refundable(minute)) == 1
     assert await world.tx.run(lambda store: store.count_refundable(NONE)) == 2
+    assert await world.tx.single(lambda store: store.refunds_ahead(minute))
+    assert not await world.tx.single(lambda store: store.refunds_ahead(HOUR))
     await world.tx.run(lambda store: store.decide_giving_way(first.subscription))
     assert await world.tx.run(lambda store: store.due_giving_way(NONE, 9)) == [second]
     assert await world.tx.run(lambda store: store.count_refundable(NONE)) == 1
@@ -170,6 +172,7 @@ async def test_it_is_claimed_again_later_and_less_often_until_it_is_noted(bench:
             assert not await world.tx.single(lambda store: store.refunds_wait())
             await bench.wait(timedelta(seconds=2))
         assert await world.tx.single(lambda store: store.refunds_wait())
+        assert await world.tx.single(lambda store: store.refunds_ahead(timedelta(days=1)))
         assert await world.tx.run(lambda store: store.claim_giving_way("stripe", 9)) == decided
     assert await world.tx.run(lambda store: store.note_gave_way(first.subscription, ""))
     assert not await world.tx.run(lambda store: store.note_gave_way(first.subscription, "re_1"))

@@ -1,7 +1,6 @@
 """What every store of subscription says of holders, in memory and on PostgreSQL."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from services.subscription.domain import Account, AccountKind
 from services.subscription.holder import AccountRef, Held, Holder
@@ -34,7 +33,7 @@ async def test_a_holder_has_what_has_begun_oldest_first_and_what_is_left_of_each
 
     async def earn(store: Store) -> None:
         await store.open_pool(pool)
-        await store.open_pool(replace(pool, name="hold"))
+        await store.open_pool(Pool(owner, "hold"))
         await store.post(Posting("e1", pool, Movement.GRANT, 90, "r", "a"))
         await store.post(Posting("e2", pool, Movement.HOLD, 20, "r", "a"))
 

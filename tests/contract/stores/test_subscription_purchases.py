@@ -121,6 +121,8 @@ async def test_a_refund_is_decided_claimed_and_noted_once(world: World) -> None:
     assert await world.tx.run(lambda store: store.count_refundable(none)) == 1
     assert await world.tx.run(lambda store: store.count_refundable(hour)) == 0
     assert await world.tx.run(lambda store: store.refundable(hour, 9)) == []
+    assert await world.tx.single(lambda store: store.refunds_ahead(none))
+    assert not await world.tx.single(lambda store: store.refunds_ahead(hour))
     [due] = await world.tx.run(lambda store: store.refundable(none, 9))
     assert await world.tx.run(lambda store: store.claim_refunds("stripe", 9)) == []
     assert not await world.tx.single(lambda store: store.refunds_wait())
@@ -131,11 +133,13 @@ async def test_a_refund_is_decided_claimed_and_noted_once(world: World) -> None:
     assert await world.tx.run(lambda store: store.count_purchases(hour)) == 2
     assert await world.tx.run(lambda store: store.claim_refunds("whmcs", 9)) == []
     assert await world.tx.single(lambda store: store.refunds_wait())
+    assert await world.tx.single(lambda store: store.refunds_ahead(hour))
     [claimed] = await world.tx.run(lambda store: store.claim_refunds("stripe", 9))
     assert claimed == replace(due, refunding=True)
     assert not claimed.may_begin
     assert await world.tx.run(lambda store: store.claim_refunds("stripe", 9)) == []
     assert not await world.tx.single(lambda store: store.refunds_wait())
+    assert not await world.tx.single(lambda store: store.refunds_ahead(none))
     assert await world.tx.run(lambda store: store.note_refund(due.name, ""))
     assert not await world.tx.run(lambda store: store.note_refund(due.name, "re_1"))
     found = await world.tx.run(lambda store: store.purchase(due.name))

@@ -10,6 +10,7 @@ from services.chassis.db import Connection, PgTransactions, Pool
 from services.chassis.errors import Aborted
 from services.chassis.idempotency import IdempotencyConflict, Scope, once, purge
 
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 SCOPE = Scope("acc_1", "user_1", "/tollgate.test.v1.Test/Create", "key-1")
 
 
@@ -27,7 +28,12 @@ class Shop:
         self.began = asyncio.Event()
 
     async def create(
-        self, scope: Scope = SCOPE, content: bytes = b"hash", *, fail: bool = False
+        self,
+        scope: Scope = SCOPE,
+        content: bytes = b"hash",
+        *,
+        fail: bool = False,
+        wait: float = 0.2,
     ) -> bytes:
         async def produce() -> bytes:
             self.began.set()
@@ -38,7 +44,7 @@ class Shop:
             return f"thing {self.made}".encode()
 
         return await self.transactions.run(
-            lambda conn: once(conn, scope, content, produce, wait=0.2)
+            lambda conn: once(conn, scope, content, produce, wait=wait)
         )
 
 
@@ -81,8 +87,12 @@ async def test_a_second_call_waits_for_the_first_and_gets_its_answer(pool: Pool)
     shop.release.clear()
     first = asyncio.ensure_future(shop.create())
     await shop.began.wait()
-    second = asyncio.ensure_future(shop.create())
-    await asyncio.sleep(0.05)
+    second = asyncio.ensure_future(shop.create(wait=20))
+    async with asyncio.timeout(20):
+        while not (  # noqa: ASYNC110 - that it waits has no event
+            second.done() or await pool.fetchval(_WAITING)
+        ):
+            await asyncio.sleep(0.005)
     shop.release.set()
     assert (await first, await second) == (b"thing 1", b"thing 1")
 

@@ -65,6 +65,15 @@ async def test_a_claim_of_the_outbox_reads_heads_only(
     assert _touched(plan) < blocks
 
 
+async def test_an_append_that_could_be_handed_over_probes_its_keys_only(pool: Pool) -> None:
+    await pool.execute(_FILL_OUTBOX.format(key="n % 20", due="now()"))
+    ids, texts = ["new_1", "new_2"], ["", ""]
+    rows = (["pricing"] * 2, ids, ["acc_1", "acc_x"], [1, 1], texts, [b"", b""], texts)
+    plan = await _plan(pool, outbox.APPEND, *rows, [30.0, 30.0])
+    assert _scanned(plan, "outbox") == []
+    assert _touched(plan) < 100
+
+
 @pytest.mark.parametrize(
     ("due", "blocks"),
     [
@@ -76,6 +85,10 @@ async def test_a_claim_of_the_queue_reads_what_it_takes_only(
     pool: Pool, due: str, blocks: int
 ) -> None:
     await pool.execute(_FILL_QUEUE.format(due=due))
-    plan = await _plan(pool, queue.CLAIM, "tenants", 16, 30.0, list(range(9, -1, -1)))
+    priorities = list(range(9, -1, -1))
+    plan = await _plan(pool, queue.CLAIM, "tenants", 16, 30.0, priorities)
     assert _scanned(plan, "reconcile_queue") == []
     assert _touched(plan) < blocks
+    oldest = await _plan(pool, queue.CLAIM_OLDEST, "tenants", priorities, 30.0)
+    assert _scanned(oldest, "reconcile_queue") == []
+    assert _touched(oldest) < 200

@@ -219,7 +219,7 @@ async def test_the_echo_of_our_own_write_queues_nothing_and_others_edits_do(
     world = plane.world()
     feed = DriftFeed(world.tx, plane.writes, SystemClock(), settle=0.01)
     async with asyncio.TaskGroup() as tasks:
-        run = tasks.create_task(feed.run())
+        run = tasks.create_task(feed.run(lambda _tenant: False))
         plane.writes.note("41")
         feed.hear(Heard("ten_ours", "41", deleted=False))
         feed.hear(Heard("ten_theirs", "42", deleted=False))

@@ -5,25 +5,25 @@ when its own process committed some, and else at the poll that would find some.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from math import inf
 from random import Random
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from services.chassis.wakeups import Wakeups
-from tests.fakes.memory_db import CommitFate, ConnectionLost, MemoryDatabase, MemoryTx
+from tests.fakes.memory_db import CommitFate, ConnectionLost, MemoryDatabase, MemoryTx, Writes
 from tests.fakes.memory_outbox import OUTBOX
 from tests.fakes.memory_queue import QUEUE
 from tests.simulation.engine.handles import Alarm
-from tests.simulation.engine.lives import Life, current_life
+from tests.simulation.engine.lives import LIFE, Life
 from tests.simulation.engine.loop import SimLoop
 from tests.simulation.engine.randomness import START, SimClock
 from tests.simulation.engine.turns import TAKEN, TURN
 
 S = TypeVar("S")
 
-_WATCHED = {OUTBOX.name: "outbox:", QUEUE.name: "queue:"}
+_NOTHING: Mapping[Any, Any] = {}
 _POLL = 1.0
 _BEGAN = START.timestamp()
 
@@ -100,9 +100,12 @@ class Pollers:
         """Plan anew: a commit changed rows that topics of these kinds (outbox, queue) are of."""
         for topic, pollers in self._waiting.items():
             if pollers and topic.startswith(kinds):
-                due = self._due(topic)
-                for poller in pollers:
-                    self._plan(poller, due)
+                self.comes(topic, self._due(topic))
+
+    def comes(self, topic: str, due: float) -> None:
+        """Plan for a row of a topic that is due at this second, or the first of several."""
+        for poller in self._waiting.get(topic, ()):
+            self._plan(poller, due)
 
     def _plan(self, poller: "Poller", due: float) -> None:
         # Who looks too early looks once more; what was taken meanwhile is left out when it is
@@ -114,10 +117,10 @@ class Pollers:
                 poller.plan(when, self._look)
 
     def _look(self, poller: "Poller") -> None:
-        poller.forget()
+        poller.at = inf
         due = self._due(poller.topic)
         if due <= self._loop.seconds:
-            poller.event.set()
+            poller.set()
         else:
             self._plan(poller, due)
 
@@ -133,15 +136,24 @@ class SimDatabase(MemoryDatabase):
         self._chance = chance
         self._pollers = Pollers(loop, chance, self._due)
 
-    def begin(self) -> MemoryTx:
+    def begin(self, until: float = inf) -> MemoryTx:
         """Open a transaction of the life that runs now."""
-        tx = SimTx(self)
+        tx = MemoryTx(self, until, LIFE.get())
         self.open[tx] = None
         return tx
 
+    def written(self, writes: Writes) -> None:
+        """Plan polls for what a commit wrote that others poll for."""
+        for row in writes.get(OUTBOX.name, _NOTHING).values():
+            if row is not None:
+                self._pollers.comes(f"outbox:{row.destination}", row.due_at - _BEGAN)
+        for (queue, _), row in writes.get(QUEUE.name, _NOTHING).items():
+            if row is not None:
+                self._pollers.comes(f"queue:{queue}", row.due_at - _BEGAN)
+
     def life_ended(self, life: Life) -> None:
         """Roll back what a life had open, and forget its pollers."""
-        mine = [tx for tx in self.open if isinstance(tx, SimTx) and tx.life is life]
+        mine = [tx for tx in self.open if tx.owner is life]
         self._pollers.life_ended(life)
         self.crash(mine)
 
@@ -152,10 +164,6 @@ class SimDatabase(MemoryDatabase):
     def unwatch(self, poller: "Poller") -> None:
         """Forget a poller."""
         self._pollers.unwatch(poller)
-
-    def committed_to(self, kinds: Sequence[str]) -> None:
-        """Plan the polls anew after a commit to what these kinds of topics look into."""
-        self._pollers.changed(*kinds)
 
     def _due(self, topic: str) -> float:
         """Return the virtual second at which the first row of a topic is due; inf for none."""
@@ -204,37 +212,31 @@ class SimDatabase(MemoryDatabase):
         return CommitFate.COMMITTED
 
 
-class SimTx(MemoryTx):
-    """A transaction that knows whose it is, and tells when it wrote what others poll for."""
-
-    def __init__(self, db: SimDatabase) -> None:
-        super().__init__(db)
-        self._sim = db
-        self.life = current_life()
-
-    def commit(self) -> None:
-        """Make everything visible at once."""
-        super().commit()
-        touched = self.touched.intersection(_WATCHED)
-        if touched:
-            self._sim.committed_to([_WATCHED[table] for table in sorted(touched)])
-
-
 class Poller:
     """One wait for work of a topic."""
 
     def __init__(self, loop: SimLoop, topic: str) -> None:
         self.topic = topic
-        self.life = current_life()
-        self.event = asyncio.Event()
+        self.life = LIFE.get()
+        self.waiter: asyncio.Future[None] = loop.create_future()
         self._loop = loop
         self._alarm: Alarm | None = None
         self.at = inf
         """The virtual second at which it looks."""
 
+    def is_set(self) -> bool:
+        """Tell whether it is about to look."""
+        return self.waiter.done()
+
+    def set(self) -> None:
+        """Let it look for its work."""
+        if not self.waiter.done():
+            self.waiter.set_result(None)
+
     def plan(self, when: float, look: Callable[["Poller"], None]) -> None:
         """Look at a virtual second, and no earlier."""
-        self.forget()
+        if self.at != inf:
+            self.forget()
         self.at = when
         self._alarm = self._loop.alarm(when, look, self)
 
@@ -263,11 +265,13 @@ class SimWakeups(Wakeups):
         if self.seen(topic) != since:
             return True
         poller = Poller(self._db.loop, topic)
-        self._waiting[topic][poller.event] = None
+        # It is told as any event is, and costs a third of one.
+        event = cast("asyncio.Event", poller)
+        self._waiting[topic][event] = None
         self._db.watch(poller)
         try:
-            await poller.event.wait()
+            await poller.waiter
         finally:
-            self._waiting[topic].pop(poller.event, None)
+            del self._waiting[topic][event]
             self._db.unwatch(poller)
         return self.seen(topic) != since

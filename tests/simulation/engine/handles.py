@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, final
 
 
 class SimHandle(asyncio.Handle):
@@ -69,6 +69,7 @@ class SimTimer(asyncio.TimerHandle):
             self._loop.timers_cancelled += 1
 
 
+@final
 class Alarm:
     """A timer of the machine's own: what it does is no step of anybody's, and takes none."""
 
@@ -87,6 +88,5 @@ class Alarm:
             self._loop.timers_cancelled += 1
 
 
-Timer: TypeAlias = SimTimer | Alarm
 Due: TypeAlias = tuple[Context, Callable[..., object], tuple[Any, ...], asyncio.Handle | None]
 """A callback that is due: in which context, what, with what, and who may have cancelled it."""

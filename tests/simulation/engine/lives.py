@@ -4,9 +4,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context, ContextVar
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast, final
 
 from tests.simulation.engine.handles import Due
+
+if TYPE_CHECKING:
+    from tests.simulation.engine.loop import SimLoop
 
 T = TypeVar("T")
 
@@ -27,6 +30,21 @@ class SimFuture(asyncio.Future[T]):
 
     def __hash__(self) -> int:
         return self.sequence or _numbered(self)
+
+
+@final
+class Rest(SimFuture[None]):
+    """A wait for a virtual time that is its own timer; who gives it up cancels both."""
+
+    _cancelled = False
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Wait no more."""
+        if not self._cancelled:
+            self._cancelled = True
+            loop = cast("SimLoop", self.get_loop())
+            loop.timers_cancelled += 1
+        return super().cancel(msg)
 
 
 class SimTask(asyncio.Task[T]):

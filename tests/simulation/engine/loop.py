@@ -16,8 +16,8 @@ from types import MethodType
 from typing import Any, NoReturn, TypeVar, TypeVarTuple
 
 from tests.simulation.engine.garbage import uncollected, unlisted
-from tests.simulation.engine.handles import Alarm, SentHandle, SimHandle, SimTimer, Timer
-from tests.simulation.engine.lives import LIFE, Life, SimFuture, SimTask, nothing
+from tests.simulation.engine.handles import Alarm, SentHandle, SimHandle, SimTimer
+from tests.simulation.engine.lives import LIFE, Life, Rest, SimFuture, SimTask, nothing
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -42,7 +42,7 @@ class SimLoop(asyncio.BaseEventLoop):
         """Virtual seconds since the world began; only the loop sets them."""
         self._draw = chance.random
         self._longest = longest
-        self._timers: list[tuple[float, int, Timer, Life]] = []
+        self._timers: list[tuple[float, int, SimTimer | Alarm | Rest, Life]] = []
         self._timers_made = 0
         self.timers_cancelled = 0
         """Timers that wait for nothing, roughly; those who cancel count."""
@@ -213,6 +213,14 @@ class SimLoop(asyncio.BaseEventLoop):
             heapq.heappush(self._timers, (when, self._timers_made, alarm, self.root))
         return alarm
 
+    def rest(self, when: float) -> Rest:
+        """Return what comes at a virtual time, as a step of nobody; to be awaited."""
+        rest = Rest(loop=self)
+        if not self.over:
+            self._timers_made += 1
+            heapq.heappush(self._timers, (when, self._timers_made, rest, self.root))
+        return rest
+
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future of this loop."""
         return SimFuture(loop=self)
@@ -234,9 +242,8 @@ class SimLoop(asyncio.BaseEventLoop):
         context[LIFE].own(task)
         return task
 
-    def get_debug(self) -> bool:
-        """Nobody debugs by asyncio here."""
-        return False
+    # Nobody debugs by asyncio here; each future asks, so the answer is no frame of Python.
+    get_debug = staticmethod(bool)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Keep what went wrong where nobody listened."""
@@ -341,12 +348,14 @@ class SimLoop(asyncio.BaseEventLoop):
             _, _, handle, life = pop(timers)
             if handle._cancelled or life.ended:
                 continue
-            if isinstance(handle, Alarm):
+            if type(handle) is Rest:
+                handle.set_result(None)
+            elif type(handle) is Alarm:
                 handle._callback(*handle._args)
-                continue
-            life.ready.append((handle._context, handle._callback, tuple(handle._args), handle))
-            if not (life.queued or life.paused):
-                self._queue(life)
+            else:
+                life.ready.append((handle._context, handle._callback, tuple(handle._args), handle))
+                if not (life.queued or life.paused):
+                    self._queue(life)
 
     def _forget_cancelled(self) -> None:
         self._timers = [

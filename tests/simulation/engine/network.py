@@ -7,6 +7,7 @@ person acting travels in the metadata; refusals come back as statuses, as over g
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 from typing import Any, NoReturn
 
@@ -56,6 +57,12 @@ class NetTrouble:
     late_seconds: float = 60.0
 
 
+@cache
+def _certificate(caller: str) -> Mapping[str, Sequence[bytes]]:
+    """Return what the certificate of a service says of it."""
+    return {"peer_spiffe_id": (spiffe_name(caller).encode(),)}
+
+
 @dataclass(eq=False)
 class _Call:
     """One call on its way; ``handlers`` are the tasks that work on it."""
@@ -68,7 +75,7 @@ class SimContext:
     """What a handler is given beside its request."""
 
     def __init__(self, caller: str, metadata: Metadata, deadline: float, loop: SimLoop) -> None:
-        self._auth = {"peer_spiffe_id": [spiffe_name(caller).encode()]}
+        self._auth = _certificate(caller)
         self._metadata = metadata
         self._deadline = deadline
         self._loop = loop
@@ -85,7 +92,7 @@ class SimContext:
 
     def time_remaining(self) -> float:
         """Return the seconds that are left."""
-        return max(0.0, self._deadline - self._loop.time())
+        return max(0.0, self._deadline - self._loop.seconds)
 
 
 class SimNet:
@@ -139,19 +146,20 @@ class SimNet:
 
     def _travel(self) -> float:
         """Draw how long a request takes; a late one is there after its caller has given up."""
-        late = self.happens(self.trouble.late)
-        return self.trouble.late_seconds * self.jitter() if late else self.delay()
+        trouble = self.trouble
+        late = trouble.late and self.happens(trouble.late)
+        return trouble.late_seconds * self.jitter() if late else self.delay()
 
     def happens(self, likelihood: float) -> bool:
-        """Draw whether something happens."""
-        return likelihood > 0.0 and self._chance.random() < likelihood
+        """Draw whether something happens that is likely; what is not need not ask."""
+        return self._chance.random() < likelihood
 
     def deadline(self, seconds: float) -> float:
         """Return when a call ends that asked for so many seconds."""
         trouble = self.trouble
-        if self.happens(trouble.hurry):
+        if trouble.hurry and self.happens(trouble.hurry):
             seconds = min(seconds, self._chance.random() * trouble.hurry_seconds)
-        return self.loop.time() + seconds
+        return self.loop.seconds + seconds
 
     def jitter(self) -> float:
         """Draw from 0 up to 1."""
@@ -162,12 +170,12 @@ class SimNet:
     ) -> bytes:
         """Send a request to one replica and wait for its answer until the deadline."""
         self.calls += 1
-        loop = self.loop
+        loop, trouble = self.loop, self.trouble
         answer: asyncio.Future[Answer] = loop.create_future()
         call = _Call(answer)
         timer = loop.alarm(deadline, _expire, answer)
-        for _ in range(2 if self.happens(self.trouble.double) else 1):
-            if self.happens(self.trouble.lose_request):
+        for _ in range(2 if trouble.double and self.happens(trouble.double) else 1):
+            if trouble.lose_request and self.happens(trouble.lose_request):
                 loop.alarm(loop.seconds + self.delay(), _refuse, answer, "The connection broke.")
             else:
                 arrive = (call, caller, target, method, raw, metadata, deadline, loop.seconds)
@@ -206,11 +214,12 @@ class SimNet:
         life = lives[0] if len(lives) == 1 else lives[int(self._chance.random() * len(lives))]
         handler = self._served[life][method]
         ends = deadline
-        if call.answer.cancelled() or self.loop.time() >= deadline:
+        now = self.loop.seconds
+        if call.answer.cancelled() or now >= deadline:
             # A server counts a deadline from when it reads the request; that the caller has hung
             # up is read behind it, when the handler has begun.
-            deadline = self.loop.time() + deadline - sent
-            ends = self.loop.time() + self.delay()
+            deadline = now + deadline - sent
+            ends = now + self.delay()
         context = SimContext(caller, metadata, deadline, self.loop)
         task = self.loop.spawn(life, self._handle(call, method, handler, raw, context), method)
         call.handlers[task] = None
@@ -235,7 +244,8 @@ class SimNet:
         busy = self._busy.get(current_life())
         if busy is not None:
             busy.pop(call, None)
-        if self.happens(self.trouble.lose_answer):
+        lost = self.trouble.lose_answer
+        if lost and self.happens(lost):
             answer = _status(Unavailable("The connection broke."))
         self._answer(call, *answer)
 

@@ -1,12 +1,11 @@
 """Chance, ids and time of a simulated world: all of it follows from one seed."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 from services.chassis.ids import derived
 from tests.simulation.engine.loop import SimLoop
-from tests.simulation.engine.turns import TAKEN, TURN, wake
+from tests.simulation.engine.turns import TAKEN, TURN
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 """When every world begins."""
@@ -49,16 +48,9 @@ class SimClock:
         """Wait that long; zero or less only yields."""
         loop = self._loop
         if seconds <= 0:
-            return await (TAKEN if loop.goes_on() else TURN)
-        if loop.passes(seconds):
-            return None
-        waiter: asyncio.Future[None] = loop.create_future()
-        alarm = loop.alarm(loop.seconds + seconds, wake, waiter)
-        try:
-            await waiter
-        except BaseException:
-            alarm.cancel()
-            raise
+            await (TAKEN if loop.goes_on() else TURN)
+        elif not loop.passes(seconds):
+            await loop.rest(loop.seconds + seconds)
 
 
 class SimIds:

@@ -1,6 +1,5 @@
-"""What a task waits for when it only lets others go first, and what ends a wait."""
+"""What a task waits for when it only lets others go first."""
 
-import asyncio
 from collections.abc import Awaitable
 from typing import cast
 
@@ -17,9 +16,3 @@ TURN = cast("Awaitable[None]", _Turn((None,)))
 
 TAKEN = cast("Awaitable[None]", _Turn(()))
 """A step that was taken on the spot, for there was nobody to go first."""
-
-
-def wake(waiter: "asyncio.Future[None]") -> None:
-    """Let go on who waits for this, if anybody still does."""
-    if not waiter.done():
-        waiter.set_result(None)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 _MOST_STEPS = 400
+_MANY = 100
+"""Crashes that show what crashes show; of more there is one for every ten payments."""
+_BURST = 10
+"""Crashes that come as fast as was drawn, one while the last is still mended."""
 
 
 class Crashes:
@@ -30,7 +34,7 @@ class Crashes:
     def start(self, world: "World", rng: Random) -> None:
         """Begin."""
         every = rng.choice([500, 2_000, 10_000])
-        self._task = world.spawn(self._kill(world, rng, every, world.settings.payments // 2))
+        self._task = world.spawn(self._kill(world, rng, every))
 
     def stop(self, world: "World") -> None:
         """End; what is down is started again by the world."""
@@ -40,10 +44,17 @@ class Crashes:
             if process.life is not None:
                 process.life.doom = 0
 
-    async def _kill(self, world: "World", rng: Random, every: int, most: int) -> None:
+    async def _kill(self, world: "World", rng: Random, every: int) -> None:
         # Starting again is work too: without an end, a world would do nothing but die.
-        for _ in range(most):
+        payments = world.settings.payments
+        most = min(payments // 2, max(_MANY, payments // 10))
+        done = 0
+        while done < most:
             await world.loop.after_steps(int(rng.expovariate(1 / every)))
+            # A burst begins when its share of the payments is taken: they last for all of a world.
+            if (done - done % _BURST) * payments > world.shop.payments * most:
+                continue
+            done += 1
             process = rng.choice(world.replicas)
             if process.life is not None and not process.life.doom:
                 process.doom(1 + rng.randrange(_MOST_STEPS))

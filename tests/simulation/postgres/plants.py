@@ -4,8 +4,8 @@ Beside them stand what brings them out in worlds as small as these, and who noti
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from random import Random
 from unittest.mock import patch
 
@@ -15,6 +15,7 @@ from services.subscription.ledger import Entry, Pool, Posting
 from services.subscription.store import ledger
 from tests.simulation.actions.credits import Spends
 from tests.simulation.faults import FAULTS
+from tests.simulation.faults.fault import Fault
 from tests.simulation.postgres.database import PgDatabase
 from tests.simulation.world import World
 
@@ -151,15 +152,30 @@ class SlowLedger:
 
 
 @contextmanager
+def _known(fault: type[Fault]) -> Iterator[None]:
+    FAULTS.append(fault)
+    try:
+        yield
+    finally:
+        FAULTS.remove(fault)
+
+
+@contextmanager
 def twice_at_once() -> Iterator[None]:
     """Let worlds have this fault: it is too much for those that draw their faults."""
-    with patch("tests.simulation.world.FAULTS", [*FAULTS, TwiceAtOnce]):
+    with _known(TwiceAtOnce):
         yield
 
 
 @contextmanager
 def spends_at_once() -> Iterator[None]:
     """Let people do little but spend credits, and worlds have the fault that mixes it all up."""
-    faults = patch("tests.simulation.world.FAULTS", [*FAULTS, SlowLedger])
-    with faults, patch.object(Spends, "weight", _OFTEN):
+    with _known(SlowLedger), patch.object(Spends, "weight", _OFTEN):
         yield
+
+
+BY_NAME_ONLY: Mapping[str, Callable[[], AbstractContextManager[None]]] = {
+    TwiceAtOnce.name: twice_at_once,
+    SlowLedger.name: spends_at_once,
+}
+"""The faults that no world draws, by their names, and what lets worlds have them."""

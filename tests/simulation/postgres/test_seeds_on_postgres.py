@@ -1,10 +1,13 @@
 """The seeds' worlds on the services' real stores: what a transaction is there, it is here."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 
 from deploy.sandbox.postgres.server import PostgresServer
+from tests.simulation.__main__ import main
+from tests.simulation.postgres import server
 from tests.simulation.postgres.plants import (
     SlowLedger,
     TwiceAtOnce,
@@ -60,6 +63,19 @@ def test_who_reads_the_ledger_on_from_the_last_number_misses_nothing(worlds: She
 def test_what_is_acknowledged_is_stored_though_it_comes_twice_at_once(worlds: Shelf) -> None:
     with worlds.stores() as stores, twice_at_once():
         play(stores, 3, TwiceAtOnce.name)
+
+
+def test_the_command_knows_the_faults_that_no_world_draws(
+    worlds: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(server, "temporary_shelf", lambda: nullcontext(worlds))
+    named = [TwiceAtOnce.name, SlowLedger.name]
+    asked = ["--stores", "postgres", "--seed", "3", "--payments", "1", "--trace"]
+    assert main([*asked, "--faults", ",".join(named)]) == 0
+    said = capsys.readouterr().out
+    assert all(f"fault: {name}" in said for name in named)
+    assert main(["--stores", "postgres", "--faults", "list"]) == 0
+    assert set(named) < set(capsys.readouterr().out.splitlines())
 
 
 def test_an_event_that_is_called_a_duplicate_before_it_is_committed_is_found(

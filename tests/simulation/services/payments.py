@@ -32,11 +32,11 @@ _AT_ONCE = 8
 _LEASE = 10.0
 _BYTES = 32 << 20
 _SEALER = Sealer((bytes(KEY_BYTES),))
-_DAYS = 24.0
-"""The chores of every hour are done every day."""
+_DAYS = 10 * 24.0
+"""The chores of every hour are done every ten days: what they drop is thirty days old."""
 
 
-class _DailyClock(SimClock):
+class _SlowClock(SimClock):
     """The clock of the chores, which has fewer hours."""
 
     async def sleep(self, seconds: float) -> None:
@@ -84,9 +84,9 @@ async def _serve(replica: Replica, provider: Provider, sell: Callable[[Pace], Co
             jitter=replica.jitter,
         )
         replica.work.create_task(relay.run(replica.stopping))
-    daily = _DailyClock(replica.platform.loop)
+    slow = _SlowClock(replica.platform.loop)
     chores = partial(_chores, partial(drop_old_bodies, tx, clock))
-    replica.loops.create_task(keep_house(chores, daily, replica.stopping))
+    replica.loops.create_task(keep_house(chores, slow, replica.stopping))
     served = Served(tx, provider, key, partial(ingest_events, intake), selling, replica.metrics)
     servicer = (add_PaymentsServiceServicer_to_server, PaymentsServicer(served), SERVICE)
     net.serve([servicer], ACCESS)

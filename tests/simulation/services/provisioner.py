@@ -97,9 +97,7 @@ async def _serve(replica: Replica, kube: Kube, drawings: Drawings) -> None:
     view = kube.view(replica.life, feed.hear)
     paid = OrganizationFeed(tx, writes.are_ours, clock)
     organizations = kube.organizations(replica.life, paid.hear)
-    looks = resync(tx, clock, RESYNC, view.wait_until_ready)
-    for loop in (feed.run(), paid.run(), looks):
-        loops.create_task(loop)
+    loops.create_task(paid.run())
     counter = replica.metrics.counter("quota_writes", "Organizations' quotas written", ("why",))
     ways = Ways(organizations, OrganizationSettings(), counter)
     reconciler = Reconciler(
@@ -113,6 +111,9 @@ async def _serve(replica: Replica, kube: Kube, drawings: Drawings) -> None:
         drawings=drawings,
         jitter=replica.jitter,
     )
+    looks = resync(tx, clock, RESYNC, reconciler.stands, view.wait_until_ready)
+    for loop in (feed.run(reconciler.stands), looks):
+        loops.create_task(loop)
     worker = WorkerLoop(
         replica.rows.queue,
         QUEUE,

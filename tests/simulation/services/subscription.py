@@ -1,6 +1,6 @@
 """A replica of subscription."""
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -57,12 +57,11 @@ class _Intake(FactIntake):
 
     version: _Version = field(kw_only=True)
 
-    async def take(self, record: FactRecord, source: str) -> None:
+    def take(self, record: FactRecord, source: str) -> Coroutine[Any, Any, None]:
         """Take one fact."""
         if record.type == self.version.lacks:
-            await usecases.keep_unknown(self.tx, usecases.Envelope(record, source))
-        else:
-            await FactIntake.take(self, record, source)
+            return usecases.keep_unknown(self.tx, usecases.Envelope(record, source))
+        return FactIntake.take(self, record, source)
 
     async def take_together(self, records: Sequence[FactRecord], source: str) -> bool:
         """Take what came together, unless this version does not know all of it."""

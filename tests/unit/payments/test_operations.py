@@ -7,11 +7,14 @@ import pytest
 
 from services.chassis.errors import is_transient
 from services.payments import operations as module
-from services.payments.binding import OperationState
+from services.payments.binding import Operation, OperationKind, OperationState
+from services.payments.domain import OperationId
 from services.payments.errors import InProgress, ProviderFailed, ProviderUnreachable
-from services.payments.operations import Asked
+from services.payments.operations import Asked, Made, Selling, work_on
+from services.payments.ports import AuditEntry
 from services.payments.sending import shared_pace
 from services.payments.usecases import create_checkout
+from tests.fakes.payments import AUDIT
 from tests.unit.payments.selling_world import ACCOUNT, SellingWorld
 
 CREATE = "create_checkout"
@@ -223,3 +226,22 @@ async def test_calls_wait_for_a_token_that_all_replicas_share() -> None:
     began = world.clock.monotonic()
     await asyncio.gather(*(paces[number % 2]("checkout.create") for number in range(30)))
     assert world.clock.monotonic() - began > 0.3
+
+
+async def test_what_two_workers_finish_at_one_moment_is_in_the_audit_record_once() -> None:
+    world = SellingWorld()
+    name = OperationId("op_1")
+    refund = Operation(
+        name, OperationKind.REFUND, ACCOUNT, "stripe", "acct", "tollgate", b"{}", b"1"
+    )
+    await world.tx.run(lambda store: store.put_operation(refund))
+    both_made = asyncio.Barrier(2)
+
+    async def made(_selling: Selling, operation: Operation) -> Made:
+        await both_made.wait()
+        entry = AuditEntry("worker", "payments.refunds.made", operation.id, "", "", {})
+        return Made(answer=None, object_id="re_1", entry=entry)
+
+    replicas = (world.selling, world.another_process())
+    await asyncio.gather(*(work_on(one, name, {refund.kind: made}) for one in replicas))
+    assert len(world.db.committed(AUDIT)) == 1

@@ -16,7 +16,7 @@ from services.provisioner.objects import Live, ref_of, section
 from services.provisioner.worker import DriftFeed
 from tests.fakes.chassis import ManualClock
 from tests.fakes.memory_queue import QUEUE
-from tests.unit.provisioner.world import World, until
+from tests.unit.provisioner.world import World, of_nobody, until
 
 
 def live(kind: str, name: str = "x", **changes: Any) -> Live:
@@ -112,7 +112,7 @@ async def test_news_of_a_tenant_rest_longer_than_changes() -> None:
         return len(queued) == 2
 
     async with asyncio.TaskGroup() as tasks:
-        run = tasks.create_task(feed.run())
+        run = tasks.create_task(feed.run(of_nobody))
         began = loop.time()
         feed.hear(Heard("ten_news", "1", deleted=False, news=True))
         feed.hear(Heard("ten_changed", "2", deleted=False))
@@ -137,7 +137,7 @@ async def test_pods_that_become_ready_one_after_the_other_are_one_look_at_their_
         return {key: row.generation for (_, key), row in world.db.committed(QUEUE).items()}
 
     async with asyncio.TaskGroup() as tasks:
-        run = tasks.create_task(feed.run())
+        run = tasks.create_task(feed.run(of_nobody))
         feed.hear(Heard("ten_a", "1", deleted=False, news=True))
         await rest()
         assert asked() == {}

@@ -1,6 +1,7 @@
 """The loops: what a run says of itself, what is queued when, and what is done while things fail."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,15 +11,17 @@ from structlog.testing import capture_logs
 from services.chassis.clock import SystemClock
 from services.chassis.metrics import Metrics
 from services.chassis.queue import Again, Done, Job, Lease
+from services.provisioner import isolation
 from services.provisioner.domain import OrderedPhase, TenantPhase
 from services.provisioner.errors import ClusterUnavailable
 from services.provisioner.kube.cache import Heard
 from services.provisioner.kube.writes import OwnWrites
-from services.provisioner.worker import DriftFeed, TenantWorker, resync
+from services.provisioner.ports import AT_ONCE
+from services.provisioner.worker import _MOST_RESTS, DriftFeed, TenantWorker, _Changes, resync
 from tests.fakes.faulty_cluster import FaultyCluster
 from tests.fakes.memory_db import CommitFate
 from tests.fakes.memory_queue import QUEUE
-from tests.unit.provisioner.world import World, order, until
+from tests.unit.provisioner.world import World, of_nobody, order, until
 
 
 @pytest.fixture
@@ -84,7 +87,7 @@ async def test_events_gather_while_the_database_is_away(world: World) -> None:
     world.db.clock = SystemClock()
     feed = DriftFeed(world.tx, OwnWrites(), SystemClock(), settle=0.001)
     async with asyncio.TaskGroup() as tasks:
-        run = tasks.create_task(feed.run())
+        run = tasks.create_task(feed.run(of_nobody))
         for name in ("ten_a", "ten_b", "ten_a"):
             feed.hear(Heard(name, "1", deleted=False))
         await until(lambda: keys(world) == ["ten_a", "ten_b"])
@@ -97,7 +100,7 @@ async def test_every_tenant_is_looked_at_when_the_process_starts_and_then_at_tim
     tenants = [await world.make(order(account=f"acc_{n}")) for n in range(3)]
     world.db.tables["reconcile_queue"].clear()
     async with asyncio.TaskGroup() as tasks:
-        run = tasks.create_task(resync(world.tx, world.clock, every=60.0))
+        run = tasks.create_task(resync(world.tx, world.clock, 60.0, of_nobody))
         wanted = sorted(tenant.id for tenant in tenants)
         await until(lambda: keys(world) == wanted)
         world.db.tables["reconcile_queue"].clear()
@@ -118,10 +121,64 @@ async def test_the_first_look_waits_until_the_cluster_was_listed(world: World) -
         await listed.wait()
 
     async with asyncio.TaskGroup() as tasks:
-        run = tasks.create_task(resync(world.tx, world.clock, 60.0, ready))
+        run = tasks.create_task(resync(world.tx, world.clock, 60.0, of_nobody, ready))
         for _ in range(10):
             await asyncio.sleep(0)
         assert keys(world) == []
         listed.set()
         await until(lambda: keys(world) == [tenant.id])
         run.cancel()
+
+
+async def test_a_look_at_all_queues_only_who_does_not_stand_as_ordered(world: World) -> None:
+    await world.make(order(account="acc_stands"))
+    late = await world.take(order(account="acc_ordered"))
+    edited = await world.make(order(account="acc_edited"))
+    del world.cluster.stored[isolation.owner_ref(edited.namespace)]
+    world.db.tables["reconcile_queue"].clear()
+    async with asyncio.TaskGroup() as tasks:
+        looks = resync(world.tx, world.clock, 60.0, world.reconciler().stands)
+        run = tasks.create_task(looks)
+        await until(lambda: keys(world) == sorted([late.id, edited.id]))
+        run.cancel()
+
+
+async def test_nobody_stands_as_ordered_before_the_cluster_was_listed(world: World) -> None:
+    tenant = await world.make(order())
+    assert world.reconciler().stands(tenant)
+    world.view.ready = False
+    assert not world.reconciler().stands(tenant)
+
+
+async def test_who_was_deleted_or_has_something_to_say_needs_a_run(world: World) -> None:
+    tenant = await world.make(order())
+    reconciler = world.reconciler()
+    assert not reconciler.stands(replace(tenant, phase=TenantPhase.FAILED))
+    assert not reconciler.stands(replace(tenant, uid="of-another"))
+    assert not reconciler.stands(await world.take(order(2, OrderedPhase.SUSPENDED)))
+    assert not reconciler.stands(await world.take(order(3, OrderedPhase.DELETED)))
+
+
+async def test_what_was_heard_of_a_tenant_that_stands_as_ordered_is_not_queued(
+    world: World,
+) -> None:
+    stands = await world.make(order(account="acc_stands"))
+    edited = await world.make(order(account="acc_edited"))
+    del world.cluster.stored[isolation.owner_ref(edited.namespace)]
+    world.db.tables["reconcile_queue"].clear()
+    world.db.clock = SystemClock()
+    feed = DriftFeed(world.tx, OwnWrites(), SystemClock(), settle=0.001)
+    async with asyncio.TaskGroup() as tasks:
+        run = tasks.create_task(feed.run(world.reconciler().stands))
+        for tenant in (stands, edited):
+            feed.hear(Heard(tenant.id, "1", deleted=False))
+        await until(lambda: keys(world) == [edited.id])
+        run.cancel()
+
+
+def test_who_is_heard_of_again_and_again_rests_but_not_without_end() -> None:
+    basket = _Changes(0.05, AT_ONCE)
+    assert basket.due({"ten_once"}) == set()
+    assert basket.due({"ten_busy"}) == {"ten_once"}
+    told = [basket.due({"ten_busy"}) for _ in range(_MOST_RESTS)]
+    assert told == [set()] * (_MOST_RESTS - 1) + [{"ten_busy"}]

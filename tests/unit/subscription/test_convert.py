@@ -71,6 +71,9 @@ def test_a_checkout_is_read_with_the_identities_that_name_somebody() -> None:
         lambda m: setattr(m.total, "currency", "zzz"),
         lambda m: m.items.extend([m.items[0]] * 100),
         lambda m: setattr(m.pay_time, "seconds", 10**15),
+        lambda m: setattr(m.pay_time, "seconds", -62_135_596_801),
+        lambda m: setattr(m.pay_time, "nanos", -1),
+        lambda m: setattr(m.pay_time, "nanos", 10**9),
     ],
 )
 def test_a_fact_that_is_out_of_bounds_can_never_be_taken(spoil) -> None:  # type: ignore[no-untyped-def]  # lambdas

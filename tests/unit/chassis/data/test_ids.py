@@ -39,3 +39,7 @@ def test_derived_ids_are_equal_exactly_when_their_parts_are(
 ) -> None:
     assert _SHAPE.fullmatch(derived("acc", *one))
     assert (derived("acc", *one) == derived("acc", *other)) == (one == other)
+
+
+def test_a_derived_id_is_the_same_in_every_version() -> None:
+    assert derived("acc", "ab", "c") == "acc_303na7drpczrp8f8nvmyhj4scq"

@@ -41,12 +41,24 @@ async def test_a_wait_ends_by_itself_and_other_topics_do_not_end_it() -> None:
 
 def test_topics_are_gathered_by_transaction() -> None:
     after_commit("dropped: no transaction")
-    with gathering() as outer:
+    with gathering(Wakeups()) as outer:
         after_commit("a")
-        with gathering() as inner:
+        with gathering(Wakeups()) as inner:
             after_commit("b")
         after_commit("a")
-    assert (outer, inner) == ({"a"}, {"b"})
+    assert (outer.topics, inner.topics) == ({"a"}, {"b"})
+
+
+async def test_a_nudge_ends_one_wait_and_is_no_wakeup() -> None:
+    wakeups = Wakeups()
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        waits = [group.create_task(wakeups.wait("a", 0, timeout=60)) for _ in range(2)]
+        await asyncio.sleep(0)
+        wakeups.nudge("a")
+        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        assert [wait.result() for wait in done] == [False]
+        assert wakeups.seen("a") == 0
+        wakeups.wake("a")
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
@@ -65,7 +77,7 @@ def test_delays_double() -> None:
 @pytest.mark.parametrize(("at_once", "woken"), [(True, {"outbox:here"}), (False, set())])
 def test_what_need_not_be_told_at_once_wakes_no_relay(at_once: bool, woken: set[str]) -> None:
     fact = FactRecord("f1", "key", 1, "type", b"", ("here",))
-    with gathering() as topics:
+    with gathering(Wakeups()) as gathered:
         parameters = outbox.written(fact, at_once=at_once)
-    assert topics == woken
+    assert (gathered.topics or set()) == woken
     assert parameters[0] == ["here"]

@@ -2,6 +2,6 @@
 
 from services.payments.domain import RootKind
 from services.payments.providers.stripe.events.kind import EventKind
-from services.payments.providers.stripe.events.purchase import is_first_invoice
+from services.payments.providers.stripe.events.purchase import begins_or_renews
 
-KIND = EventKind("invoice.paid", RootKind.INVOICE, follows=is_first_invoice)
+KIND = EventKind("invoice.paid", RootKind.INVOICE, follows=begins_or_renews)

@@ -1,7 +1,8 @@
-"""What the events of one purchase say of each other. Pure.
+"""What the events of one purchase, or of one renewal, say of each other. Pure.
 
 A checkout that begins a subscription is told of by events of the session, of the subscription and
-of its first invoice. A fetch of the session shows all three.
+of its first invoice. A fetch of the session shows all three. That an invoice was paid is told of by
+two events at once, of which one fetch is enough.
 """
 
 import re
@@ -10,6 +11,7 @@ from services.payments.domain import ObjectRef, RootKind
 from services.payments.providers.stripe.events.kind import Payload
 
 _ID = re.compile(r"[A-Za-z0-9_\-]{1,255}")
+_TOLD_OF_TWICE = ("subscription_create", "subscription_cycle")
 _BEGUN = (("subscription", RootKind.SUBSCRIPTION), ("invoice", RootKind.INVOICE))
 
 
@@ -31,9 +33,12 @@ def begun_with(subscription: Payload) -> tuple[ObjectRef, ...]:
     return (ObjectRef(RootKind.INVOICE, found),)
 
 
-def is_first_invoice(invoice: Payload) -> bool:
-    """Tell whether an invoice is the one that a subscription begins with."""
-    return invoice.get("billing_reason") == "subscription_create"
+def begins_or_renews(invoice: Payload) -> bool:
+    """Tell whether an invoice is one that a subscription begins with or is renewed by.
+
+    Of the first one its checkout tells too; for a renewal nobody waits.
+    """
+    return invoice.get("billing_reason") in _TOLD_OF_TWICE
 
 
 def always(_payload: Payload) -> bool:

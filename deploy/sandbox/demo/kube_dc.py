@@ -80,6 +80,19 @@ class KubeDc:
                         hard[name] += quantities.parse(amount)
         return hard
 
+    async def enforces(self, resource: str) -> bool:
+        """Whether every project has a quota of it that the cluster counts by.
+
+        HNC spreads a cap, and the controllers count what there is, a moment after it stands; until
+        then a project has no quota, and may run anything.
+        """
+        for namespace in self._projects:
+            path = f"/api/v1/namespaces/{namespace}/resourcequotas"
+            quotas = (await self._api.call("GET", path))["items"]
+            if not any(_counts(quota, resource) for quota in quotas):
+                return False
+        return True
+
     async def run_pod(self, project: str, pod: str, *, cpu: str, memory: str) -> str:
         """Run a pod in a project; return why the cluster refuses it, empty if it does not."""
         size = {"cpu": cpu, "memory": memory}
@@ -147,3 +160,10 @@ class KubeDc:
                 raise
             return True
         return "deletionTimestamp" in found["metadata"]
+
+
+def _counts(quota: dict[str, Any], resource: str) -> bool:
+    """Whether what is used is held against what the quota allows today."""
+    hard = quota["spec"].get("hard", {})
+    seen = quota.get("status", {}).get("hard", {})
+    return resource in hard and seen.get(resource) == hard[resource]

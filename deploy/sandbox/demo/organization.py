@@ -62,6 +62,11 @@ class OrganizationStory:
 
     async def uses(self) -> None:
         """Run something in a project, and too much in another."""
+        await until(
+            lambda: self.kube_dc.enforces("requests.cpu"),
+            _PATIENCE,
+            "the projects' quotas to count",
+        )
         started = await self.kube_dc.run_pod("web", "server", cpu="4", memory="8Gi")
         self.screen.check(not started, f"4 cores run in a project {started}".rstrip())
         refused = await self.kube_dc.run_pod("shop", "greedy", cpu="7", memory="8Gi")

@@ -91,6 +91,10 @@ async def open_pool(
         # parameters; PostgreSQL would else plan some of them anew each time, for more than they
         # cost.
         settings["plan_cache_mode"] = "force_generic_plan"
+        # A plan outlives the day on which its table was small. What has an index is never read
+        # whole; what has none still is, at a price that would seem worth compiling.
+        settings["enable_seqscan"] = "off"
+        settings["jit"] = "off"
     failures = 0
     while True:
         try:

@@ -62,12 +62,14 @@ FROM (SELECT DISTINCT key FROM unnest($2::text[]) AS key) keys ORDER BY key
 {_ONCE_MORE}
 """  # noqa: S608 - built of constants
 
+# Here and below keys are given as one array, and not joined: a plan that was made while the queue
+# was empty joins by reading all that waits for each of them, and is kept when it is full.
 _LEASED = """
-    UPDATE reconcile_queue AS mine SET
+    UPDATE reconcile_queue SET
         running = true, epoch = nextval('reconcile_epoch'),
         due_at = now() + make_interval(secs => $3),
         next_at = CASE WHEN next_at > now() THEN next_at ELSE 'infinity' END
-    FROM due WHERE mine.queue = $1 AND mine.key = due.key
+    WHERE queue = $1 AND key = ANY(ARRAY(SELECT key FROM due))
 """
 
 # One probe of the index for each priority. A row that a fencing transaction holds is skipped.
@@ -83,9 +85,10 @@ WITH due AS MATERIALIZED (
     ) one
     LIMIT $2
 ), claimed AS ({_LEASED}
-    RETURNING mine.key, generation, epoch, failures, place, was_due
+    RETURNING key, generation, epoch, failures
 )
-SELECT key, generation, epoch, failures FROM claimed ORDER BY place, was_due, key
+SELECT key, generation, epoch, failures FROM claimed JOIN due USING (key)
+ORDER BY place, was_due, key
 """  # noqa: S608 - built of constants
 
 # Looks at the head of each priority and locks the one that it takes, so that others get the rest.
@@ -105,7 +108,7 @@ WITH oldest AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 )
 {_LEASED}
-RETURNING mine.key, generation, epoch, failures
+RETURNING key, generation, epoch, failures
 """  # noqa: S608 - built of constants
 
 _PRIORITIES = list(range(9, -1, -1))
@@ -113,7 +116,8 @@ _PRIORITIES = list(range(9, -1, -1))
 _RENEW = """
 UPDATE reconcile_queue AS mine SET due_at = now() + make_interval(secs => $4)
 FROM unnest($2::text[], $3::bigint[]) AS held (key, epoch)
-WHERE mine.queue = $1 AND mine.key = held.key AND mine.epoch = held.epoch AND running
+WHERE mine.queue = $1 AND mine.key = ANY($2::text[]) AND mine.key = held.key
+    AND mine.epoch = held.epoch AND running
 RETURNING mine.key, mine.epoch
 """
 
@@ -215,7 +219,7 @@ def asked(keys: str, queue: str) -> str:
     """
     return f"""
 SELECT key, generation FROM reconcile_queue
-WHERE queue = {queue}::text AND key IN ({keys}) AND NOT running
+WHERE queue = {queue}::text AND key = ANY(ARRAY({keys})) AND NOT running
 """  # noqa: S608 - built of constants
 
 
@@ -226,12 +230,12 @@ def withdrawal(queue: str, keys: str, generations: str) -> str:
     at: whoever handles it then finds nothing to do.
     """
     return f"""
-DELETE FROM reconcile_queue WHERE queue = {queue}::text AND key IN (
+DELETE FROM reconcile_queue WHERE queue = {queue}::text AND key = ANY(ARRAY(
     SELECT known.key FROM reconcile_queue known
     JOIN unnest({keys}::text[], {generations}::bigint[]) AS given (key, generation)
         ON known.key = given.key AND known.generation = given.generation
-    WHERE known.queue = {queue}::text AND NOT known.running
-    FOR UPDATE OF known SKIP LOCKED)
+    WHERE known.queue = {queue}::text AND known.key = ANY({keys}::text[]) AND NOT known.running
+    FOR UPDATE OF known SKIP LOCKED))
 """  # noqa: S608 - built of constants
 
 

@@ -81,14 +81,18 @@ RETURNING true
 
 # In the order that is asked for, so that two that overlap wait in one direction. A row that is
 # there is written as it is if a later fetch wrote it. ``before`` may be older than the row that was
-# waited for: then what another fetch has just raised is said to be raised once more.
+# waited for: then what another fetch has just raised is said to be raised once more. It looks one
+# by one: a join may be planned as a look at the whole table.
 PUT_OBJECTS = """
 WITH seen AS (
     SELECT * FROM unnest($4::text[], $5::text[], $6::bytea[], $7::jsonb[]) WITH ORDINALITY
         AS row (kind, object_id, digest, summary, place)
 ), before AS (
-    SELECT kind, object_id, known.revision FROM provider_objects known
-    JOIN seen USING (kind, object_id) WHERE provider = $1 AND provider_account = $2
+    SELECT kind, object_id, (
+        SELECT revision FROM provider_objects AS known
+        WHERE provider = $1 AND provider_account = $2
+            AND known.kind = seen.kind AND known.object_id = seen.object_id
+    ) AS revision FROM seen
 ), put AS (
     INSERT INTO provider_objects AS known (provider, provider_account, kind, object_id, revision,
         ticket, digest, summary)
@@ -137,21 +141,24 @@ RETURNING true
 TAKE_TOKEN = _take_token("true")
 
 # One statement and so one snapshot: whatever was asked of a queued object up to the generation that
-# is returned here, its event is among these.
+# is returned here, its event is among these. Events are found first and put in order then: a plan
+# for both may follow the order through the whole table.
 BEGIN_FOLD = f"""
-WITH own AS (
+WITH named AS MATERIALIZED (
     SELECT {_EVENT_COLUMNS}, 0 AS place FROM events
     WHERE provider = $4 AND root_key = $5 AND {_OPEN}
-    ORDER BY receive_time, event_id LIMIT $6
+), own AS (
+    SELECT * FROM named ORDER BY receive_time, event_id LIMIT $6
 ), shown AS (
     SELECT DISTINCT unnest(string_to_array(shows, ' ')) AS key FROM own
-), theirs AS (
+), others AS MATERIALIZED (
     SELECT {_EVENT_COLUMNS}, 1 AS place FROM events
-    WHERE provider = $4 AND root_key IN (SELECT key FROM shown) AND {_OPEN}
-    ORDER BY receive_time, event_id LIMIT $6
+    WHERE provider = $4 AND root_key = ANY(ARRAY(SELECT key FROM shown)) AND {_OPEN}
+), theirs AS (
+    SELECT * FROM others ORDER BY receive_time, event_id LIMIT $6
 ), token AS ({_take_token("EXISTS (SELECT FROM own)")}), ticket AS (
     SELECT nextval('fetch_tickets') AS ticket WHERE EXISTS (SELECT FROM token)
-), queued AS ({queue.asked("SELECT key FROM shown", "$7")})
+), queued AS MATERIALIZED ({queue.asked("SELECT key FROM shown", "$7")})
 SELECT found.*, ticket.ticket, queued.generation
 FROM (SELECT * FROM own UNION ALL SELECT * FROM theirs) found
 LEFT JOIN ticket ON true LEFT JOIN queued ON queued.key = found.root_key

@@ -76,7 +76,7 @@ WITH saved AS ({_SAVE_IF_UNCHANGED}), told AS ({outbox.append_from("saved", 15)}
 SELECT change FROM saved
 """  # noqa: S608
 _VERSION = "SELECT epoch, generation FROM tenants WHERE id = $1"
-_NAME_TAKEN = "SELECT EXISTS (SELECT FROM tenants WHERE namespace = $1)"
+_NAME_TAKEN = "SELECT EXISTS (SELECT FROM tenants WHERE namespace = $1 AND namespace <> '')"
 _SEEN_BY = """
     ($1 OR ($2 <> '' AND owner_subject = $2) OR ($3 <> '' AND organization = $3))
     AND ($4 = '' OR account = $4)

@@ -46,7 +46,7 @@ _ADD_REVERSAL = """
 INSERT INTO credit_reversals (provider, provider_account, reversal_id, kind, customer_id,
     invoice_id, checkout_id, currency, amount, paid, reverse_time)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING"""
-_OF_GRANT = "SELECT * FROM credit_reversals WHERE granted = $1"
+_OF_GRANT = "SELECT * FROM credit_reversals WHERE granted = $1 AND granted <> ''"
 _REVERSAL = "SELECT * FROM credit_reversals WHERE reversal_id = $1 AND kind = $2"
 _SAVE_REVERSAL = """
 UPDATE credit_reversals SET granted = $3, taken = $4, owed = $5

@@ -64,7 +64,8 @@ SELECT now() AS now, (SELECT epoch FROM epoch) AS epoch,
     ) AS invoices,
     ARRAY(
         SELECT to_jsonb(newest) FROM subscriptions CROSS JOIN LATERAL (
-            SELECT * FROM credit_grants WHERE subscription = subscriptions.name
+            SELECT * FROM credit_grants
+            WHERE subscription = subscriptions.name AND subscription <> ''
             ORDER BY period_start DESC NULLS LAST LIMIT 1
         ) newest
         WHERE subscriptions.account = $1

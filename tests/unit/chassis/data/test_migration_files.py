@@ -37,4 +37,4 @@ def test_two_files_with_one_number_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_chassis_brings_its_own() -> None:
-    assert [migration.folder for migration in read_folder(CHASSIS_MIGRATIONS)] == ["chassis"] * 6
+    assert [migration.folder for migration in read_folder(CHASSIS_MIGRATIONS)] == ["chassis"] * 7

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -17,8 +18,8 @@ class Clock(Protocol):
         """Return seconds that only grow; for durations within this process."""
         ...
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait that long; zero or less only yields."""
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        """Wait that long; zero or less only yields. It is awaited at once."""
         ...
 
 

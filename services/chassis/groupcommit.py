@@ -91,7 +91,10 @@ class GroupCommit(Generic[T, R]):
                         await self._clock.sleep(self._linger)
                     self._something.clear()
                     while self._gathered:
-                        await self._flush(self._take())
+                        batch = self._take()
+                        failure = await self._write_all(batch)
+                        if failure is not None:
+                            await self._settle_each(batch, failure)
             finally:
                 self._close()
             watch.cancel()
@@ -125,21 +128,19 @@ class GroupCommit(Generic[T, R]):
             count += 1
         return count
 
-    async def _flush(self, batch: list[_Waiting[T, R]]) -> None:
-        failure = await self._write_all(batch)
-        if failure is None:
-            return
+    async def _settle_each(self, batch: list[_Waiting[T, R]], failure: Exception) -> None:
+        """Write row by row what failed together, and answer each."""
         if is_transient(failure) or len(batch) == 1:
             # The database is away: asking it for each row would only keep all of them waiting.
             self._fail(batch, failure)
             return
         for place, waiting in enumerate(batch):
-            failure = await self._write_all([waiting])
-            if failure is not None and is_transient(failure):
-                self._fail(batch[place:], failure)
+            alone = await self._write_all([waiting])
+            if alone is not None and is_transient(alone):
+                self._fail(batch[place:], alone)
                 return
-            if failure is not None:
-                self._fail([waiting], failure)
+            if alone is not None:
+                self._fail([waiting], alone)
 
     async def _write_all(self, batch: list[_Waiting[T, R]]) -> Exception | None:
         """Write rows and answer those who wait for them; on a failure answer nobody."""

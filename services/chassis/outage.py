@@ -9,6 +9,8 @@ from services.chassis.clock import Clock
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger("chassis.loops")
 
+_BACKOFF = Backoff(base=0.05, cap=2.0)
+
 
 class Outage:
     """One loop's view of one thing that can be away."""
@@ -16,7 +18,7 @@ class Outage:
     def __init__(self, loop: str, clock: Clock, backoff: Backoff | None = None) -> None:
         self._loop = loop
         self._clock = clock
-        self._backoff = backoff or Backoff(base=0.05, cap=2.0)
+        self._backoff = backoff or _BACKOFF
         self._failures = 0
 
     async def pause(self, exc: BaseException) -> None:

@@ -134,6 +134,7 @@ class RelayLoop:
             raise ValueError("a delivery has to end before its lease does")
         self._rows = rows
         self._destination = destination
+        self._topic = topic(destination)
         self._deliver = deliver
         self._wakeups = wakeups or Wakeups()
         self._clock = clock or SystemClock()
@@ -156,7 +157,7 @@ class RelayLoop:
     async def run(self, stopping: asyncio.Event | None = None) -> None:
         """Relay until ``stopping`` is set (calls under way are finished) or it is cancelled."""
         stopping = stopping or asyncio.Event()
-        name = topic(self._destination)
+        name = self._topic
         async with asyncio.TaskGroup() as group:
             group.create_task(self._wakeups.wake_when(stopping, name))
             with self._wakeups.taking(name, self._offer):
@@ -170,17 +171,17 @@ class RelayLoop:
         if not self._idle or self._failed_calls or waiting + count > self._batch:
             return None
         ends = self._clock.monotonic() + self._lease
-        seen = self._wakeups.seen(topic(self._destination))
+        seen = self._wakeups.seen(self._topic)
         return Offer(self._lease, lambda facts: self._take(_Handed(facts, ends, seen)))
 
     def _take(self, handed: _Handed) -> None:
         self._handed.append(handed)
-        if self._wakeups.nudge(topic(self._destination)):
+        if self._wakeups.nudge(self._topic):
             self._nudged += 1
 
     async def _work(self, stopping: asyncio.Event) -> None:
         outage = Outage(f"The outbox relay to {self._destination}", self._clock)
-        name = topic(self._destination)
+        name = self._topic
         due, look_at = True, 0.0
         while self._handed or not stopping.is_set():
             seen = self._wakeups.seen(name)
@@ -226,16 +227,16 @@ class RelayLoop:
             facts += handed.facts
             lease_ends, seen = min(lease_ends, handed.lease_ends), min(seen, handed.seen)
         await self._deliver_all(facts, lease_ends)
-        return self._wakeups.seen(topic(self._destination)) != seen
+        return self._wakeups.seen(self._topic) != seen
 
     async def step(self) -> bool:
         """Claim once and deliver what was claimed; return whether there may be more at once."""
-        seen = self._wakeups.seen(topic(self._destination))
+        seen = self._wakeups.seen(self._topic)
         lease_ends = self._clock.monotonic() + self._lease
         claimed = await self._claim()
         await self._deliver_all(claimed, lease_ends)
         # A fact that was written while its key was leased has woken somebody in vain.
-        woken = self._wakeups.seen(topic(self._destination)) != seen
+        woken = self._wakeups.seen(self._topic) != seen
         return bool(claimed) and (woken or self._may_be_more(claimed))
 
     async def _deliver_all(self, claimed: Sequence[ClaimedFact], lease_ends: float) -> None:

@@ -12,7 +12,7 @@ from services.chassis.deadline import lifted
 from services.chassis.errors import Code, InvalidArgument, Refusal, Unauthenticated, is_transient
 from services.chassis.facts import MAX_FACTS_A_DELIVERY, Delivery, FactRecord, Outcome
 from services.chassis.identity import current_caller
-from services.chassis.telemetry import remote_span
+from services.chassis.telemetry import note_error, remote_span
 from tollgate.common.v1 import fact_sink_service_pb2, fact_sink_service_pb2_grpc, facts_pb2
 
 SERVICE: Final = "tollgate.common.v1.FactSink"
@@ -130,10 +130,11 @@ class FactSinkServicer(fact_sink_service_pb2_grpc.FactSinkServicer):
         if self._together is None:
             return False
         async with self._slots:
-            with remote_span(facts[0].traceparent, f"facts {facts[0].type}"):
+            with remote_span(facts[0].traceparent, f"facts {facts[0].type}") as span:
                 try:
                     return await self._together(facts, source)
                 except Exception as error:  # noqa: BLE001 - each is judged by itself then
+                    note_error(span, error)
                     _log.info(
                         "Facts are taken one by one.",
                         **_labels(facts[0], source),
@@ -143,15 +144,17 @@ class FactSinkServicer(fact_sink_service_pb2_grpc.FactSinkServicer):
         return False
 
     async def _judge(self, fact: FactRecord, source: str) -> Delivery:
-        with remote_span(fact.traceparent, f"fact {fact.type}"):
+        with remote_span(fact.traceparent, f"fact {fact.type}") as span:
             try:
                 await self._handle(fact, source)
             except Refusal as refusal:
+                note_error(span, refusal)
                 outcome = _outcome_of(refusal)
                 write = _log.warning if is_transient(refusal) else _log.error
                 write("fact not taken", **_labels(fact, source), reason=refusal.reason)
                 return Delivery(fact.id, outcome, refusal.message[:_MAX_REASON])
             except Exception as error:  # noqa: BLE001 - one failed fact fails no other
+                note_error(span, error)
                 _log.error("fact failed", **_labels(fact, source), exc_info=error)
                 return Delivery(fact.id, Outcome.RETRY, "it failed here, the log says why")
         return Delivery(fact.id, Outcome.ACCEPTED)

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
+from functools import cache
 from types import TracebackType
 from typing import BinaryIO, Final, TypeAlias
 
@@ -17,7 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import StatusCode, TraceFlags
 
-from services.chassis.redact import redact
+from services.chassis.redact import redact, redact_text
 from services.chassis.unrecorded import UnrecordedTracing
 
 TRACER_NAME: Final = "tollgate"
@@ -84,6 +85,7 @@ def _exporting(service: str, endpoint: str, ratio: float) -> TracerProvider:
     return provider
 
 
+@cache
 def tracer() -> trace.Tracer:
     """Return the tracer of this process; without ``configure_tracing`` it records nothing."""
     return trace.get_tracer(TRACER_NAME)
@@ -120,6 +122,12 @@ def remote_parent(traceparent: str) -> Context | None:
     return trace.set_span_in_context(trace.NonRecordingSpan(known), Context())
 
 
+def note_error(span: trace.Span, error: Exception) -> None:
+    """Make an error the status of a span, without the secrets that its text may hold."""
+    if span.is_recording():
+        span.set_status(StatusCode.ERROR, redact_text(f"{type(error).__name__}: {error}"))
+
+
 class remote_span:  # noqa: N801 - it is called as the function that it could be
     """Run the block in a span that continues a trace begun elsewhere, such as a fact's.
 
@@ -148,8 +156,8 @@ class remote_span:  # noqa: N801 - it is called as the function that it could be
         _where: TracebackType | None,
     ) -> None:
         detach(self._token)
-        if isinstance(error, Exception) and self._span.is_recording():
-            self._span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
+        if isinstance(error, Exception):
+            note_error(self._span, error)
         self._span.end()
 
 

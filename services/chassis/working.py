@@ -161,6 +161,7 @@ class WorkerLoop:
     ) -> None:
         self._rows = rows
         self._queue = queue
+        self._topic = topic(queue)
         self._handle = handle
         self._wakeups = wakeups or Wakeups()
         self._clock = clock or SystemClock()
@@ -183,7 +184,7 @@ class WorkerLoop:
         """Work until ``stopping`` is set (runs under way are finished) or it is cancelled."""
         stopping = stopping or asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._wakeups.wake_when(stopping, topic(self._queue)))
+            group.create_task(self._wakeups.wake_when(stopping, self._topic))
             renewals = group.create_task(self._renew_leases())
             async with asyncio.TaskGroup() as runs:
                 await self._dispatch(runs, stopping)
@@ -194,7 +195,7 @@ class WorkerLoop:
     async def _dispatch(self, runs: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
         outage = Outage(self._name, self._clock)
         while not stopping.is_set():
-            seen = self._wakeups.seen(topic(self._queue))
+            seen = self._wakeups.seen(self._topic)
             free = self._concurrency - len(self._running)
             if free:
                 try:
@@ -205,7 +206,7 @@ class WorkerLoop:
                 outage.over()
             if not (free and self._full):
                 # A run that ends wakes a full worker, which waits here for room.
-                await self._wakeups.wait(topic(self._queue), seen, self._poll.delay(1))
+                await self._wakeups.wait(self._topic, seen, self._poll.delay(1))
 
     async def _start(self, runs: asyncio.TaskGroup, free: int) -> None:
         ends = self._clock.monotonic() + self._lease
@@ -241,7 +242,7 @@ class WorkerLoop:
             # Frees a slot of this process only; the key itself needs no more than its lease.
             self._running.pop((claimed.key, claimed.epoch), None)
             if due or self._full:
-                self._wakeups.wake(topic(self._queue))
+                self._wakeups.wake(self._topic)
 
     async def _outcome(self, job: Job, claimed: ClaimedKey) -> Callable[[], Awaitable[bool]]:
         try:

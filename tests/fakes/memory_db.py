@@ -66,6 +66,7 @@ _Place = tuple[str, Hashable]
 Writes = Mapping[str, Mapping[Any, Any]]
 """Rows by table and key; None where one was removed."""
 _Entries = dict[Hashable, dict[Any, None]]
+_NOBODY: dict[Any, None] = {}
 
 
 async def _yield() -> None:
@@ -76,7 +77,7 @@ class MemoryDatabase:
     """What is committed, and who holds which row.
 
     ``step`` runs before every statement (a simulation puts its latency there), ``fate`` decides at
-    each commit whether its answer is lost.
+    each commit whether its answer is lost, ``owner`` says whose a transaction is that begins.
     """
 
     def __init__(
@@ -85,16 +86,18 @@ class MemoryDatabase:
         *,
         step: Callable[[], Awaitable[None]] = _yield,
         fate: Callable[[], CommitFate] = lambda: CommitFate.COMMITTED,
+        owner: Callable[[], object] = lambda: None,
     ) -> None:
         self.clock = clock or SystemClock()
         self.step = step
         self.fate = fate
+        self.owner = owner
         self.tables: defaultdict[str, dict[Any, Any]] = defaultdict(dict)
         self.open: dict[MemoryTx, None] = {}
         self.holders: dict[_Place, MemoryTx] = {}
         self.waiting: dict[MemoryTx, tuple[_Place, asyncio.Future[None]]] = {}
         self._sequences: defaultdict[str, int] = defaultdict(int)
-        self._indexes: defaultdict[str, dict[Index[Any, Any], _Entries]] = defaultdict(dict)
+        self.indexes: defaultdict[str, dict[Index[Any, Any], _Entries]] = defaultdict(dict)
 
     def now(self) -> float:
         """Return the database's time in seconds."""
@@ -107,9 +110,7 @@ class MemoryDatabase:
 
     def begin(self, until: float = inf) -> "MemoryTx":
         """Open a transaction; at ``until``, by the monotonic clock, it has taken too long."""
-        tx = MemoryTx(self, until)
-        self.open[tx] = None
-        return tx
+        return MemoryTx(self, until)
 
     def written(self, writes: Writes) -> None:
         """Hear what a commit wrote; a simulation plans by it who looks for work, and when."""
@@ -120,28 +121,32 @@ class MemoryDatabase:
             self.waiting.pop(tx, None)
             tx.rollback()
 
-    def entries(self, index: Index[K, V], value: Hashable) -> dict[K, None]:
-        """Return the keys of the committed rows of an index that have this value."""
-        indexes = self._indexes[index.table.name]
-        entries = indexes.get(index)
-        if entries is None:
-            entries = indexes[index] = {}
-            for key, row in self.tables[index.table.name].items():
-                _move(entries, key, None, index.of(key, row))
-        return entries.get(value, {})
+    def index(self, index: Index[K, V]) -> _Entries:
+        """Begin to keep an index, and return the keys of its committed rows by their values."""
+        entries = self.indexes[index.table.name][index] = {}
+        for key, row in self.tables[index.table.name].items():
+            _move(entries, key, None, index.of(key, row))
+        return entries
 
     def set(self, name: str, key: Hashable, row: Any) -> None:
         """Put a committed row in its place; None removes it."""
-        table = self.tables[name]
-        if name in self._indexes:
-            self._reindex(name, key, table.get(key), row)
-        if row is None:
-            table.pop(key, None)
-        else:
-            table[key] = row
+        self.apply({name: {key: row}})
+
+    def apply(self, writes: Writes) -> None:
+        """Put committed rows in their places."""
+        for name, rows in writes.items():
+            table = self.tables[name]
+            indexed = name in self.indexes
+            for key, row in rows.items():
+                if indexed:
+                    self._reindex(name, key, table.get(key), row)
+                if row is None:
+                    table.pop(key, None)
+                else:
+                    table[key] = row
 
     def _reindex(self, name: str, key: Hashable, before: Any, row: Any) -> None:
-        for index, entries in self._indexes[name].items():
+        for index, entries in self.indexes[name].items():
             was = None if before is None else index.of(key, before)
             now = None if row is None else index.of(key, row)
             if was != now:
@@ -156,15 +161,16 @@ class MemoryTx:
     """One transaction; the in-memory twin of a connection.
 
     ``until`` is when it has taken too long, by the database's monotonic clock: that is looked at
-    when it waits for others, and when it commits. ``owner`` is whose it is.
+    when it waits for others, and when it commits.
     """
 
     __slots__ = ("_ended", "_locks", "_writes", "db", "owner", "until")
 
-    def __init__(self, db: MemoryDatabase, until: float = inf, owner: object = None) -> None:
+    def __init__(self, db: MemoryDatabase, until: float = inf) -> None:
         self.db = db
         self.until = until
-        self.owner = owner
+        self.owner = db.owner()
+        db.open[self] = None
         self._writes: dict[str, dict[Any, Any]] = {}
         self._locks: dict[_Place, None] = {}
         self._ended = False
@@ -189,11 +195,14 @@ class MemoryTx:
 
     def found(self, index: Index[K, V], value: Hashable) -> list[tuple[K, V]]:
         """Return the rows that have this value in an index; their order says nothing."""
-        keys: dict[Any, None] = self.db.entries(index, value)
         name = index.table.name
+        entries = self.db.indexes[name].get(index)
+        if entries is None:
+            entries = self.db.index(index)
+        keys = entries.get(value, _NOBODY)
         table = self.db.tables[name]
         if name not in self._writes:
-            return [(key, table[key]) for key in keys]
+            return [(key, table[key]) for key in keys] if keys else []
         written = self._writes[name]
         rows = [(key, table[key]) for key in keys if key not in written]
         for key, row in written.items():
@@ -259,11 +268,9 @@ class MemoryTx:
             raise ConnectionLost("the transaction has ended")
         if db.clock.monotonic() >= self.until:
             raise TimeoutError
-        for name, rows in writes.items():
-            for key, row in rows.items():
-                db.set(name, key, row)
         self._end()
         if writes:
+            db.apply(writes)
             db.written(writes)
 
     def rollback(self) -> None:
@@ -352,7 +359,7 @@ class MemoryTransactions(Generic[S]):
         deadline = db.clock.monotonic() + timeout
         failures = 0
         while True:
-            tx = db.begin(deadline)
+            tx = MemoryTx(db, deadline)
             try:
                 with wakeup.gathering(self._wakeups) as gathered:
                     result = await fn(self._make_store(tx))
@@ -363,7 +370,10 @@ class MemoryTransactions(Generic[S]):
                     tx.commit()
                 if fate is not CommitFate.COMMITTED:
                     raise ConnectionLost("the answer to the commit was lost")
-            except (Deadlock, ConnectionLost, TimeoutError) as exc:
+            except BaseException as exc:
+                tx.rollback()
+                if not isinstance(exc, (Deadlock, ConnectionLost, TimeoutError)):
+                    raise
                 failures += 1
                 delay = self._backoff.delay(failures)
                 if db.clock.monotonic() + delay >= deadline:
@@ -371,8 +381,6 @@ class MemoryTransactions(Generic[S]):
             else:
                 gathered.tell()
                 return result
-            finally:
-                tx.rollback()
             await db.clock.sleep(delay)
 
 

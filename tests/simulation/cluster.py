@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from services.chassis.clock import Clock
 from services.provisioner import naming
@@ -261,7 +261,8 @@ class SimCluster:
 
     async def _comes(self, timeout: float, tries: int = 1) -> None:
         faults, rng = self.faults, self._rng
-        await self._clock.sleep(rng.uniform(faults.quickest, faults.slowest))
+        spread = faults.slowest - faults.quickest
+        await self._clock.sleep(faults.quickest + spread * rng.random())
         if rng.random() < faults.unavailable:
             if tries == 1:
                 raise ClusterUnavailable("The API server is overloaded.", retry_after=_AFTER)
@@ -273,7 +274,8 @@ class SimCluster:
 
     async def _goes(self, timeout: float) -> None:
         faults, rng = self.faults, self._rng
-        await self._clock.sleep(rng.uniform(faults.quickest, faults.slowest))
+        spread = faults.slowest - faults.quickest
+        await self._clock.sleep(faults.quickest + spread * rng.random())
         if rng.random() < faults.timeout / 2:
             await self._hang(timeout)
 
@@ -306,8 +308,8 @@ def _is_selected(live: Live, selected: Mapping[str, str]) -> bool:
     label = selected.get("labelSelector", "")
     if label:
         name, given, value = label.partition("=")
-        metadata = cast("Mapping[str, Mapping[str, Json]]", live.content["metadata"])
-        labels = metadata.get("labels", {})
+        metadata: Any = live.content["metadata"]
+        labels: Mapping[str, Json] = metadata.get("labels", {})
         return name in labels and (not given or labels[name] == value)
     field = selected.get("fieldSelector", "")
     return not field or field == f"metadata.name={live.ref.name}"

@@ -18,7 +18,8 @@ def undisturbed(seed: int) -> Iterator[None]:
     """
     said = structlog.get_config()
     chance = random.getstate()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_SILENT))
+    silent = structlog.make_filtering_bound_logger(_SILENT)
+    structlog.configure(wrapper_class=silent, logger_factory=structlog.ReturnLoggerFactory())
     random.seed(f"{seed}:machine")
     try:
         yield

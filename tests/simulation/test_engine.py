@@ -259,8 +259,11 @@ def test_a_sleep_costs_its_sleeper_one_step_and_nobody_else_any() -> None:
 def test_who_is_cancelled_while_it_sleeps_leaves_nothing_for_time_to_stop_at() -> None:
     loop = _loop()
 
+    async def sleep() -> None:
+        await SimClock(loop).sleep(60.0)
+
     async def main() -> None:
-        sleeper = loop.create_task(SimClock(loop).sleep(60.0))
+        sleeper = loop.create_task(sleep())
         await asyncio.sleep(1.0)
         sleeper.cancel()
         await asyncio.wait([sleeper])

@@ -18,7 +18,7 @@ class Plain(SimLoop):
         """Never."""
         return False
 
-    def passes(self, seconds: float) -> bool:
+    def passes(self, when: float) -> bool:
         """Never."""
         return False
 

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from math import inf
 from random import Random
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 from services.chassis.wakeups import Wakeups
-from tests.fakes.memory_db import CommitFate, ConnectionLost, MemoryDatabase, MemoryTx, Writes
+from tests.fakes.memory_db import CommitFate, ConnectionLost, MemoryDatabase, Writes
 from tests.fakes.memory_outbox import OUTBOX
 from tests.fakes.memory_queue import QUEUE
 from tests.simulation.engine.handles import Alarm
@@ -129,18 +129,12 @@ class SimDatabase(MemoryDatabase):
     """One service's database in memory."""
 
     def __init__(self, loop: SimLoop, clock: SimClock, chance: Random) -> None:
-        super().__init__(clock, step=self._step, fate=self._fate)
+        super().__init__(clock, step=self._step, fate=self._fate, owner=LIFE.get)
         self.loop = loop
         self.trouble = DbTrouble()
         self.commits = 0
         self._chance = chance
         self._pollers = Pollers(loop, chance, self._due)
-
-    def begin(self, until: float = inf) -> MemoryTx:
-        """Open a transaction of the life that runs now."""
-        tx = MemoryTx(self, until, LIFE.get())
-        self.open[tx] = None
-        return tx
 
     def written(self, writes: Writes) -> None:
         """Plan polls for what a commit wrote that others poll for."""
@@ -262,11 +256,11 @@ class SimWakeups(Wakeups):
         """
         if not topic.startswith(("outbox:", "queue:")):
             return await super().wait(topic, since, timeout)
-        if self.seen(topic) != since:
+        if self._counts[topic] != since:
             return True
         poller = Poller(self._db.loop, topic)
         # It is told as any event is, and costs a third of one.
-        event = cast("asyncio.Event", poller)
+        event: Any = poller
         self._waiting[topic][event] = None
         self._db.watch(poller)
         try:
@@ -274,4 +268,4 @@ class SimWakeups(Wakeups):
         finally:
             del self._waiting[topic][event]
             self._db.unwatch(poller)
-        return self.seen(topic) != since
+        return self._counts[topic] != since

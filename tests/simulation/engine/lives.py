@@ -63,7 +63,7 @@ class SimTask(asyncio.Task[T]):
 
 
 def _numbered(one: Any) -> int:
-    number: int = one.get_loop().next_sequence()
+    number: int = next(one.get_loop().sequence)
     one.sequence = number
     return number
 

@@ -7,9 +7,10 @@ draw. When nobody has anything to do, time jumps to the next timer.
 
 import asyncio
 import heapq
+import itertools
 import warnings
 from asyncio import events
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from random import Random
 from types import MethodType
@@ -18,6 +19,7 @@ from typing import Any, NoReturn, TypeVar, TypeVarTuple
 from tests.simulation.engine.garbage import uncollected, unlisted
 from tests.simulation.engine.handles import Alarm, SentHandle, SimHandle, SimTimer
 from tests.simulation.engine.lives import LIFE, Life, Rest, SimFuture, SimTask, nothing
+from tests.simulation.engine.turns import TAKEN
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -48,7 +50,8 @@ class SimLoop(asyncio.BaseEventLoop):
         """Timers that wait for nothing, roughly; those who cancel count."""
         self._runnable: list[Life] = []
         self._lives: list[Life] = []
-        self._sequence = 0
+        self.sequence = itertools.count(1)
+        """Numbers for what wants to be hashed."""
         self.over = False
         """Whether the world was buried."""
         self._alarms: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -62,11 +65,6 @@ class SimLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         """Return virtual seconds since the world began."""
         return self.seconds
-
-    def next_sequence(self) -> int:
-        """Return the next number for something that wants to be hashed."""
-        self._sequence += 1
-        return self._sequence
 
     @property
     def problems(self) -> list[dict[str, Any]]:
@@ -89,7 +87,7 @@ class SimLoop(asyncio.BaseEventLoop):
     async def after_steps(self, steps: int) -> None:
         """Wait until so many more steps were taken, whatever time that takes."""
         alarm: asyncio.Future[None] = self.create_future()
-        heapq.heappush(self._alarms, (self.steps + max(steps, 1), self.next_sequence(), alarm))
+        heapq.heappush(self._alarms, (self.steps + max(steps, 1), next(self.sequence), alarm))
         self._next_alarm = self._alarms[0][0]
         await alarm
 
@@ -213,14 +211,6 @@ class SimLoop(asyncio.BaseEventLoop):
             heapq.heappush(self._timers, (when, self._timers_made, alarm, self.root))
         return alarm
 
-    def rest(self, when: float) -> Rest:
-        """Return what comes at a virtual time, as a step of nobody; to be awaited."""
-        rest = Rest(loop=self)
-        if not self.over:
-            self._timers_made += 1
-            heapq.heappush(self._timers, (when, self._timers_made, rest, self.root))
-        return rest
-
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future of this loop."""
         return SimFuture(loop=self)
@@ -266,14 +256,22 @@ class SimLoop(asyncio.BaseEventLoop):
         self.fingerprint = hash((self.fingerprint, life.index))
         return True
 
-    def passes(self, seconds: float) -> bool:
+    def rest(self, seconds: float) -> Awaitable[None]:
+        """Return what comes so much later, as a step of nobody; to be awaited at once."""
+        when = self.seconds + seconds
+        if not self._runnable and self.passes(when):
+            return TAKEN
+        rest = Rest(loop=self)
+        if not self.over:
+            self._timers_made += 1
+            heapq.heappush(self._timers, (when, self._timers_made, rest, self.root))
+        return rest
+
+    def passes(self, when: float) -> bool:
         """Let time pass on the spot, and take the next step, if nothing else happens until then.
 
         Returns whether it did; see ``goes_on``.
         """
-        if self._runnable:
-            return False
-        when = self.seconds + seconds
         timers = self._timers
         while timers and (timers[0][2]._cancelled or timers[0][3].ended):
             heapq.heappop(timers)

@@ -107,6 +107,8 @@ class SimNet:
         self._replicas: dict[str, list[SimProcess]] = {}
         self._served: dict[Life, dict[str, Any]] = {}
         self._busy: dict[Life, dict[_Call, None]] = {}
+        self.backoff = Backoff(base=0.1, cap=1.0, jitter=chance.random)
+        """How long those who call wait before they call again."""
 
     def join(self, process: SimProcess) -> None:
         """Let a process be found under the name of its service."""
@@ -148,7 +150,7 @@ class SimNet:
         """Draw how long a request takes; a late one is there after its caller has given up."""
         trouble = self.trouble
         late = trouble.late and self.happens(trouble.late)
-        return trouble.late_seconds * self.jitter() if late else self.delay()
+        return trouble.late_seconds * self._chance.random() if late else self.delay()
 
     def happens(self, likelihood: float) -> bool:
         """Draw whether something happens that is likely; what is not need not ask."""
@@ -160,10 +162,6 @@ class SimNet:
         if trouble.hurry and self.happens(trouble.hurry):
             seconds = min(seconds, self._chance.random() * trouble.hurry_seconds)
         return self.loop.seconds + seconds
-
-    def jitter(self) -> float:
-        """Draw from 0 up to 1."""
-        return self._chance.random()
 
     async def exchange(
         self, caller: str, target: str, method: str, raw: bytes, metadata: Metadata, deadline: float
@@ -301,7 +299,6 @@ class SimUnary:
         self._method = method
         self._serialize = serialize
         self._deserialize = deserialize
-        self._backoff = Backoff(base=0.1, cap=1.0, jitter=channel.net.jitter)
 
     async def __call__(
         self,
@@ -325,7 +322,7 @@ class SimUnary:
                     channel.caller, channel.target, self._method, raw, carried, deadline
                 )
             except Unavailable:
-                pause = self._backoff.delay(attempt)
+                pause = net.backoff.delay(attempt)
                 if attempt == ATTEMPTS or net.loop.time() + pause >= deadline:
                     raise
                 await asyncio.sleep(pause)

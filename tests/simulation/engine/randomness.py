@@ -1,6 +1,9 @@
 """Chance, ids and time of a simulated world: all of it follows from one seed."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from operator import attrgetter
 from random import Random
 
 from services.chassis.ids import derived
@@ -35,22 +38,20 @@ class SimClock:
     def __init__(self, loop: SimLoop, skew: float = 0.0) -> None:
         self._loop = loop
         self._start = START + timedelta(seconds=skew)
+        # It is asked some hundred times a payment: no frame of Python.
+        self.monotonic: Callable[[], float] = partial(attrgetter("seconds"), loop)
+        """Return virtual seconds since the world began."""
 
     def now(self) -> datetime:
         """Return the wall time."""
         return self._start + timedelta(seconds=self._loop.seconds)
 
-    def monotonic(self) -> float:
-        """Return virtual seconds since the world began."""
-        return self._loop.seconds
-
-    async def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> Awaitable[None]:
         """Wait that long; zero or less only yields."""
         loop = self._loop
-        if seconds <= 0:
-            await (TAKEN if loop.goes_on() else TURN)
-        elif not loop.passes(seconds):
-            await loop.rest(loop.seconds + seconds)
+        if seconds > 0:
+            return loop.rest(seconds)
+        return TAKEN if loop.goes_on() else TURN
 
 
 class SimIds:

@@ -1,7 +1,7 @@
 """A replica of payments, on the simulation's provider."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -39,9 +39,9 @@ _DAYS = 10 * 24.0
 class _SlowClock(SimClock):
     """The clock of the chores, which has fewer hours."""
 
-    async def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> Awaitable[None]:
         """Wait for days instead of hours."""
-        await super().sleep(seconds * _DAYS)
+        return super().sleep(seconds * _DAYS)
 
 
 def payments(provider: Provider, sell: Callable[[Pace], Commerce]) -> Compose:

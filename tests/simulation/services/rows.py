@@ -6,6 +6,7 @@ and on PostgreSQL.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, cast
 
 from services.chassis.clock import Clock
@@ -57,9 +58,9 @@ def encode(fact: CapacityOrdered, traceparent: str) -> FactRecord:
 
 _STORES: dict[str, Callable[[MemoryTx], Any]] = {
     "pricing": PricingRows,
-    "subscription": lambda tx: SubscriptionRows(tx, encode),
-    "payments": lambda tx: PaymentsRows(tx, to_fact_record),
-    "provisioner": lambda tx: ProvisionerRows(tx, CODEC),
+    "subscription": partial(SubscriptionRows, encode=encode),
+    "payments": partial(PaymentsRows, codec=to_fact_record),
+    "provisioner": partial(ProvisionerRows, codec=CODEC),
 }
 
 

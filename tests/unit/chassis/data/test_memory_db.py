@@ -93,10 +93,11 @@ async def test_a_crashed_process_lets_go_of_its_locks() -> None:
     crashed = db.begin()
     await crashed.put(COUNTS, "a", 1)
     waiting = asyncio.ensure_future(_transactions(db).run(_increment))
-    await asyncio.sleep(0.01)
-    assert not waiting.done()
-    db.crash([crashed])
     async with asyncio.timeout(5):
+        while not db.waiting:  # noqa: ASYNC110 - the database tells nobody
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        db.crash([crashed])
         assert await waiting == 1
 
 

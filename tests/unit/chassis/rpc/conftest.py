@@ -5,8 +5,23 @@ from pathlib import Path
 
 import pytest
 import structlog
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 
+from services.chassis import telemetry
 from tests.unit.chassis.rpc.support import Authority, Issuer, Running, running
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    """Where the spans are that have ended, for this process's tracer is one that keeps them."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(sampler=ParentBased(ALWAYS_ON))
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(telemetry, "tracer", lambda: provider.get_tracer("test"))
+    return exporter
 
 
 @pytest.fixture

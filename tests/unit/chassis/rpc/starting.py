@@ -9,6 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+PATIENCE = 15.0
+"""Seconds: a process imports, migrates and listens in two or three, more where others work too."""
+
 
 @dataclass
 class Started:
@@ -20,7 +23,7 @@ class Started:
     async def line(self, event: str) -> dict[str, Any]:
         """Wait for a log line with this event."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 raw = await self.process.stdout.readline()
                 assert raw, f"ended without {event!r}: {self.lines}"
@@ -30,7 +33,7 @@ class Started:
 
     async def end(self) -> tuple[int, str]:
         """Wait for the end; return the exit code and what stderr said."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             out, complaint = await self.process.communicate()
         self.lines += [json.loads(raw) for raw in out.splitlines() if raw.startswith(b"{")]
         assert self.process.returncode is not None

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 import structlog
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 
 from services.chassis import deadline
 from services.chassis.channel import connect
@@ -184,10 +186,13 @@ async def test_what_comes_after_a_rejected_fact_goes_on(
 async def test_a_caller_that_gives_up_cancels_nothing_and_order_holds_over_calls(
     authority: Authority, issuer: Issuer
 ) -> None:
-    go = asyncio.Event()
+    go, other = asyncio.Event(), asyncio.Event()
     log: list[str] = []
 
     async def handle(record: FactRecord, source: str) -> None:
+        if record.key == "order-2":
+            other.set()
+            return
         log.append(f"begin {record.id}")
         if record.id == "a1" and not go.is_set():
             await go.wait()
@@ -196,8 +201,9 @@ async def test_a_caller_that_gives_up_cancels_nothing_and_order_holds_over_calls
     async with delivering(authority, issuer, handle) as client:
         with deadline.within(0.4), pytest.raises(DeadlineExceeded):
             await client.deliver([fact("a1")])
-        again = asyncio.create_task(client.deliver([fact("a2")]))
-        await asyncio.wait([again], timeout=0.1)
+        again = asyncio.create_task(client.deliver([fact("a2"), fact("b1", key="order-2")]))
+        # What comes after it in its call is taken, so that it would have begun by now.
+        await other.wait()
         assert log == ["begin a1"]
         go.set()
         await again
@@ -244,3 +250,25 @@ async def test_what_failed_is_logged_with_the_fact_and_without_its_payload(
     (line,) = [line for line in logs if line["event"] == "fact failed"]
     assert (line["fact"], line["source"], line["log_level"]) == ("a1", "payments", "error")
     assert "payload" not in line
+
+
+@pytest.mark.parametrize("error", [NotFound("no such plan"), RuntimeError("bug")])
+async def test_the_span_of_a_fact_that_failed_says_so(
+    authority: Authority, issuer: Issuer, ended: InMemorySpanExporter, error: Exception
+) -> None:
+    async def handle(record: FactRecord, source: str) -> None:
+        if record.id == "bad":
+            raise error
+
+    sent = [
+        fact(name, key=name, traceparent=f"00-{TRACE}-b7ad6b7169203331-01")
+        for name in ("good", "bad")
+    ]
+    async with delivering(authority, issuer, handle) as client:
+        await client.deliver(sent)
+    found = [span.status for span in ended.get_finished_spans() if span.name.startswith("fact ")]
+    told = {status.description: status.status_code for status in found}
+    assert told == {
+        None: StatusCode.UNSET,
+        f"{type(error).__name__}: {error}": StatusCode.ERROR,
+    }

@@ -13,8 +13,8 @@ from services.chassis.inbox import Parked
 from services.chassis.outbox import PgOutbox
 from services.chassis.queue import PgQueue
 from services.chassis.relaying import OutboxRows
-from services.chassis.wakeups import Wakeups
 from services.chassis.working import QueueRows
+from tests.contract.chassis.watching import WatchedWakeups
 from tests.fakes.chassis import (
     ManualClock,
     MemoryDatabase,
@@ -72,7 +72,7 @@ class Backend:
     inbox: Inbox
     append: Callable[[Tx, Sequence[FactRecord]], Awaitable[None]]
     enqueue: Enqueue
-    wakeups: Wakeups
+    wakeups: WatchedWakeups
     run: Callable[[Callable[[Tx], Awaitable[T]]], Awaitable[T]]
     advance: Callable[[float], Awaitable[None]]
     waiting: Callable[[str], Awaitable[list[str]]]
@@ -84,7 +84,7 @@ class Backend:
 def memory_backend(clock: ManualClock | None) -> Backend:
     """In memory, on a clock that stands still, or on the machine's."""
     db = MemoryDatabase(clock)
-    wakeups = Wakeups()
+    wakeups = WatchedWakeups()
     rows, keys = MemoryOutbox(db), MemoryQueue(db)
 
     async def advance(seconds: float) -> None:
@@ -122,7 +122,7 @@ def memory_backend(clock: ManualClock | None) -> Backend:
 
 def postgres_backend(pool: Pool) -> Backend:
     """In PostgreSQL; time passes by moving what is due."""
-    wakeups = Wakeups()
+    wakeups = WatchedWakeups()
 
     def same(connection: Connection) -> Connection:
         return connection

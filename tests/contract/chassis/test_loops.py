@@ -4,12 +4,14 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
 
 from services.chassis.backoff import Backoff
 from services.chassis.errors import Unavailable
 from services.chassis.facts import Delivery, FactRecord, Outcome
-from services.chassis.relaying import Deliver, RelayLoop
-from services.chassis.working import Again, Done, Handle, Job, WorkerLoop
+from services.chassis.relaying import Deliver, RelayLoop, topic
+from services.chassis.working import Again, Done, Handle, Job, QueueRows, WorkerLoop
 from services.chassis.working import Outcome as RunOutcome
 from tests.contract.chassis.backends import Backend, Tx, fact
 
@@ -50,6 +52,28 @@ class Consumer:
     async def deliver(self, facts: Sequence[FactRecord]) -> list[Delivery]:
         await asyncio.sleep(0)
         return [self.take(one) for one in facts]
+
+
+class Renewed:
+    """A queue that tells when what was first claimed has been renewed beyond its first lease."""
+
+    def __init__(self, rows: QueueRows) -> None:
+        self._rows = rows
+        self._times = 0
+        self.outlasted = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rows, name)
+
+    async def renew(
+        self, queue: str, held: Sequence[tuple[str, int]], lease: float
+    ) -> set[tuple[str, int]]:
+        kept = await self._rows.renew(queue, held, lease)
+        self._times += len(kept)
+        # Renewals are a third of a lease apart, and so is the first one from the claim.
+        if self._times > 3:
+            self.outlasted.set()
+        return kept
 
 
 def _relay(backend: Backend, deliver: Deliver, **options: float) -> RelayLoop:
@@ -117,7 +141,8 @@ async def test_two_relays_deliver_every_key_in_order(live_backend: Backend) -> N
 async def test_a_commit_wakes_the_relay_before_its_poll(live_backend: Backend) -> None:
     consumer = Consumer(1)
     async with running(_relay(live_backend, consumer.deliver, poll=60.0).run):
-        await asyncio.sleep(0.05)
+        # Both its workers wait, and their first look is over.
+        await live_backend.wakeups.waited_for(topic("subscription"), 2)
         async with asyncio.timeout(5):
             await _append(live_backend, [fact(1)])
             await consumer.complete.wait()
@@ -293,14 +318,16 @@ async def test_again_is_another_run_and_no_failure(live_backend: Backend) -> Non
 
 async def test_the_lease_of_a_long_run_is_renewed(live_backend: Backend) -> None:
     runs: list[float] = []
+    queue = Renewed(live_backend.queue)
 
     async def handle(job: Job) -> RunOutcome:
         runs.append(job.lease.remaining())
-        await asyncio.sleep(0.8)
+        await queue.outlasted.wait()
         runs.append(job.lease.remaining())
         return Done()
 
-    workers = [_worker(live_backend, handle, lease=0.5) for _ in range(2)]
+    backend = replace(live_backend, queue=queue)
+    workers = [_worker(backend, handle, lease=0.5) for _ in range(2)]
     async with running(*(worker.run for worker in workers)):
         await _enqueue(live_backend, "a")
         await _empty(live_backend.keys, "tenants")
@@ -309,16 +336,18 @@ async def test_the_lease_of_a_long_run_is_renewed(live_backend: Backend) -> None
 
 
 async def test_an_orderly_stop_finishes_what_runs(live_backend: Backend) -> None:
-    began, finished = asyncio.Event(), asyncio.Event()
+    began, go_on, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def handle(_job: Job) -> RunOutcome:
         began.set()
-        await asyncio.sleep(0.05)
+        await go_on.wait()
         finished.set()
         return Done()
 
     async with running(_worker(live_backend, handle).run):
         await _enqueue(live_backend, "a")
         await began.wait()
+        # Comes after the end of this block, by which the worker is told to stop.
+        asyncio.get_running_loop().call_soon(go_on.set)
     assert finished.is_set()
     assert await live_backend.keys("tenants") == []

@@ -6,7 +6,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from services.chassis.migrate import MigrationError, migrate
+from services.chassis.migrate import CHASSIS_MIGRATIONS, MigrationError, migrate
+from tests.integration.chassis.clocks import TellingClock
 from tests.integration.postgres_fixture import Database
 
 SCHEMA = "migrated"
@@ -69,7 +70,8 @@ async def test_two_migrators_at_once_apply_everything_once(
     owner = (await database.service(SCHEMA)).owner
     folder = _folder(tmp_path, **{"0001_init": f"{TABLE}; SELECT pg_sleep(0.05)"})
     one, other = await asyncio.gather(*(migrate(owner, SCHEMA, [folder]) for _ in range(2)))
-    assert sorted([len(one), len(other)]) == [0, 7]
+    every = [*CHASSIS_MIGRATIONS.glob("*.sql"), *folder.glob("*.sql")]
+    assert sorted([len(one), len(other)]) == [0, len(every)]
 
 
 async def test_a_migration_gives_way_to_a_working_version_and_comes_through(
@@ -104,8 +106,10 @@ async def test_a_database_that_is_away_at_the_start_is_waited_for(
     owner = (await database.service(SCHEMA)).owner
     folder = _folder(tmp_path, **{"0001_init": TABLE})
     await database.server.kill()
-    waiting = asyncio.create_task(migrate(owner, SCHEMA, [folder]))
-    await asyncio.wait([waiting], timeout=0.2)
+    clock = TellingClock()
+    waiting = asyncio.create_task(migrate(owner, SCHEMA, [folder], clock=clock))
+    async with asyncio.timeout(10):
+        await clock.sleeps.wait()
     assert not waiting.done()
     await database.server.start()
     assert (await waiting)[-1] == "things/0001_init.sql"
@@ -115,31 +119,27 @@ async def test_a_migration_goes_on_when_the_database_comes_back(
     database: Database, tmp_path: Path
 ) -> None:
     owner = (await database.service(SCHEMA)).owner
-    slow = {"0001_init": TABLE, "0002_slow": "SELECT pg_sleep(0.3); ALTER TABLE things ADD a int"}
-    folder = _folder(tmp_path, **slow)
+    # What the second file waits for is held by the test until the server is killed under both.
+    held = "SELECT pg_advisory_xact_lock(1)"
+    files = {"0001_init": TABLE, "0002_held": f"{held}; ALTER TABLE things ADD a int"}
+    folder = _folder(tmp_path, **files)
+    holder = await asyncpg.connect(owner)
+    await holder.execute("SELECT pg_advisory_lock(1)")
     running = asyncio.create_task(migrate(owner, SCHEMA, [folder]))
-    await _until_applied(owner, "things/0001_init.sql")
+    await _until_somebody_waits(holder)
     await database.server.kill()
+    holder.terminate()
     await database.server.start()
-    assert (await running)[-2:] == ["things/0001_init.sql", "things/0002_slow.sql"]
+    assert (await running)[-2:] == ["things/0001_init.sql", "things/0002_held.sql"]
     assert await migrate(owner, SCHEMA, [folder]) == []
 
 
-async def _until_applied(owner: str, version: str) -> None:
-    connection = await asyncpg.connect(owner)
-    applied = "SELECT true FROM migrated.schema_migrations WHERE version = $1"
-    try:
-        async with asyncio.timeout(10):
-            while not await _asked(connection, applied, version):  # noqa: ASYNC110 - other side
-                await asyncio.sleep(0.01)
-    finally:
-        await connection.close()
-
-
-async def _asked(
-    connection: "asyncpg.Connection[asyncpg.Record]", statement: str, version: str
-) -> bool:
-    try:
-        return bool(await connection.fetchval(statement, version))
-    except asyncpg.UndefinedTableError:
-        return False
+async def _until_somebody_waits(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Wait until somebody in this database waits for an advisory lock."""
+    waits = """
+        SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    """
+    async with asyncio.timeout(10):
+        while not await connection.fetchval(waits):  # noqa: ASYNC110 - another session's lock
+            await asyncio.sleep(0.01)

@@ -20,6 +20,7 @@ from services.chassis.db import (
 from services.chassis.errors import Aborted, Unavailable
 from services.chassis.wakeups import Wakeups, after_commit
 from tests.contract.chassis.backends import fact
+from tests.integration.chassis.clocks import TellingClock
 from tests.integration.chassis_pool import Migrated
 
 _INSERT = "INSERT INTO inbox_facts (source, fact_id, type) VALUES ('t', $1, 't')"
@@ -205,13 +206,14 @@ async def test_the_pool_waits_for_a_server_that_is_not_up_yet(
     migrated: Migrated, pool: Pool, postgres: PostgresServer
 ) -> None:
     await postgres.kill()
+    clock = TellingClock()
     opening = asyncio.ensure_future(
-        open_pool(migrated.service, application_name="early", min_size=1)
+        open_pool(migrated.service, application_name="early", min_size=1, clock=clock)
     )
-    await asyncio.sleep(0.05)
-    assert not opening.done()
-    await postgres.start()
     async with asyncio.timeout(10):
+        await clock.sleeps.wait()
+        assert not opening.done()
+        await postgres.start()
         opened = await opening
     assert await opened.fetchval("SELECT current_setting('application_name')") == "early"
     await opened.close()

@@ -1,6 +1,5 @@
 """Pricing without a catalog file: from ConfigMaps only, and not at all where there are none."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -35,9 +34,8 @@ async def settings(database: Database, tmp_path: Path) -> dict[str, str]:
 
 async def test_no_file_and_no_configmap_is_refused_in_a_sentence(settings: dict[str, str]) -> None:
     async with program("services.pricing", **settings) as started:
-        assert started.process.stderr is not None
-        said = (await started.process.stderr.read()).decode()
-        assert await started.process.wait() != 0
+        code, said = await started.end()
+    assert code != 0
     assert REFUSAL in said
     assert "TOLLGATE_CATALOG_IMPORTS" in said
     assert "Traceback" not in said
@@ -49,12 +47,8 @@ async def test_a_configmap_that_is_expected_is_enough(
     imports = tmp_path / "imports.yaml"
     imports.write_text("kube-dc/billing-plans: {}\n")
     settings["TOLLGATE_CATALOG_IMPORTS"] = str(imports)
-    async with program("services.pricing", **settings) as started, asyncio.timeout(60):
-        assert started.process.stdout is not None
-        said = b""
-        while b'"listening"' not in said:
-            said = await started.process.stdout.readline()
-            assert said, "ended before it listened"
+    async with program("services.pricing", **settings) as started:
+        await started.line("listening")
 
 
 def test_a_file_that_is_not_there_is_still_a_mistake(settings: dict[str, str]) -> None:

@@ -37,10 +37,18 @@ async def test_who_waited_for_a_failure_is_not_taken_for_cancelled() -> None:
 
 async def test_who_is_cancelled_while_waiting_ends_the_work_and_is_cancelled() -> None:
     ended: list[str] = []
-    waiting = asyncio.create_task(together([waits(ended), waits(ended)]))
-    await asyncio.sleep(0.01)
-    waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
+    begun: asyncio.Queue[None] = asyncio.Queue()
+
+    async def begins_and_waits() -> None:
+        begun.put_nowait(None)
+        await waits(ended)
+
+    async with asyncio.timeout(10):
+        waiting = asyncio.create_task(together([begins_and_waits(), begins_and_waits()]))
+        for _ in range(2):
+            await begun.get()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
     assert waiting.cancelled()
     assert ended == ["ended", "ended"]

@@ -96,8 +96,8 @@ async def refund_subscription(selling: Selling, operation: Operation) -> Step:
 
     So nothing is collected between the look and the end. An invoice that is draft or open then is
     left to the provider, which collects nothing for a subscription that has ended; a payment that
-    was on its way and arrives later is told like any other, and this operation does not give it
-    back. Nothing to end and nothing to give back is fine.
+    was on its way and arrives later is told like any other, and another operation is asked for,
+    which finds only that left to give back. Nothing to end and nothing to give back is fine.
     """
     ask = cast("Mapping[str, Any]", decode(operation.ask))
     subscription_id, since = ask["subscription"], datetime.fromtimestamp(ask["paid_since"], UTC)

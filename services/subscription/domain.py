@@ -93,6 +93,7 @@ class Purchase:
     ``fact_id`` is the fact's that told of it. ``barred`` says why the payment may not begin
     anything, whatever else is known: QUOTE_MISMATCH, or UNKNOWN_QUOTE while that can still change.
     ``refunding`` says that giving it back was decided: from then on it is never applied.
+    ``again`` is told of one that is to be asked for now: which time after the first this is.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Purchase:
     subscription: str = ""
     barred: str = ""
     refunding: bool = False
+    again: int = 0
 
     @property
     def may_begin(self) -> bool:
@@ -240,6 +242,7 @@ class GivingWay:
 
     ``to`` is the other's name. What was collected for this one at ``paid_since`` or later is given
     back. ``decided`` says that it ends: from then on it never counts, whatever the provider says.
+    ``again`` is told of one that is to be asked for now: which time after the first this is.
     """
 
     subscription: str
@@ -248,6 +251,7 @@ class GivingWay:
     to: str
     paid_since: datetime
     decided: bool = False
+    again: int = 0
 
 
 @dataclass(frozen=True, slots=True)

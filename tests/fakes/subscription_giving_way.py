@@ -1,11 +1,14 @@
 """Subscriptions that give way, and decisions that wait for news, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from services.subscription.domain import GivingWay
+from services.subscription.domain import GivingWay, Purchase, UnitKey
+from services.subscription.granting import FIRST_REASON
+from services.subscription.units import key_of
 from tests.fakes.memory_db import Index, MemoryTx, Table
+from tests.fakes.subscription_facts import INVOICES_OF, PURCHASES_OF
 
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 _DAY = timedelta(days=1)
@@ -21,6 +24,42 @@ class GivingWayRow:
     next_try: datetime | None = None
     tries: int = 0
     refund_id: str | None = None
+    heard: int = 0
+    rounds: int = 0
+    rounds_done: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still to be given back, or again."""
+        return self.refund_id is None or self.rounds_done < self.rounds
+
+    @property
+    def again(self) -> int:
+        """Which time after the first it would be asked for now."""
+        return 0 if self.refund_id is None else self.rounds_done + 1
+
+
+@dataclass(frozen=True)
+class RefundRow:
+    """A refund of a purchase that was decided on, and how far it is."""
+
+    decided: datetime
+    next_try: datetime
+    tries: int = 0
+    refund_id: str | None = None
+    heard: int = 0
+    rounds: int = 0
+    rounds_done: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still to be given back, or again."""
+        return self.refund_id is None or self.rounds_done < self.rounds
+
+    @property
+    def again(self) -> int:
+        """Which time after the first it would be asked for now."""
+        return 0 if self.refund_id is None else self.rounds_done + 1
 
 
 @dataclass(frozen=True)
@@ -34,7 +73,9 @@ class PostponedRow:
 
 
 GIVING_WAY: Table[str, GivingWayRow] = Table("giving_way")
-OPEN_WAYS = Index(GIVING_WAY, lambda _, row: row.refund_id is None or None)
+OPEN_WAYS = Index(GIVING_WAY, lambda _, row: row.open or None)
+REFUNDS: Table[str, RefundRow] = Table("refunds")
+OPEN_REFUNDS = Index(REFUNDS, lambda _, row: row.open or None)
 _WAYS_OF = Index(GIVING_WAY, lambda _, row: row.way.account)
 POSTPONED: Table[str, PostponedRow] = Table("postponed")
 
@@ -96,22 +137,56 @@ class MemoryGivingWay:
                 continue
             if self._tx.try_lock(GIVING_WAY, name):
                 later = self._moment() + wait_after(row.tries)
-                put_off = replace(row, tries=row.tries + 1, next_try=later)
+                heard = (
+                    row.heard if row.tries else self._paid_invoices(row.way.account, row.way.key)
+                )
+                put_off = replace(row, tries=row.tries + 1, next_try=later, heard=heard)
                 await self._tx.put(GIVING_WAY, name, put_off)
-                claimed.append(row.way)
+                claimed.append(replace(row.way, again=row.again))
         return claimed
 
     def _may_try_way(self, row: GivingWayRow) -> bool:
-        if row.decided is None or row.refund_id is not None:
+        if row.decided is None or not row.open:
             return False
         return (row.next_try or row.decided) <= self._moment()
 
-    async def note_gave_way(self, subscription: str, refund_id: str) -> bool:
+    async def note_gave_way(self, subscription: str, refund_id: str, again: int = 0) -> bool:
         row = await self._tx.lock(GIVING_WAY, subscription)
-        if row is None or row.refund_id is not None:
+        if row is None or row.again != again:
             return False
-        await self._tx.put(GIVING_WAY, subscription, replace(row, refund_id=refund_id))
+        given = refund_id or row.refund_id or ""
+        noted = replace(row, refund_id=given, rounds_done=again, next_try=self._moment())
+        await self._tx.put(GIVING_WAY, subscription, noted)
         return True
+
+    async def ask_again(self, account: str, ways: Collection[str]) -> Sequence[str]:
+        await self._tx.db.step()
+        found: list[str] = []
+        for name in sorted(ways):
+            row = await self._tx.lock(GIVING_WAY, name)
+            paid = self._paid_invoices(account, row.way.key) if row else 0
+            if row is not None and row.tries and paid > row.heard:
+                more = replace(row, rounds=row.rounds + 1, heard=paid)
+                await self._tx.put(GIVING_WAY, name, more)
+                found.append(name)
+        for name, purchase in sorted(self._tx.found(PURCHASES_OF, account)):
+            refund = await self._tx.lock(REFUNDS, name)
+            paid = self._paid_later(purchase)
+            if refund is not None and refund.tries and paid > refund.heard:
+                again = replace(refund, rounds=refund.rounds + 1, heard=paid)
+                await self._tx.put(REFUNDS, name, again)
+                found.append(name)
+        return sorted(found)
+
+    def _paid_later(self, purchase: Purchase) -> int:
+        """Return how many invoices of a purchase were paid after what it was bought with."""
+        return self._paid_invoices(purchase.account, key_of(purchase), but=FIRST_REASON)
+
+    def _paid_invoices(self, account: str, key: UnitKey, but: str = "") -> int:
+        """Return how many invoices of a provider's subscription were paid; none of a single one."""
+        found = self._tx.found(INVOICES_OF, account) if key.provider_subscription_id else ()
+        paid = [row.paid for _, row in found if row.unit == key and row.paid.paid > 0]
+        return len([one for one in paid if one.billing_reason != but])
 
     async def postpone(self, name: str, long: timedelta) -> bool:
         now = self._moment()

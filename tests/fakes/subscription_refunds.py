@@ -1,26 +1,19 @@
 """Purchases that are given back, in subscription's store in memory."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 from services.subscription.domain import Purchase, PurchaseStatus
-from tests.fakes.memory_db import Table
 from tests.fakes.subscription_facts import PURCHASES, REFUND_DUE
-from tests.fakes.subscription_giving_way import OPEN_WAYS, MemoryGivingWay, wait_after
-
-
-@dataclass(frozen=True)
-class RefundRow:
-    """A refund that was decided on, and how far it is."""
-
-    decided: datetime
-    next_try: datetime
-    tries: int = 0
-    refund_id: str | None = None
-
-
-REFUNDS: Table[str, RefundRow] = Table("refunds")
+from tests.fakes.subscription_giving_way import (
+    OPEN_REFUNDS,
+    OPEN_WAYS,
+    REFUNDS,
+    MemoryGivingWay,
+    RefundRow,
+    wait_after,
+)
 
 
 class MemoryRefunds(MemoryGivingWay):
@@ -71,9 +64,7 @@ class MemoryRefunds(MemoryGivingWay):
     def _refunds_wait(self) -> bool:
         if any(self._may_try_way(row) for _, row in self._tx.found(OPEN_WAYS, True)):
             return True
-        due = self._tx.found(REFUND_DUE, True)
-        decided = [(self._tx.get(REFUNDS, name), one) for name, one in due]
-        return any(row is not None and self._may_try(row, one) for row, one in decided)
+        return any(self._may_try(row) for _, row in self._tx.found(OPEN_REFUNDS, True))
 
     async def claim_refunds(self, provider: str, limit: int) -> Sequence[Purchase]:
         await self._tx.db.step()
@@ -84,26 +75,29 @@ class MemoryRefunds(MemoryGivingWay):
                 purchase is None
                 or len(claimed) == limit
                 or purchase.checkout.payer.customer.provider != provider
-                or not self._may_try(row, purchase)
+                or not self._may_try(row)
             ):
                 continue
             if self._tx.try_lock(REFUNDS, name):
                 wait = wait_after(row.tries)
-                later = replace(row, tries=row.tries + 1, next_try=self._moment() + wait)
+                heard = row.heard if row.tries else self._paid_later(purchase)
+                due = self._moment() + wait
+                later = replace(row, tries=row.tries + 1, next_try=due, heard=heard)
                 await self._tx.put(REFUNDS, name, later)
-                claimed.append(purchase)
+                claimed.append(replace(purchase, again=row.again))
         return claimed
 
-    def _may_try(self, row: RefundRow, purchase: Purchase) -> bool:
-        due = purchase.status is PurchaseStatus.REFUND_DUE
-        return due and row.next_try <= self._moment()
+    def _may_try(self, row: RefundRow) -> bool:
+        return row.open and row.next_try <= self._moment()
 
-    async def note_refund(self, purchase: str, refund_id: str) -> bool:
+    async def note_refund(self, purchase: str, refund_id: str, again: int = 0) -> bool:
         row = await self._tx.lock(PURCHASES, purchase)
         decided = await self._tx.lock(REFUNDS, purchase)
-        if row is None or decided is None or decided.refund_id is not None:
+        if row is None or decided is None or decided.again != again:
             return False
-        await self._tx.put(REFUNDS, purchase, replace(decided, refund_id=refund_id))
+        given = refund_id or decided.refund_id or ""
+        noted = replace(decided, refund_id=given, rounds_done=again, next_try=self._moment())
+        await self._tx.put(REFUNDS, purchase, noted)
         await self._tx.put(PURCHASES, purchase, replace(row, status=PurchaseStatus.REFUNDED))
         return True
 

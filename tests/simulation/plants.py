@@ -22,11 +22,12 @@ from services.provisioner.domain import Tenant, Version
 from services.provisioner.manifests import Blueprint
 from services.subscription import granting, ledger, reckoning, usecases
 from services.subscription.domain import Snapshot
-from services.subscription.usecases import freshness, renewing
+from services.subscription.usecases import freshness, renewing, settling
 from tests.fakes import memory_queue
 from tests.fakes import provisioner as of_provisioner
 from tests.fakes import subscription_facts as of_facts
 from tests.simulation.actions.action import Action
+from tests.simulation.actions.late_money import PaysLate
 from tests.simulation.actions.lifecycles import Dithers
 from tests.simulation.actions.shop_checkouts import BuysAnother, ForeignPurchase
 
@@ -215,6 +216,17 @@ def _lets_rivals_bill() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _keeps_late_money() -> Iterator[None]:
+    """What arrives for a subscription after its money was given back is nobody's business."""
+
+    async def keeps(*_: Any) -> None:
+        """Ask for nothing."""
+
+    with patch.object(settling, "ask_for_late_money", keeps):
+        yield
+
+
 _ALL = (
     Plant(
         "acknowledges first",
@@ -289,6 +301,13 @@ _ALL = (
         (),
         _lets_rivals_bill,
         often=BuysAnother,
+    ),
+    Plant(
+        "keeps late money",
+        frozenset({"refunded once and for cause"}),
+        (),
+        _keeps_late_money,
+        often=PaysLate,
     ),
 )
 PLANTS = {plant.name: plant for plant in _ALL}

@@ -162,6 +162,14 @@ class Billing:
             self.changed(sub)
         return bool(owed)
 
+    def pay_late(self, sub: SubscriptionRow) -> None:
+        """Pay an invoice of a subscription that has ended: it was open then, and still can be.
+
+        A provider tells nobody of an invoice before it is paid, so it is made only now.
+        """
+        reason = _CHANGE if sub.period_start == sub.made else _CYCLE
+        self._paid(sub, self._invoice(sub, reason, self._books.cost(bought(sub.items))))
+
     def _owed(self, sub: SubscriptionRow) -> list[InvoiceRow]:
         invoice = self._books.invoices.get(sub.owed)
         return [invoice] if invoice and invoice.state is InvoiceState.OPEN else []

@@ -1,6 +1,6 @@
 """What the store keeps of money that is to be given back beside purchases, and of what waits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -37,8 +37,18 @@ class GivingWayRows(Protocol):
         """Return what is decided and due for a try, and put off the next, as with refunds."""
         ...
 
-    async def note_gave_way(self, subscription: str, refund_id: str) -> bool:
-        """Note that one was ended and given back; False if that was known."""
+    async def note_gave_way(self, subscription: str, refund_id: str, again: int = 0) -> bool:
+        """Note that one was ended and given back, or ``again``; False if that was known."""
+        ...
+
+    async def ask_again(self, account: str, ways: Collection[str]) -> Sequence[str]:
+        """Note what is to be asked for once more, as more invoices of it were paid since.
+
+        Looks at a locked account's purchases that are given back, and at these subscriptions that
+        give way. Each is asked for as often as that happened, one after the other: it is claimed
+        until the last was noted. What was not asked for yet needs no more. The first invoice of a
+        purchase is what it was bought with, and never late. Returns their names.
+        """
         ...
 
 

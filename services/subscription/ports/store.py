@@ -305,8 +305,8 @@ class Refunds(Protocol):
         """
         ...
 
-    async def note_refund(self, purchase: str, refund_id: str) -> bool:
-        """Note that it was given back; False if that was known."""
+    async def note_refund(self, purchase: str, refund_id: str, again: int = 0) -> bool:
+        """Note that it was given back, or ``again``; False if that was known."""
         ...
 
     async def unquoted(self, limit: int) -> Sequence[Purchase]:

@@ -28,6 +28,15 @@ WORKER = Actor("subscription.refunds")
 _NOTHING = "NOTHING_TO_REFUND"
 
 
+def _request(what: str, name: str, again: int) -> str:
+    """Return the key of asking for it: each time that it is asked for again has its own."""
+    return derived("req", what, name, *([str(again)] if again else []))
+
+
+def _times(again: int) -> tuple[tuple[str, str], ...]:
+    return (("again", str(again)),) if again else ()
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What became of one decision: made, not to be made any more, or waiting.
@@ -96,7 +105,7 @@ class RefusedPurchase:
 
     async def give(self, payments: Payments) -> str:
         """Give back what its checkout was paid with."""
-        request_id = derived("req", "refund", self.name)
+        request_id = _request("refund", self.name, self.purchase.again)
         checkout_id = self.purchase.checkout.checkout_id
         try:
             return await payments.refund(checkout_id, self.purchase.reason, request_id)
@@ -107,9 +116,11 @@ class RefusedPurchase:
 
     async def note(self, store: Store, refund_id: str) -> bool:
         """Note it."""
-        noted = await store.note_refund(self.name, refund_id)
+        again = self.purchase.again
+        noted = await store.note_refund(self.name, refund_id, again)
         if noted:
-            await store.audit(self._change(WORKER, "purchase.refunded", ("refund", refund_id)))
+            given = (("refund", refund_id), *_times(again))
+            await store.audit(self._change(WORKER, "purchase.refunded", *given))
         return noted
 
     def alert(self, reason: str, *more: tuple[str, str]) -> Alert:
@@ -162,15 +173,16 @@ class Rival:
             row.key.provider_subscription_id,
             row.paid_since,
             Reason.GAVE_WAY,
-            derived("req", "give-way", self.name),
+            _request("give-way", self.name, row.again),
         )
 
     async def note(self, store: Store, refund_id: str) -> bool:
         """Note it."""
-        noted = await store.note_gave_way(self.name, refund_id)
+        again = self.row.again
+        noted = await store.note_gave_way(self.name, refund_id, again)
         if noted:
-            given = ("refund", refund_id)
-            await store.audit(rival_change(WORKER, "subscription.gave_way", self.row, given))
+            given = (("refund", refund_id), *_times(again))
+            await store.audit(rival_change(WORKER, "subscription.gave_way", self.row, *given))
         return noted
 
     def alert(self, reason: str, *more: tuple[str, str]) -> Alert:

@@ -15,6 +15,7 @@ from services.subscription.domain import (
 from services.subscription.ports import Store
 from services.subscription.reckoning import Reckoning, reckon
 from services.subscription.units import Holdings
+from services.subscription.usecases.late_money import ask_for_late_money
 from services.subscription.usecases.renewing import renew
 from services.subscription.usecases.rivals import note_rivals
 
@@ -38,6 +39,7 @@ async def settle(
     await _save(store, holdings, found, actor)
     rivals = await note_rivals(store, holdings.giving_way, found.giving_way, actor)
     await _renew(store, holdings, found, actor)
+    await ask_for_late_money(store, holdings, actor)
     if found.order is not None:
         await give_order(store, found.order, actor, traceparent, receive_time)
     return (*found.alerts, *rivals)

@@ -15,6 +15,7 @@ from services.chassis.db import Connection, PgTransactions, open_pool
 from services.chassis.migrate import migrate
 from services.subscription import convert
 from services.subscription.domain import GivingWay, State
+from services.subscription.granting import RENEWAL_REASON
 from services.subscription.incoming import ProviderStatus
 from services.subscription.ports import Store
 from services.subscription.store import PgStore
@@ -22,10 +23,12 @@ from services.subscription.usecases import decide_refunds, give_refunds
 from tests.fakes.memory_db import MemoryDatabase
 from tests.fakes.subscription_world import (
     START,
+    USD,
     SteadyClock,
     World,
     catalog,
     checkout,
+    invoice,
     memory_world,
     seen,
 )
@@ -34,7 +37,11 @@ from tests.integration.postgres_fixture import Database
 MIGRATIONS = Path(convert.__file__).parent.parent / "migrations"
 NONE, HOUR = timedelta(0), timedelta(hours=1)
 
-_TIMES = {"giving_way": ("found_time", "decided", "next_try"), "postponed": ("next_try", "since")}
+_TIMES = {
+    "giving_way": ("found_time", "decided", "next_try"),
+    "purchases": ("refund_decided", "refund_next"),
+    "postponed": ("next_try", "since"),
+}
 
 
 @dataclass
@@ -253,3 +260,91 @@ async def test_what_has_to_give_way_entitles_to_nothing_and_is_over_once_it_is_d
     assert await world.tx.run(held) == [State.ACTIVE]
     await decide_refunds(world.tx, world.news, delay=NONE)
     assert sorted(await world.tx.run(held)) == [State.ACTIVE, State.CANCELED]
+
+
+async def paid(world: World, name: str, sub: str) -> None:
+    """Tell that a renewal was paid."""
+    told = replace(invoice(name, sub=sub, at=120), billing_reason=RENEWAL_REASON)
+    await world.give(told)
+
+
+async def claimed(world: World) -> list[tuple[str, int]]:
+    """Claim what is due, of both kinds; return the provider's names, and which time it is."""
+
+    async def claim(store: Store) -> list[tuple[str, int]]:
+        ways = await store.claim_giving_way("stripe", 9)
+        bought = await store.claim_refunds("stripe", 9)
+        found = [(row.key.provider_subscription_id, row.again) for row in ways]
+        return found + [(one.checkout.provider_subscription_id, one.again) for one in bought]
+
+    return await world.tx.run(claim)
+
+
+async def either(world: World, kind: str) -> tuple[str, str, Callable[[str, int], Awaitable[bool]]]:
+    """Decide on one; return its name, the provider's, and what notes that it was given back."""
+    first, _ = await two(world)
+    if kind == "gives way":
+        await save(world, first)
+        await world.tx.run(lambda store: store.decide_giving_way(first.subscription))
+        name, sub = first.subscription, "sub_1"
+    else:
+        await world.give(seen("sub_1"), revision=2)
+        await world.give(checkout("cs_3", sub="sub_3", at=2))
+        [due] = await world.tx.run(lambda store: store.refundable(NONE, 9))
+        await world.tx.run(lambda store: store.decide_refund(due.name))
+        name, sub = due.name, "sub_3"
+
+    async def note(refund: str, again: int) -> bool:
+        if kind == "gives way":
+            return await world.tx.run(lambda store: store.note_gave_way(name, refund, again))
+        return await world.tx.run(lambda store: store.note_refund(name, refund, again))
+
+    return name, sub, note
+
+
+async def ask(world: World, *ways: str) -> list[str]:
+    owner = await world.owner()
+    return [*await world.tx.run(lambda store: store.ask_again(owner, ways))]
+
+
+@pytest.mark.parametrize("kind", ["gives way", "refused"])
+async def test_each_payment_that_comes_late_is_claimed_once_and_after_the_one_before(
+    bench: Bench, kind: str
+) -> None:
+    world = bench.world
+    name, sub, note = await either(world, kind)
+    ways = [name] if kind == "gives way" else []
+    await paid(world, "in_1", sub)
+    assert await ask(world, *ways) == []
+    assert await claimed(world) == [(sub, 0)]
+    assert await ask(world, *ways) == []
+    # Each of these is settled with its account, which asks for it.
+    await paid(world, "in_2", sub)
+    await paid(world, "in_3", sub)
+    assert await ask(world, *ways) == []
+    assert await claimed(world) == []
+    await bench.wait(timedelta(seconds=31))
+    assert await claimed(world) == [(sub, 0)]
+    assert not await note("re_9", 1)
+    for again in range(3):
+        assert await note(f"re_{again}", again)
+        assert not await note(f"re_{again}", again)
+        expected = [(sub, again + 1)] if again < 2 else []
+        assert await world.tx.single(lambda store: store.refunds_wait()) == bool(expected)
+        assert await claimed(world) == expected
+    await paid(world, "in_3", sub)
+    await bench.wait(timedelta(days=1))
+    assert await claimed(world) == []
+
+
+@pytest.mark.parametrize("kind", ["gives way", "refused"])
+async def test_only_what_was_paid_for_it_is_late(bench: Bench, kind: str) -> None:
+    world = bench.world
+    name, sub, note = await either(world, kind)
+    assert await claimed(world) == [(sub, 0)]
+    assert await note("", 0)
+    await paid(world, "in_other", "sub_2")
+    free = replace(invoice("in_free", sub=sub, at=120), paid=USD - USD)
+    await world.give(replace(free, billing_reason=RENEWAL_REASON))
+    assert await ask(world, *([name] if kind == "gives way" else [])) == []
+    assert not await world.tx.single(lambda store: store.refunds_wait())

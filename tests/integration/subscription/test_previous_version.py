@@ -1,10 +1,13 @@
 """Rows as the previous version writes them, while both versions run."""
 
+from datetime import timedelta
+
 import pytest
 
 from services.chassis.db import Pool
 from services.subscription.domain import Phase
 from services.subscription.incoming import ProviderStatus
+from services.subscription.usecases import decide_refunds, give_refunds
 from tests.fakes.subscription_world import World, checkout, seen
 
 _OLD_OFFERS = (
@@ -85,3 +88,35 @@ async def test_what_the_previous_version_suspended_is_suspended_since_it_last_ch
     await old.give(seen(status=ProviderStatus.UNPAID), revision=3)
     [after] = await old.subscriptions()
     assert after.suspend_time == before.update_time
+
+
+_OLD_CLAIM = "UPDATE giving_way SET tries = tries + 1, next_try = now() + interval '30 seconds'"
+_OLD_NOTE = "UPDATE giving_way SET done_time = now(), refund_id = 're_1' WHERE done_time IS NULL"
+_OLD_INVOICE = """
+INSERT INTO invoices (provider, provider_account, invoice_id, customer_id, account,
+    provider_subscription_id, billing_reason, currency, paid, pay_time)
+SELECT provider, provider_account, 'in_late', 'cus_1', account, provider_subscription_id,
+    'subscription_cycle', 'usd', 900, now() FROM giving_way
+"""
+
+
+async def test_late_money_that_the_previous_version_was_told_of_goes_back_with_the_next_news(
+    old: World, pool: Pool
+) -> None:
+    await old.give(seen(paused=True), revision=2)
+    await old.give(checkout("cs_2", sub="sub_2", at=60))
+    await old.give(seen(), revision=3)
+    assert (await decide_refunds(old.tx, old.news, delay=timedelta(0))).done == 1
+    for statement in (_OLD_CLAIM, _OLD_NOTE):
+        await pool.execute(statement)
+    assert (await give_refunds(old.tx, old.shop))[0] == 0
+    await pool.execute(_OLD_INVOICE)
+    await old.give(seen(status=ProviderStatus.CANCELED, ended=99), revision=4)
+    # The previous version neither claims it nor says that it was done: to it, it is.
+    assert await pool.execute(_OLD_NOTE) == "UPDATE 0"
+    await pool.execute("UPDATE giving_way SET next_try = now()")
+    assert (await give_refunds(old.tx, old.shop))[0] == 1
+    await old.give(seen(status=ProviderStatus.CANCELED, ended=99), revision=5)
+    assert (await give_refunds(old.tx, old.shop))[0] == 0
+    [(_, gave_back, _, _)] = old.shop.gave_way.values()
+    assert gave_back == "sub_1"

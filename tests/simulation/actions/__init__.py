@@ -4,6 +4,7 @@ from tests.simulation.actions.action import Action
 from tests.simulation.actions.credits import Spends
 from tests.simulation.actions.debits import PaysByDebit
 from tests.simulation.actions.drift import Drifts, Projects
+from tests.simulation.actions.late_money import PaysLate
 from tests.simulation.actions.lifecycles import (
     CardFails,
     Disputed,
@@ -50,5 +51,6 @@ ACTIONS: list[type[Action]] = [
     PaysByDebit,
     ChangesAtThePortal,
     Dithers,
+    PaysLate,
 ]
 """Every kind of action; a world draws among them by their weights."""

@@ -40,8 +40,7 @@ class PaysByDebit:
         if rng.random() < 0.2:
             await world.clock.sleep(rng.choice([30.0, 3600.0, _DAY]))
             other = counter.page(wanted)
-            counter.pay(other.id)
-            if rng.random() < 0.5:
+            if counter.pay(other.id) and rng.random() < 0.5:
                 await world.clock.sleep(rng.choice([1.0, 600.0, _DAY]))
                 counter.pause(other.subscription, paused=True)
                 await world.clock.sleep(rng.choice([600.0, 5 * _DAY]))

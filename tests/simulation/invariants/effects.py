@@ -9,7 +9,7 @@ from services.payments.commerce import PageState, decode
 from tests.simulation.invariants import reading
 from tests.simulation.invariants.invariant import AllTheTime, AtTheEnd
 from tests.simulation.invariants.paying import by_account, refused_at, rival
-from tests.simulation.shop_rows import PaymentRow, RefundRow, RefundState
+from tests.simulation.shop_rows import PaymentRow, RefundRow, RefundState, SubscriptionRow
 from tests.simulation.shop_truth import Paid
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class MadeOnce(AtTheEnd):
 class RefundedOnceAndForCause(AtTheEnd):
     """No payment goes back twice, and we give nothing back and end nothing that had a place.
 
-    Of what was refused nothing is kept, whenever it was collected.
+    Of what was refused nothing is kept, whenever it was collected, nor of what gave way what was
+    collected once it had ended.
     """
 
     name = "refunded once and for cause"
@@ -69,7 +70,8 @@ class RefundedOnceAndForCause(AtTheEnd):
         """Look at every refund, and at all that had to give way."""
         books = world.shop.books
         refused_ones = _given_back_as_refused(world)
-        wrong = _kept_of(world, refused_ones)
+        gave_way = _ended_for_others(world)
+        wrong = [*_kept_of(world, refused_ones), *_kept_after(world, gave_way)]
         for payment in books.payments.values():
             counted = [one for one in _given(world, payment) if one.state is not RefundState.FAILED]
             back = sum(one.amount.minor_units for one in counted)
@@ -77,14 +79,14 @@ class RefundedOnceAndForCause(AtTheEnd):
                 wrong.append(f"{payment.id} of {payment.amount} was given back {back}")
             if len([one for one in counted if one.part_of is not None]) > 1:
                 wrong.append(f"{payment.id} was given back by us more than once")
-        ended, renewals = _ended_for_others(world), _renewals_given_back(world)
+        renewals = _renewals_given_back(world)
         for account, bought in by_account(world).items():
             for paid in bought:
                 refused = refused_at(world, paid)
                 if refused is not None and not _had_a_rival(paid, bought, refused):
                     wrong.append(f"{paid.row.id} of {account} was given back without a cause")
                 made = renewals.get(paid.row.id, [])
-                if paid.row.id in ended or (made and paid.row.id not in refused_ones):
+                if paid.row.id in gave_way or (made and paid.row.id not in refused_ones):
                     wrong += _gave_way_without_a_cause(account, paid, bought, made)
         return wrong
 
@@ -102,12 +104,28 @@ def _given_back_as_refused(world: "World") -> set[str]:
 
 def _kept_of(world: "World", refused: set[str]) -> list[str]:
     """Return what was collected for subscriptions that were refused, and given back in no way."""
+    return [
+        f"{payment.id} of {payment.amount} was kept, and {sub.id} was refused"
+        for payment, sub in _kept(world)
+        if sub.id in refused
+    ]
+
+
+def _kept_after(world: "World", gave_way: set[str]) -> list[str]:
+    """Return what was collected for subscriptions that had given way, and given back in no way."""
+    return [
+        f"{payment.id} of {payment.amount} was kept, and {sub.id} had given way"
+        for payment, sub in _kept(world)
+        if sub.id in gave_way and sub.ended_by and sub.over_at and payment.at >= sub.over_at
+    ]
+
+
+def _kept(world: "World") -> list[tuple[PaymentRow, SubscriptionRow]]:
     books = world.shop.books
     return [
-        f"{payment.id} of {payment.amount} was kept, and {name} was refused"
+        (payment, books.subscriptions[books.invoices[payment.invoice].subscription])
         for payment in books.payments.values()
         if payment.invoice and not payment.refunds and not payment.disputes
-        if (name := books.invoices[payment.invoice].subscription) in refused
     ]
 
 

@@ -28,8 +28,8 @@ from tests.fakes import memory_inbox, memory_outbox, memory_queue
 from tests.fakes import payments as of_payments
 from tests.fakes import provisioner as of_provisioner
 from tests.fakes import subscription_facts as of_subscription
+from tests.fakes import subscription_giving_way as of_refunds
 from tests.fakes import subscription_ledger as of_credits
-from tests.fakes import subscription_refunds as of_refunds
 from tests.fakes.memory_db import Table
 
 if TYPE_CHECKING:

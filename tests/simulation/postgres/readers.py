@@ -33,7 +33,7 @@ from tests.fakes.memory_outbox import DeadRow, OutboxRow
 from tests.fakes.memory_queue import QueueRow
 from tests.fakes.payments import ObjectRow
 from tests.fakes.subscription_facts import CustomerRow
-from tests.fakes.subscription_refunds import RefundRow
+from tests.fakes.subscription_giving_way import RefundRow
 from tests.simulation.services.rows import CODEC
 
 _Row = asyncpg.Record
@@ -132,7 +132,8 @@ def _refund(row: _Row) -> tuple[str, RefundRow]:
     decided = row["refund_decided"]
     next_try = row["refund_next"] or decided
     given = row["refund_id"] if row["refund_time"] else None
-    return row["name"], RefundRow(decided, next_try, row["refund_tries"], given)
+    counts = (row["refund_heard"], row["refund_rounds"], row["refund_rounds_done"])
+    return row["name"], RefundRow(decided, next_try, row["refund_tries"], given, *counts)
 
 
 def _balance(row: _Row) -> tuple[Pool, tuple[Balance, int]]:

@@ -141,6 +141,19 @@ async def test_the_same_key_is_answered_the_same_and_another_has_nothing_left_to
         await give_back(world, name, LONG_AGO + timedelta(seconds=1))
 
 
+async def test_what_arrives_after_it_was_given_back_goes_back_by_another_request_and_alone(
+    world: SellingWorld,
+) -> None:
+    name = await subscribed(world)
+    first = await give_back(world, name)
+    late = world.commerce.renew(name)
+    assert told(await give_back(world, name)) == told(first)
+    again = await give_back(world, name, request_id="f2")
+    assert (again.amount, again.id != first.id) == (PRICE, True)
+    assert [payment for _, payment, _ in world.commerce.refunds.values()][1:] == [late.payment_id]
+    assert world.commerce.calls.count("cancel_subscription") == 1
+
+
 async def test_one_that_has_ended_gives_its_money_back_and_is_not_ended_again(
     world: SellingWorld,
 ) -> None:

@@ -104,6 +104,20 @@ async def test_what_is_collected_while_it_is_ended_is_given_back_too(world: Sell
     assert (await give_back(world, page)).amount == PRICE * 2
 
 
+async def test_what_arrives_after_it_was_given_back_goes_back_by_another_request_and_alone(
+    world: SellingWorld,
+) -> None:
+    page = await bought(world)
+    first = await give_back(world, page)
+    nothing_new = await give_back(world, page, "f2")
+    assert (nothing_new.id, given(world)) == (first.id, [PRICE])
+    late = world.commerce.renew(page.subscription_id)
+    assert (await give_back(world, page)).id == first.id
+    assert (await give_back(world, page, "f3")).amount == PRICE
+    assert [payment for _, payment, _ in world.commerce.refunds.values()][1:] == [late.payment_id]
+    assert world.commerce.calls.count("cancel_subscription") == 1
+
+
 async def test_a_trial_that_turned_paid_meanwhile_gives_its_money_back(
     world: SellingWorld,
 ) -> None:

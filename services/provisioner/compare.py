@@ -2,6 +2,7 @@
 
 Wanted is a subset: what the API server adds (defaults, status, other writers' labels) is no
 difference. Lists are compared as wholes, item by item: one more rule in a policy is a difference.
+An empty list is none, as the API server has it. Where nothing may be added: see ``exact``.
 """
 
 import hashlib
@@ -30,6 +31,8 @@ def matches(wanted: Json, live: Json, *, amounts: bool = False) -> bool:
             return False
         for key, value in wanted.items():
             if key not in live:
+                if value == []:
+                    continue
                 return False
             # Most of it is the same to the letter, and that is one comparison.
             if value != live[key] and not matches(

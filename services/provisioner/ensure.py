@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from services.chassis.backoff import Backoff
 from services.chassis.clock import Clock
-from services.provisioner.compare import differences
+from services.provisioner import exact
 from services.provisioner.domain import Json, JsonObject, Version
 from services.provisioner.errors import (
     ClusterUnavailable,
@@ -154,6 +154,21 @@ class Hand:
                 missed += 1
         raise ObjectChanged(f"{what} keeps changing.")
 
+    async def cleared(
+        self, wanted: JsonObject, live: Live, look: Look | None = None
+    ) -> Live | None:
+        """Return the object without what others put where only ours may be, and an apply leaves.
+
+        None where it had to be deleted for that: it is to be created.
+        """
+        if exact.only_anew(wanted, live.content):
+            await self.write(lambda time: self.cluster.delete(live, timeout=time), look)
+            return None
+        patch = exact.clearing(wanted, live.content)
+        if patch is None:
+            return live
+        return await self.write(lambda time: self.cluster.change(live, patch, timeout=time), look)
+
     async def _remove_once(self, ref: Ref, look: Look | None) -> None:
         live = await self.get(ref)
         if live is not None and not live.deleting:
@@ -166,12 +181,18 @@ class Hand:
         wanted = part.wanted(live)
         if part.holds(live):
             return live
+        cleared = await self.cleared(wanted, live, look)
+        if cleared is None:
+            return await self.create(part, look)
+        if part.holds(cleared):
+            return cleared
+        live = cleared
         fields = handover(live, wanted)
         if fields is not None:
             live = await self._handed_over(live, fields, look)
         applied = await self._applied(wanted, live, look)
         if not part.holds(applied):
-            wrong = ", ".join(differences(part.wanted(applied), applied.content)[:5])
+            wrong = ", ".join(exact.wrong(part.wanted(applied), applied.content)[:5])
             raise DriftNotRepaired(f"{part.ref.kind} {part.ref.name} differs in {wrong}.")
         return applied
 

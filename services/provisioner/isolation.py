@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from services.provisioner import naming
 from services.provisioner.domain import ContainerLimits, Json, JsonObject, NamespaceCapacity
-from services.provisioner.objects import Ref
+from services.provisioner.objects import Ref, section
 from services.provisioner.stamp import Stamp
 
 _POD_SECURITY = {
@@ -108,7 +108,10 @@ def _bounds(kind: str, **bounds: Mapping[str, str]) -> JsonObject | None:
 
 def _policy(stamp: Stamp, name: str, spec: JsonObject) -> JsonObject:
     ref = stamp.ref(_NETWORKING, "NetworkPolicy", name)
-    return stamp.manifest(ref, _ISOLATION, {"spec": {"podSelector": {}, **spec}})
+    wanted = stamp.manifest(ref, _ISOLATION, {"spec": {"podSelector": {}, **spec}})
+    # An apply takes from others only what it names. Added to what is signed already: it orders
+    # nothing, and versions of us that do not name it would sign another.
+    return {**wanted, "spec": {"ingress": [], "egress": [], **section(wanted, "spec")}}
 
 
 def _dns() -> JsonObject:

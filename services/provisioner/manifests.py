@@ -1,10 +1,9 @@
 """Everything that stands in the cluster for a tenant, in the order in which it is made."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from services.provisioner import isolation, sessions
-from services.provisioner.compare import matches
+from services.provisioner import exact, isolation, sessions
 from services.provisioner.domain import JsonObject, NamespaceCapacity, OrderedPhase, Tenant
 from services.provisioner.objects import Live, Ref, ref_of
 from services.provisioner.stamp import Stamp
@@ -26,7 +25,7 @@ class Part:
             return False
         if self._held is not None and live.same_as(self._held):
             return True
-        if live.deleting or not matches(self.wanted(live), live.content):
+        if live.deleting or not exact.stands(self.wanted(live), live.content):
             return False
         self._held = live
         return True
@@ -56,6 +55,16 @@ class Blueprint:
         """Tell whether everything stands as it should, and nothing stands that should not."""
         return all(part.holds(live.get(part.ref)) for part in self.parts) and not any(
             ref in live for ref in self.absent
+        )
+
+    def settles(self, refs: Collection[Ref], live: Mapping[Ref, Live]) -> bool:
+        """Tell whether each of these objects is as it should be; no others are vouched for."""
+        parts = {part.ref: part for part in self.parts}
+        return all(
+            parts[ref].holds(live.get(ref))
+            if ref in parts
+            else ref in self.absent and ref not in live
+            for ref in refs
         )
 
 

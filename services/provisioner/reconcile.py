@@ -9,7 +9,7 @@ is read back from the API server; only then the workloads, and last of all the b
 the owner enters. When it is suspended: the binding goes first, then the workloads.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -86,21 +86,27 @@ class Reconciler:
         with _traced(tenant):
             return await self._run(tenant, lease)
 
-    def stands(self, tenant: Tenant) -> bool:
+    def stands(self, tenant: Tenant, heard: Collection[Ref] = ()) -> bool:
         """Tell by what was heard of, asking nobody, that a run over this tenant would do nothing.
 
-        False of what only a run can tell.
+        ``heard`` are objects of which something was just heard; then it is enough that none of it
+        calls for a run. False of what only a run can tell.
         """
-        if tenant.closed or is_organization(tenant) or not self._view.ready:
+        if is_organization(tenant) or not self._view.ready:
             return False
+        seen = self._view.objects(tenant.id)
+        if tenant.closed:
+            standing = any(ref in seen for ref in heard) if heard else bool(seen)
+            return _is_gone(tenant) and not standing
         capacity = made(tenant)
         if capacity is None:
             found = findings.of_nothing(tenant.order)
-        else:
-            seen = self._view.objects(tenant.id)
-            if not self._holds(tenant, capacity, seen):
-                return False
+        elif self._holds(tenant, capacity, seen):
             found = findings.of_objects(tenant, capacity, seen, running=in_use(tenant))
+        elif heard and self._became_so(tenant, capacity, seen, heard):
+            found = []
+        else:
+            return False
         return lifecycle.settled(tenant, found, self._clock.now()) == tenant
 
     async def _run(self, tenant: Tenant, lease: Lease) -> Result | None:
@@ -226,8 +232,7 @@ class Reconciler:
         # Gone for good, and nothing was heard of since: a worker that slept through the deletion
         # may have made the namespace once more, and that is heard of.
         heard = not self._view.ready or bool(self._view.objects(tenant.id))
-        gone = tenant.phase is TenantPhase.DELETED
-        if gone and not heard and tenant.observed_generation == tenant.version.generation:
+        if _is_gone(tenant) and not heard:
             return timeline.result(tenant)
         return timeline.result(tenant, again=await self._removal.remove(tenant, hand))
 
@@ -261,12 +266,39 @@ class Reconciler:
         except Superseded:
             return  # The newer order is queued and will say how it went.
 
+    def _became_so(
+        self,
+        tenant: Tenant,
+        capacity: NamespaceCapacity,
+        seen: Mapping[Ref, Live],
+        heard: Collection[Ref],
+    ) -> bool:
+        """Tell whether all that was heard is that these objects are now as they should be.
+
+        Each kind has a watch of its own, which is behind by its own time: after every run some
+        objects are still seen as they were before it. That is no drift, and what is one was heard
+        of when it came, or will be. Not of a Deployment: a run says how many of its pods there are.
+        """
+        desired = self._drawings.of(tenant, capacity)
+        namespace = seen.get(desired.namespace.ref)
+        return (
+            (namespace is None or namespace.uid == tenant.uid)
+            and all(ref.kind != "Deployment" for ref in heard)
+            and desired.settles(heard, seen)
+        )
+
     def _holds(self, tenant: Tenant, capacity: NamespaceCapacity, seen: Mapping[Ref, Live]) -> bool:
         """Tell whether the namespace is the tenant's own, and all in it as ordered."""
         desired = self._drawings.of(tenant, capacity)
         namespace = seen.get(desired.namespace.ref)
         own = namespace is not None and bool(tenant.uid) and namespace.uid == tenant.uid
         return own and desired.settled(seen)
+
+
+def _is_gone(tenant: Tenant) -> bool:
+    """Tell whether it was said that nothing of a tenant that is ordered away stands any more."""
+    said = tenant.observed_generation == tenant.version.generation
+    return tenant.phase is TenantPhase.DELETED and said
 
 
 @contextmanager

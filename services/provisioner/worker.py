@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +18,7 @@ from services.chassis.queue import Again, Done, Job, Outcome
 from services.provisioner.domain import Tenant
 from services.provisioner.kube.cache import Heard
 from services.provisioner.kube.writes import OwnWrites
+from services.provisioner.objects import Ref
 from services.provisioner.ports import AT_ONCE, IN_TURN, Store, Transactions
 from services.provisioner.reconcile import Reconciler
 from services.provisioner.timeline import Result
@@ -31,6 +32,8 @@ _MOST_RESTS = 20
 
 Stands = Callable[[Tenant], bool]
 """Tells by what was heard of that a run over a tenant would do nothing."""
+HeardToStand = Callable[[Tenant, Collection[Ref]], bool]
+"""Tells the same, given the objects of which something was just heard."""
 
 
 class TenantWorker:
@@ -81,10 +84,11 @@ class DriftFeed:
     Our own writes come back as events too, often before the answer to the request is read, so
     events rest for ``settle`` seconds and are then compared with what we wrote by then. They rest
     on while more is heard of the same tenant, for a second at most: what another replica makes is
-    heard of object by object. Who then stands as ordered is not queued. What is only news of a
-    tenant rests for ``rest`` to twice as many seconds, and what is heard of the same tenant for at
-    least ``rest`` comes with it: pods become ready one after the other. Whose objects changed goes
-    before whom there is only news of.
+    heard of object by object. Who then stands as ordered is not queued; nor is who was heard of
+    only because objects became as they are ordered, though others are still seen as they were.
+    What is only news of a tenant rests for ``rest`` to twice as many seconds, and what is heard of
+    the same tenant for at least ``rest`` comes with it: pods become ready one after the other.
+    Whose objects changed goes before whom there is only news of.
     """
 
     def __init__(
@@ -107,38 +111,47 @@ class DriftFeed:
         basket.heard.append(heard)
         basket.some.set()
 
-    async def run(self, stands: Stands) -> None:
+    async def run(self, stands: HeardToStand) -> None:
         """Queue tenants until cancelled; while the database is away, events gather."""
         async with asyncio.TaskGroup() as group:
             for basket in (self._changes, self._news):
                 group.create_task(self._empty(basket, stands))
 
-    async def _empty(self, basket: "_Basket", stands: Stands) -> None:
+    async def _empty(self, basket: "_Basket", stands: HeardToStand) -> None:
         outage = Outage("The drift feed", self._clock)
         waiting: set[str] = set()
+        about: dict[str, dict[Ref, None]] = {}
         while True:
             await basket.some.wait()
             await self._clock.sleep(basket.rest)
             basket.some.clear()
             heard, basket.heard = basket.heard, []
-            waiting |= basket.due({one.tenant_id for one in heard if not self._is_echo(one)})
+            others = [one for one in heard if not self._is_echo(one)]
+            for one in others:
+                about.setdefault(one.tenant_id, {})[one.ref] = None
+            waiting |= basket.due({one.tenant_id for one in others})
+            of = {tenant: about.get(tenant, {}) for tenant in sorted(waiting)}
             try:
-                await self._look(sorted(waiting), stands, basket.priority)
+                await self._look(of, stands, basket.priority)
             except Refusal as refusal:
                 basket.some.set()
                 await outage.pause(refusal)
             else:
                 outage.over()
                 waiting.clear()
+                for tenant in of:
+                    about.pop(tenant, None)
 
     def _is_echo(self, heard: Heard) -> bool:
         return not heard.deleted and self._writes.are_ours(heard.resource_version)
 
-    async def _look(self, tenant_ids: list[str], stands: Stands, priority: int) -> None:
-        if tenant_ids:
-            found = await self._tx.single(lambda store: store.tenants(tenant_ids))
-            standing = {tenant.id for tenant in found if stands(tenant)}
-            await _queue(self._tx, [one for one in tenant_ids if one not in standing], priority)
+    async def _look(
+        self, of: Mapping[str, Collection[Ref]], stands: HeardToStand, priority: int
+    ) -> None:
+        if of:
+            found = await self._tx.single(lambda store: store.tenants(list(of)))
+            standing = {tenant.id for tenant in found if stands(tenant, of[tenant.id])}
+            await _queue(self._tx, [one for one in of if one not in standing], priority)
 
 
 @dataclass

@@ -8,6 +8,9 @@ from typing import Any
 from services.provisioner import naming
 from services.provisioner.domain import Json, JsonObject
 
+_ATOMIC = frozenset({"podSelector"})
+"""Mappings that an apply replaces whole."""
+
 
 def managed_entry(operation: str, fields: JsonObject) -> dict[str, Any]:
     """Return the entry of our manager for these fields."""
@@ -31,7 +34,7 @@ def fields_of(content: Json, *, top: bool = True) -> dict[str, Any]:
         return {}
     identity = ("apiVersion", "kind", "name", "namespace")
     return {
-        f"f:{key}": fields_of(value, top=top and key == "metadata")
+        f"f:{key}": {} if type(value) is str else fields_of(value, top=top and key == "metadata")
         for key, value in content.items()
         if not (top and key in identity)
     }
@@ -55,10 +58,20 @@ def merge(content: dict[str, Any], wanted: JsonObject) -> None:
     for key, value in wanted.items():
         if type(value) is str:
             content[key] = value
-        elif isinstance(value, Mapping) and isinstance(content.get(key), dict):
+        elif (
+            key not in _ATOMIC and isinstance(value, Mapping) and isinstance(content.get(key), dict)
+        ):
             merge(content[key], value)
         else:
             content[key] = deepcopy(value)
+
+
+def served(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a NetworkPolicy as it is served, without its empty lists; others as they are."""
+    if content["kind"] != "NetworkPolicy" or "spec" not in content:
+        return content
+    spec = {key: value for key, value in content["spec"].items() if value != []}
+    return {**content, "spec": spec}
 
 
 def merge_patch(content: dict[str, Any], patch: JsonObject) -> None:

@@ -39,6 +39,7 @@ from tests.fakes.memory_apply import (
     merge,
     merge_patch,
     prune,
+    served,
 )
 from tests.fakes.memory_db import MemoryTx, Table
 
@@ -362,6 +363,8 @@ class MemoryCluster:
     def _default(self, content: dict[str, Any]) -> None:
         if content["kind"] == "Deployment":
             content["spec"].setdefault("replicas", 1)
+        elif content["kind"] == "NetworkPolicy":
+            content |= served(content)
 
     def _put(self, ref: Ref, content: dict[str, Any]) -> Live:
         self._version += 1

@@ -20,7 +20,7 @@ from services.provisioner.errors import (
 )
 from services.provisioner.kube.kinds import Kind
 from services.provisioner.objects import Live, Ref, ref_of
-from tests.fakes.memory_apply import fields_of, is_ours, managed_entry, merge, prune
+from tests.fakes.memory_apply import fields_of, is_ours, managed_entry, merge, prune, served
 
 Content = dict[str, Any]
 
@@ -246,7 +246,7 @@ def _of(content: JsonObject) -> Mapping[str, Any]:
 def _defaulted(content: Content) -> Content:
     if content["kind"] == "Deployment" and "replicas" not in content["spec"]:
         content = {**content, "spec": {**content["spec"], "replicas": 1}}
-    return content
+    return served(content)
 
 
 def _patch(content: Content, patch: JsonObject) -> None:

@@ -17,7 +17,7 @@ from services.chassis.ids import derived
 from services.payments import ingest
 from services.payments.binding import Operation
 from services.payments.events import Ingested, Outcome
-from services.provisioner import drawing, manifests
+from services.provisioner import drawing, exact, manifests
 from services.provisioner.domain import Tenant, Version
 from services.provisioner.manifests import Blueprint
 from services.subscription import granting, ledger, reckoning, usecases
@@ -27,6 +27,7 @@ from tests.fakes import memory_queue
 from tests.fakes import provisioner as of_provisioner
 from tests.fakes import subscription_facts as of_facts
 from tests.simulation.actions.action import Action
+from tests.simulation.actions.drift import Drifts
 from tests.simulation.actions.late_money import PaysLate
 from tests.simulation.actions.lifecycles import Dithers
 from tests.simulation.actions.shop_checkouts import BuysAnother, ForeignPurchase
@@ -227,6 +228,13 @@ def _keeps_late_money() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _leaves_gaps() -> Iterator[None]:
+    """What others add to a fence is taken for theirs, as it is elsewhere."""
+    with patch.object(exact, "_gaps", lambda *_: []):
+        yield
+
+
 _ALL = (
     Plant(
         "acknowledges first",
@@ -309,6 +317,7 @@ _ALL = (
         _keeps_late_money,
         often=PaysLate,
     ),
+    Plant("leaves gaps", frozenset({"fences are exact"}), (), _leaves_gaps, often=Drifts),
 )
 PLANTS = {plant.name: plant for plant in _ALL}
 """Every plant, by name."""

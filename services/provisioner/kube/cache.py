@@ -28,6 +28,7 @@ class Heard:
     """Something happened to an object of a tenant; ``news`` is only to be told, not repaired."""
 
     tenant_id: str
+    ref: Ref
     resource_version: str
     deleted: bool
     news: bool = False
@@ -131,7 +132,7 @@ class ObjectCache:
         matters = worth(known, kept)
         if matters is not Worth.NOTHING:
             news = matters is Worth.NEWS
-            self._hear(Heard(tenant_id, version, deleted=False, news=news))
+            self._hear(Heard(tenant_id, ref, version, deleted=False, news=news))
 
     def _forget(self, ref: Ref) -> None:
         tenant_id = self._owners.pop(ref, "")
@@ -140,7 +141,7 @@ class ObjectCache:
         if not objects:
             self._tenants.pop(tenant_id, None)
         if tenant_id:
-            self._hear(Heard(tenant_id, "", deleted=True))
+            self._hear(Heard(tenant_id, ref, "", deleted=True))
 
 
 class _OfKind:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from services.provisioner.compare import matches
+from services.provisioner import exact
 from services.provisioner.domain import JsonObject
 from services.provisioner.objects import Live, section
 from services.provisioner.organization import dividing
@@ -84,7 +84,7 @@ class Board:
         live = self.quotas[name]
         if live is None or live.deleting:
             return False
-        return matches(self.wanted(name, amounts), live.content)
+        return exact.stands(self.wanted(name, amounts), live.content)
 
     def grows(self, name: str, amounts: Amounts) -> bool:
         """Tell whether a namespace has less than this by now, of anything."""

@@ -87,6 +87,10 @@ async def put(hand: Hand, wanted: JsonObject, live: Live | None) -> Live:
     if live is None:
         return await hand.cluster.create(wanted, timeout=hand.time())
     assert ref_of(wanted) == live.ref  # noqa: S101 - else another object would be overwritten
+    cleared = await hand.cleared(wanted, live)
+    if cleared is None:
+        return await hand.cluster.create(wanted, timeout=hand.time())
+    live = cleared
     fields = handover(live, wanted)
     if fields is not None:
         live = await hand.cluster.hand_over(live, fields, timeout=hand.time())

@@ -151,7 +151,7 @@ async def test_a_deletion_is_heard_of(plane: Plane) -> None:
             "DELETE", f"{group}/namespaces/{tenant.namespace}/rolebindings/{ref.name}"
         )
         await found.until(lambda: ref not in found.cache.objects(tenant.id))
-        assert Heard(tenant.id, "", deleted=True) in found.heard
+        assert Heard(tenant.id, ref, "", deleted=True) in found.heard
         await found.reconcile(tenant)
         await found.until(lambda: ref in found.cache.objects(tenant.id))
 
@@ -219,11 +219,12 @@ async def test_the_echo_of_our_own_write_queues_nothing_and_others_edits_do(
     world = plane.world()
     feed = DriftFeed(world.tx, plane.writes, SystemClock(), settle=0.01)
     async with asyncio.TaskGroup() as tasks:
-        run = tasks.create_task(feed.run(lambda _tenant: False))
+        run = tasks.create_task(feed.run(lambda _tenant, _heard: False))
         plane.writes.note("41")
-        feed.hear(Heard("ten_ours", "41", deleted=False))
-        feed.hear(Heard("ten_theirs", "42", deleted=False))
-        feed.hear(Heard("ten_gone", "", deleted=True))
+        ref = isolation.owner_ref("customer-a")
+        feed.hear(Heard("ten_ours", ref, "41", deleted=False))
+        feed.hear(Heard("ten_theirs", ref, "42", deleted=False))
+        feed.hear(Heard("ten_gone", ref, "", deleted=True))
         await until(lambda: bool(world.db.committed(QUEUE)))
         run.cancel()
     assert sorted(key for _, key in world.db.committed(QUEUE)) == ["ten_gone", "ten_theirs"]

@@ -1,5 +1,6 @@
 """People with kubectl, and controllers of others, that change what we made."""
 
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,8 @@ from services.provisioner.objects import Ref
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+Content = dict[str, Any]
 
 
 class Drifts:
@@ -22,8 +25,7 @@ class Drifts:
         found = [
             ref
             for ref, live in store.objects.items()
-            if ref.kind in ("Deployment", "NetworkPolicy", "ResourceQuota")
-            and live.label(naming.LABEL_TENANT)
+            if ref.kind in _SPOILT and live.label(naming.LABEL_TENANT)
         ]
         if not found:
             return
@@ -33,7 +35,7 @@ class Drifts:
         elif rng.random() < 0.5:
             store.remove("kubectl delete", ref, ours=False)
         else:
-            store.edit(ref, _spoil)
+            store.edit(ref, rng.choice(_SPOILS[ref.kind]))
 
 
 class Projects:
@@ -58,9 +60,47 @@ class Projects:
         store.remove("gone", ref, ours=False)
 
 
-def _spoil(content: dict[str, Any]) -> None:
-    content["spec"] = {**content["spec"]}
-    if content["kind"] == "ResourceQuota":
-        content["spec"]["hard"] = {"pods": "9999"}
-    else:
-        content["spec"]["ingress"] = [{}]
+def _more_pods(spec: Content) -> None:
+    spec["hard"] = {"pods": "9999"}
+
+
+def _only_some_pods(spec: Content) -> None:
+    spec["scopeSelector"] = {"matchExpressions": [{"scopeName": "Terminating"}]}
+
+
+def _lets_in(spec: Content) -> None:
+    spec["ingress"] = [*spec.get("ingress", []), {}]
+
+
+def _lets_out(spec: Content) -> None:
+    spec["egress"] = [*spec.get("egress", []), {"ports": [{"protocol": "TCP", "port": 443}]}]
+
+
+def _one_way_only(spec: Content) -> None:
+    spec["policyTypes"] = spec["policyTypes"][:1]
+
+
+def _not_for_all(spec: Content) -> None:
+    spec["podSelector"] = {"matchLabels": {"tier": "web"}}
+
+
+def _in_spec(change: Callable[[Content], None]) -> Callable[[Content], None]:
+    def edit(content: Content) -> None:
+        content["spec"] = {**content["spec"]}
+        change(content["spec"])
+
+    return edit
+
+
+def _one_more_enters(content: Content) -> None:
+    content["subjects"] = [*content["subjects"], {"kind": "User", "name": "mallory"}]
+
+
+_SPOILS: Mapping[str, Sequence[Callable[[Content], None]]] = {
+    "NetworkPolicy": [
+        _in_spec(change) for change in (_lets_in, _lets_out, _one_way_only, _not_for_all)
+    ],
+    "ResourceQuota": [_in_spec(change) for change in (_more_pods, _only_some_pods)],
+    "RoleBinding": [_one_more_enters],
+}
+_SPOILT = frozenset({"Deployment", *_SPOILS})

@@ -9,6 +9,7 @@ from tests.simulation.invariants.capacity import CapacityIsPaid
 from tests.simulation.invariants.credits import CreditsNeverBelowZero, LedgerAddsUp, SpentOnce
 from tests.simulation.invariants.deletions import NothingDeletedWithoutPermit
 from tests.simulation.invariants.effects import MadeOnce, OnePageToPay, RefundedOnceAndForCause
+from tests.simulation.invariants.exact import FencesAreExact
 from tests.simulation.invariants.fences import FenceBeforeOwner, GenerationsOnlyGrow
 from tests.simulation.invariants.grants import GrantedOncePerPeriod
 from tests.simulation.invariants.invariant import Invariant
@@ -38,5 +39,6 @@ INVARIANTS: list[type[Invariant]] = [
     NeverMoreThanSold,
     ProjectsStayBounded,
     OrganizationsAreWhatIsPaid,
+    FencesAreExact,
 ]
 """Every invariant; a world holds all of them."""

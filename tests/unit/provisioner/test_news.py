@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.chassis.clock import SystemClock
-from services.provisioner import naming
+from services.provisioner import naming, sessions
 from services.provisioner.domain import JsonObject
 from services.provisioner.kube.cache import Heard
 from services.provisioner.kube.news import Worth, worth
@@ -17,6 +17,8 @@ from services.provisioner.worker import DriftFeed
 from tests.fakes.chassis import ManualClock
 from tests.fakes.memory_queue import QUEUE
 from tests.unit.provisioner.world import World, of_nobody, until
+
+WORKLOAD = sessions.deployment_ref("customer-a")
 
 
 def live(kind: str, name: str = "x", **changes: Any) -> Live:
@@ -114,8 +116,8 @@ async def test_news_of_a_tenant_rest_longer_than_changes() -> None:
     async with asyncio.TaskGroup() as tasks:
         run = tasks.create_task(feed.run(of_nobody))
         began = loop.time()
-        feed.hear(Heard("ten_news", "1", deleted=False, news=True))
-        feed.hear(Heard("ten_changed", "2", deleted=False))
+        feed.hear(Heard("ten_news", WORKLOAD, "1", deleted=False, news=True))
+        feed.hear(Heard("ten_changed", WORKLOAD, "2", deleted=False))
         await until(all_queued)
         run.cancel()
     assert list(queued) == ["ten_changed", "ten_news"]
@@ -138,11 +140,11 @@ async def test_pods_that_become_ready_one_after_the_other_are_one_look_at_their_
 
     async with asyncio.TaskGroup() as tasks:
         run = tasks.create_task(feed.run(of_nobody))
-        feed.hear(Heard("ten_a", "1", deleted=False, news=True))
+        feed.hear(Heard("ten_a", WORKLOAD, "1", deleted=False, news=True))
         await rest()
         assert asked() == {}
-        feed.hear(Heard("ten_a", "2", deleted=False, news=True))
-        feed.hear(Heard("ten_b", "3", deleted=False, news=True))
+        feed.hear(Heard("ten_a", WORKLOAD, "2", deleted=False, news=True))
+        feed.hear(Heard("ten_b", WORKLOAD, "3", deleted=False, news=True))
         await rest()
         once = asked()
         assert set(once) == {"ten_a"}

@@ -89,7 +89,7 @@ async def test_events_gather_while_the_database_is_away(world: World) -> None:
     async with asyncio.TaskGroup() as tasks:
         run = tasks.create_task(feed.run(of_nobody))
         for name in ("ten_a", "ten_b", "ten_a"):
-            feed.hear(Heard(name, "1", deleted=False))
+            feed.hear(Heard(name, isolation.owner_ref(name), "1", deleted=False))
         await until(lambda: keys(world) == ["ten_a", "ten_b"])
         run.cancel()
 
@@ -171,7 +171,7 @@ async def test_what_was_heard_of_a_tenant_that_stands_as_ordered_is_not_queued(
     async with asyncio.TaskGroup() as tasks:
         run = tasks.create_task(feed.run(world.reconciler().stands))
         for tenant in (stands, edited):
-            feed.hear(Heard(tenant.id, "1", deleted=False))
+            feed.hear(Heard(tenant.id, isolation.owner_ref(tenant.namespace), "1", deleted=False))
         await until(lambda: keys(world) == [edited.id])
         run.cancel()
 

@@ -1,7 +1,7 @@
 """A provisioner in memory, and the document's order."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from services.provisioner.domain import (
     Workload,
 )
 from services.provisioner.naming import Naming
-from services.provisioner.objects import Live
+from services.provisioner.objects import Live, Ref
 from services.provisioner.organization.settings import OrganizationSettings
 from services.provisioner.organization.ways import Ways
 from services.provisioner.ports import Cluster, Store
@@ -177,6 +177,6 @@ async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
             await asyncio.sleep(0.005)
 
 
-def of_nobody(_tenant: Tenant) -> bool:
+def of_nobody(_tenant: Tenant, _heard: Collection[Ref] = ()) -> bool:
     """Say that nobody stands as ordered, so that everybody is queued."""
     return False

@@ -16,7 +16,7 @@ _PROTOCOLS = ["SCTP", "TCP", "UDP"]
 def _default(obj: Obj) -> None:
     spec = obj.setdefault("spec", {})
     spec.setdefault("podSelector", {})
-    spec.setdefault("policyTypes", _TYPES if "egress" in spec else ["Ingress"])
+    spec.setdefault("policyTypes", _TYPES if spec.get("egress") else ["Ingress"])
     for rule in (spec.get("ingress") or []) + (spec.get("egress") or []):
         for port in rule.get("ports") or []:
             port.setdefault("protocol", "TCP")

@@ -45,7 +45,9 @@ async def struck(home: Path, *strikes: Strike, stripe: str = "") -> Striker:
 async def process(home: Path, name: str) -> asyncio.subprocess.Process:
     """Start something that waits, with a pid file as the supervisor writes it."""
     (home / "run").mkdir(exist_ok=True)
-    code = "import signal; print('up', flush=True); signal.pause()"
+    # Who is started in the background ignores SIGINT and SIGQUIT, and so would what it starts.
+    usual = "[signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGQUIT)]"
+    code = f"import signal; {usual}; print('up', flush=True); signal.pause()"
     pipe = asyncio.subprocess.PIPE
     started = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=pipe)
     # A signal that comes while the interpreter starts ends it in another way.
@@ -71,7 +73,6 @@ async def test_a_restart_asks_the_database_to_stop_in_its_own_way(
 ) -> None:
     victim = await process(tmp_path, "postgres")
     striker = await struck(tmp_path, Strike(0.0, Blow.RESTART, "postgres", 0.0, {"mode": mode}))
-    # Python turns SIGINT into an exception, and its exit code tells of the signal.
     assert await victim.wait() == -number
     assert striker.counts[f"restart postgres {mode}"] == 1
 

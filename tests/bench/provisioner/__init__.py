@@ -1,8 +1,8 @@
 """The provisioner beside bare applies, kubectl, its own no-op, and the sandbox cluster."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from deploy.sandbox.postgres.binaries import BinariesNotFound, find_binaries

@@ -14,52 +14,43 @@ _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 _DAY = timedelta(days=1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """How far giving something back is, and how often more is to be asked for."""
+
+    tries: int = 0
+    refund_id: str | None = None
+    heard: int = 0
+    rounds: int = 0
+    rounds_done: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still to be given back, or again."""
+        return self.refund_id is None or self.rounds_done < self.rounds
+
+    @property
+    def again(self) -> int:
+        """Which time after the first it would be asked for now."""
+        return 0 if self.refund_id is None else self.rounds_done + 1
+
+
 @dataclass(frozen=True)
-class GivingWayRow:
+class GivingWayRow(_Asked):
     """A subscription that gives way, and how far that is."""
 
     way: GivingWay
     found: datetime
     decided: datetime | None = None
     next_try: datetime | None = None
-    tries: int = 0
-    refund_id: str | None = None
-    heard: int = 0
-    rounds: int = 0
-    rounds_done: int = 0
-
-    @property
-    def open(self) -> bool:
-        """Whether it is still to be given back, or again."""
-        return self.refund_id is None or self.rounds_done < self.rounds
-
-    @property
-    def again(self) -> int:
-        """Which time after the first it would be asked for now."""
-        return 0 if self.refund_id is None else self.rounds_done + 1
 
 
 @dataclass(frozen=True)
-class RefundRow:
+class RefundRow(_Asked):
     """A refund of a purchase that was decided on, and how far it is."""
 
     decided: datetime
     next_try: datetime
-    tries: int = 0
-    refund_id: str | None = None
-    heard: int = 0
-    rounds: int = 0
-    rounds_done: int = 0
-
-    @property
-    def open(self) -> bool:
-        """Whether it is still to be given back, or again."""
-        return self.refund_id is None or self.rounds_done < self.rounds
-
-    @property
-    def again(self) -> int:
-        """Which time after the first it would be asked for now."""
-        return 0 if self.refund_id is None else self.rounds_done + 1
 
 
 @dataclass(frozen=True)

@@ -130,10 +130,15 @@ def _snapshot(row: _Row) -> tuple[UnitKey, Snapshot]:
 
 def _refund(row: _Row) -> tuple[str, RefundRow]:
     decided = row["refund_decided"]
-    next_try = row["refund_next"] or decided
-    given = row["refund_id"] if row["refund_time"] else None
-    counts = (row["refund_heard"], row["refund_rounds"], row["refund_rounds_done"])
-    return row["name"], RefundRow(decided, next_try, row["refund_tries"], given, *counts)
+    return row["name"], RefundRow(
+        decided,
+        row["refund_next"] or decided,
+        tries=row["refund_tries"],
+        refund_id=row["refund_id"] if row["refund_time"] else None,
+        heard=row["refund_heard"],
+        rounds=row["refund_rounds"],
+        rounds_done=row["refund_rounds_done"],
+    )
 
 
 def _balance(row: _Row) -> tuple[Pool, tuple[Balance, int]]:

@@ -24,7 +24,7 @@ from services.provisioner.errors import (
 from services.provisioner.kube.failures import RAISED, to_refusal
 from services.provisioner.kube.kinds import KINDS, Kind, Place
 from services.provisioner.kube.operations import operations, pins
-from services.provisioner.kube.transport import JSON, Transport
+from services.provisioner.kube.transport import JSON, Transport, cut
 from services.provisioner.kube.writes import OwnWrites
 from services.provisioner.objects import Live, Ref, ref_of
 
@@ -272,7 +272,7 @@ class KubeCluster:
                     if len(read) > most_bytes:
                         raise ClusterUnavailable(f"{path} answers more than {most_bytes} bytes.")
             finally:
-                response.close()
+                cut(response)
         except RAISED as error:
             refusal = await self._understood(error)
             if isinstance(refusal, ObjectGone):
@@ -304,7 +304,7 @@ class KubeCluster:
                     event = orjson.loads(line)
                     yield Event(event["type"], event["object"])
             finally:
-                response.close()
+                cut(response)
         except RAISED as error:
             raise await self._understood(error) from error
 

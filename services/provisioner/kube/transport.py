@@ -18,6 +18,19 @@ from yarl import URL
 JSON = "application/json"
 
 
+def cut(response: aiohttp.ClientResponse) -> None:
+    """End an answer that may not have been read to its end, at once.
+
+    Closing alone says goodbye by TLS, and the socket waits up to 30 seconds for the server's, also
+    past the end of its loop. A server that is still sending has no use for either.
+    """
+    connection = response.connection
+    transport = connection.transport if connection is not None else None
+    response.close()
+    if transport is not None:
+        transport.abort()
+
+
 class Transport:
     """Sends requests as the client's configuration says at that moment."""
 

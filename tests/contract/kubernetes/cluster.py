@@ -13,6 +13,8 @@ import orjson
 from kubernetes.aio import client
 from kubernetes.aio.dynamic import DynamicClient
 
+from services.provisioner.kube.transport import cut
+
 T = TypeVar("T")
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -55,9 +57,14 @@ class Cluster:
         """A resource of the dynamic client."""
         return await self.dynamic.resources.get(api_version=api_version, kind=kind)
 
-    def stream(self, path: str, **params: str) -> Any:
-        """A raw GET whose body is read by the caller."""
-        return self.session.get(self._host + path, params=params, headers=self._headers)
+    @asynccontextmanager
+    async def stream(self, path: str, **params: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A raw GET whose body is read by the caller, as far as he likes."""
+        response = await self.session.get(self._host + path, params=params, headers=self._headers)
+        try:
+            yield response
+        finally:
+            cut(response)
 
     async def call(
         self,

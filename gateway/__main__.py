@@ -37,7 +37,9 @@ _SERVICES = {
 }
 # Without the provisioner only usage cannot be told.
 _NEEDED = ("payments", "pricing", "subscription")
-_MOST_IN_A_CALL = 256
+_MOST_IN_A_CALL = 64
+_CALLS_AT_ONCE = 4
+"""Of a burst, what comes later is verified here while what came first is stored there."""
 _BYTES_IN_A_CALL = 3 << 20
 _LINGER = 0.004
 """Seconds: what one purchase says comes within some milliseconds, and is then one call."""
@@ -58,6 +60,7 @@ async def run(config: GatewayConfig, process: Process) -> None:
         max_batch_bytes=_BYTES_IN_A_CALL,
         max_bytes=config.webhook_bytes,
         linger=_LINGER,
+        at_once=_CALLS_AT_ONCE,
         clock=process.clock,
     )
     ended = asyncio.Event()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from services.chassis.clock import Clock, SystemClock
@@ -22,7 +23,8 @@ class GroupCommit(Generic[T, R]):
     replicas take their locks in one order. After an idle time ``linger`` seconds are waited for
     more, so that what comes in one burst is one batch. ``size`` is an item's bytes; a batch holds
     at most ``max_batch_bytes`` (or one item), and more than ``max_bytes`` waiting and being written
-    are refused rather than kept in memory.
+    are refused rather than kept in memory. With ``at_once`` a batch that is full also leaves while
+    others are being written, up to so many in all: who sends one away has time for the next.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class GroupCommit(Generic[T, R]):
         max_batch_bytes: int = 16 * 1024 * 1024,
         max_bytes: int = 16 * 1024 * 1024,
         linger: float = 0.0,
+        at_once: int = 1,
         clock: Clock | None = None,
     ) -> None:
         self._write = write
@@ -44,11 +47,13 @@ class GroupCommit(Generic[T, R]):
         self._max_batch_bytes = max_batch_bytes
         self._max_bytes = max_bytes
         self._linger = linger
+        self._at_once = at_once
         self._clock = clock or SystemClock()
         self._gathered: list[_Waiting[T, R]] = []
-        self._flushing: list[_Waiting[T, R]] = []
+        self._flushing: list[list[_Waiting[T, R]]] = []
         self._bytes = 0
         self._something = asyncio.Event()
+        self._full = asyncio.Event()
         self._closed = False
 
     async def submit(self, item: T) -> R:
@@ -74,10 +79,12 @@ class GroupCommit(Generic[T, R]):
         answer.add_done_callback(_retrieved)
         self._gathered.append((item, size, answer))
         self._something.set()
+        if len(self._gathered) >= self._max_batch:
+            self._full.set()
         return answer
 
     async def run(self, stopping: asyncio.Event | None = None) -> None:
-        """Flush, one batch at a time, until ``stopping`` is set and all that gathered is written.
+        """Flush until ``stopping`` is set and all that gathered is written.
 
         The one owner of this task is the process; only one may run.
         """
@@ -85,28 +92,49 @@ class GroupCommit(Generic[T, R]):
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(self._wake_at(stopping))
             try:
-                while self._gathered or not stopping.is_set():
-                    await self._something.wait()
-                    if self._linger and not stopping.is_set():
-                        await self._clock.sleep(self._linger)
-                    self._something.clear()
-                    while self._gathered:
-                        batch = self._take()
-                        failure = await self._write_all(batch)
-                        if failure is not None:
-                            await self._settle_each(batch, failure)
+                async with asyncio.TaskGroup() as lanes:
+                    lanes.create_task(self._flush(stopping))
+                    for _ in range(self._at_once - 1):
+                        lanes.create_task(self._flush_full(stopping))
             finally:
                 self._close()
             watch.cancel()
 
+    async def _flush(self, stopping: asyncio.Event) -> None:
+        while self._gathered or not stopping.is_set():
+            await self._something.wait()
+            if self._linger and not stopping.is_set():
+                await self._clock.sleep(self._linger)
+            self._something.clear()
+            while self._gathered:
+                await self._flush_batch()
+
+    async def _flush_full(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            await self._full.wait()
+            while len(self._gathered) >= self._max_batch:
+                await self._flush_batch()
+            self._full.clear()
+
+    async def _flush_batch(self) -> None:
+        batch = self._take()
+        self._flushing.append(batch)
+        failure = await self._write_all(batch)
+        if failure is not None:
+            await self._settle_each(batch, failure)
+        # By identity: equal batches are not the same one. What ends by an exception stays here,
+        # and is told of its end by whoever closes.
+        self._flushing = [other for other in self._flushing if other is not batch]
+
     async def _wake_at(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
         self._something.set()
+        self._full.set()
 
     def _close(self) -> None:
         """Tell those who still wait: a caller that is told nothing would wait for its deadline."""
         self._closed = True
-        for _, _, answer in self._flushing + self._gathered:
+        for _, _, answer in chain(*self._flushing, self._gathered):
             if not answer.done():
                 answer.set_exception(Unavailable("This process is stopping.", reason="STOPPING"))
 
@@ -115,7 +143,6 @@ class GroupCommit(Generic[T, R]):
         del self._gathered[: len(batch)]
         if len(batch) > 1:
             batch.sort(key=lambda waiting: self._key(waiting[0]))
-        self._flushing = batch
         return batch
 
     def _fitting(self) -> int:

@@ -63,7 +63,7 @@ BENCHES: Mapping[str, Entry] = {
     "ready": Entry("tests.bench.ready", "seconds at each rate", 10, 1),
     "provisioner": Entry("tests.bench.provisioner", "tenants", 60, 7),
     "costs": Entry("tests.bench.costs", "cost records", 1_000_000, 5),
-    "peers": Entry("tests.bench.peers", "events", 2000, 5),
+    "peers": Entry("tests.bench.peers", "events", 4000, 5),
 }
 """All benches, in the order in which they run."""
 

@@ -15,14 +15,14 @@ from tests.bench.webhook.driver import NotTaken, post_all
 from tests.bench.webhook.events import Events
 from tests.bench.webhook.sides import Found, Product
 
-CONNECTIONS = 64
+FEW, MANY = 64, 256
 _PATH = "/webhooks"
 _REASON = "It verifies and upserts each event by itself; what gathers can be stored together."
 _KEPT = "SELECT count(*) FROM stripe.invoices WHERE id = ANY($1)"
 
 
 async def run(options: Options) -> Report:
-    """Measure both at 64 connections."""
+    """Measure both, at few connections and at many."""
     node, server = await asyncio.to_thread(installed)
     report = Report("peers", {"events": options.size, "rounds": options.rounds})
     with scratch() as folder:
@@ -39,23 +39,33 @@ async def run(options: Options) -> Report:
 async def _measure(report: Report, options: Options, stack: BenchStack, running: Program) -> None:
     events = Events(stack.endpoints["stripe"]["webhook_secret"])
     product, peer = Product(stack, events), _Peer(stack, running, events)
-    await product.send(options.size // 5 + CONNECTIONS, CONNECTIONS, Found())
-    await peer.send(options.size // 5 + CONNECTIONS, CONNECTIONS, Found())
-    ours, theirs = Found(), Found()
-    for number in range(options.rounds):
-        await product.send(options.size, CONNECTIONS, ours)
-        await peer.send(options.size, CONNECTIONS, theirs)
-        options.say(f"peers, round {number + 1}: {ours.rate[-1]:.0f} : {theirs.rate[-1]:.0f}/s")
-    ours.tell(report, "product")
-    theirs.tell(report, "stripe-sync-engine")
-    cores, busy = os.cpu_count() or 1, median(ours.total) * median(ours.rate) / 1e6
+    await product.send(options.size // 5 + MANY, MANY, Found())
+    await peer.send(options.size // 5 + MANY, MANY, Found())
+    for connections in (FEW, MANY):
+        ours, theirs = Found(), Found()
+        for number in range(options.rounds):
+            await product.send(options.size, connections, ours)
+            await peer.send(options.size, connections, theirs)
+            found = f"{ours.rate[-1]:.0f} : {theirs.rate[-1]:.0f}/s"
+            options.say(f"peers, {connections} connections, round {number + 1}: {found}")
+        _tell(report, connections, ours, theirs)
+
+
+def _tell(report: Report, connections: int, ours: Found, theirs: Found) -> None:
+    ours.tell(report, f"product, {connections} connections")
+    theirs.tell(report, f"stripe-sync-engine, {connections} connections")
+    ratio = median_ratio(ours.rate, theirs.rate)
+    if connections == FEW:
+        report.add(f"product to stripe-sync-engine, {FEW} connections", "ratio", median=ratio)
+        return
+    busy = median(ours.total) * median(ours.rate) / 1e6
     because = (
-        f"of {cores} cores its three processes had {busy:.1f}, the rest is the driver's, the "
-        "kernel's and waiting for the disk; by processor time an event it is "
-        f"{median_ratio(theirs.total, ours.total):.1f} times"
+        f"of {os.cpu_count() or 1} cores its three processes had {busy:.1f} and "
+        f"{median(ours.idle):.1f} were idle, the rest is the driver's and the kernel's; by "
+        f"processor time an event it is {median_ratio(theirs.total, ours.total):.1f} times"
     )
     floor = Floor("events a second to stripe-sync-engine", _REASON, at_least=3.0)
-    report.check(floor, median_ratio(ours.rate, theirs.rate), because)
+    report.check(floor, ratio, because)
 
 
 class _Peer:

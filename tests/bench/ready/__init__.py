@@ -11,10 +11,10 @@ import aiohttp
 
 from deploy.sandbox.demo.shop import Shop
 from tests.bench.figures import Floor, percentile
+from tests.bench.machine import in_line, machine, shares
 from tests.bench.processes import spent
 from tests.bench.ready.bare import bare
 from tests.bench.ready.disk import Disk
-from tests.bench.ready.machine import in_line, machine, shares
 from tests.bench.ready.paying import Till
 from tests.bench.ready.timeline import HOPS, Watch
 from tests.bench.report import Report

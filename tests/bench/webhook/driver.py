@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+from tests.bench.machine import machine
+
 _OK = b"HTTP/1.1 200 "
 _LENGTH = b"content-length:"
 
@@ -20,9 +22,13 @@ class NotTaken(Exception):  # noqa: N818 - reads as the sentence it carries
 
 @dataclass
 class Posted:
-    """What came of a run: seconds in all, and those of each request in the order of answers."""
+    """What came of a run: seconds in all, and those of each request in the order of answers.
+
+    ``idle`` is how many of the machine's cores had nothing to do meanwhile.
+    """
 
     seconds: float = 0.0
+    idle: float = 0.0
     each: list[float] = field(default_factory=list)
 
 
@@ -33,7 +39,7 @@ async def post_all(port: int, requests: Sequence[bytes], connections: int) -> Po
     for _ in range(connections):
         _, client = await loop.create_connection(lambda: _Client(left, posted), "127.0.0.1", port)
         clients.append(client)
-    began = time.perf_counter()
+    idle, began = machine(()).idle, time.perf_counter()
     for client in clients:
         client.next()
     try:
@@ -42,6 +48,7 @@ async def post_all(port: int, requests: Sequence[bytes], connections: int) -> Po
         for client in clients:
             client.close()
     posted.seconds = time.perf_counter() - began
+    posted.idle = (machine(()).idle - idle) / posted.seconds
     return posted
 
 

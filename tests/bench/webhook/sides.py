@@ -33,6 +33,7 @@ class Found:
     cpu: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     total: list[float] = field(default_factory=list)
     rate: list[float] = field(default_factory=list)
+    idle: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
 
     def add(self, used: dict[str, float], posted: Posted) -> None:
@@ -42,6 +43,7 @@ class Found:
             self.cpu[name].append(seconds / count * 1e6)
         self.total.append(sum(used.values()) / count * 1e6)
         self.rate.append(count / posted.seconds)
+        self.idle.append(posted.idle)
         self.waits += posted.each
 
     def tell(self, report: Report, what: str) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.bench.machine import Machine, in_line, machine, shares
 from tests.bench.processes import Meter, cpu_of, family_of, resident_of, spent
-from tests.bench.ready.machine import Machine, in_line, machine, shares
 
 BUSY = """
 import sys

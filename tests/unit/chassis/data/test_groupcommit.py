@@ -40,7 +40,7 @@ class Table:
 
 @asynccontextmanager
 async def running(
-    table: Table, *, max_batch: int = 4, max_bytes: int = 10_000
+    table: Table, *, max_batch: int = 4, max_bytes: int = 10_000, at_once: int = 1
 ) -> AsyncIterator[GroupCommit[Item, str]]:
     """A group commit that runs for the block."""
     group_commit: GroupCommit[Item, str] = GroupCommit(
@@ -49,6 +49,7 @@ async def running(
         size=lambda item: len(item[1]),
         max_batch=max_batch,
         max_bytes=max_bytes,
+        at_once=at_once,
     )
     stopping = asyncio.Event()
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
@@ -69,14 +70,15 @@ async def _answers(
 @given(
     st.lists(st.sampled_from(["good", "poison", "fine"]), max_size=20),
     st.integers(1, 7),
+    st.integers(1, 3),
 )
 async def test_every_waiter_gets_its_own_answer_and_poison_fails_only_itself(
-    texts: list[str], max_batch: int
+    texts: list[str], max_batch: int, at_once: int
 ) -> None:
     table = Table()
     table.hold.set()
     items = list(reversed(list(enumerate(texts))))
-    async with running(table, max_batch=max_batch) as group_commit:
+    async with running(table, max_batch=max_batch, at_once=at_once) as group_commit:
         answers = await _answers(group_commit, items)
     for (number, text), answer in zip(items, answers, strict=True):
         if text == "poison":
@@ -97,6 +99,58 @@ async def test_what_gathers_during_a_write_goes_into_the_next() -> None:
         await asyncio.sleep(0)
         table.hold.set()
     assert [[number for number, _ in batch] for batch in table.batches] == [[0], [1, 2, 3]]
+
+
+async def test_full_batches_leave_while_others_are_written_and_the_rest_waits() -> None:
+    table = Table()
+    async with running(table, max_batch=2, at_once=3) as group_commit:
+        answers = [group_commit.enter((number, "row")) for number in range(9)]
+        await _turns()
+        assert [[number for number, _ in batch] for batch in table.batches] == [
+            [0, 1],
+            [2, 3],
+            [4, 5],
+        ]
+        table.hold.set()
+        assert await asyncio.gather(*answers) == [f"row {number}" for number in range(9)]
+    assert [len(batch) for batch in table.batches] == [2, 2, 2, 2, 1]
+
+
+async def test_what_is_no_full_batch_waits_for_the_one_that_is_written() -> None:
+    table = Table()
+    async with running(table, max_batch=2, at_once=3) as group_commit:
+        answers = [group_commit.enter((0, "first"))]
+        await table.began.wait()
+        answers.append(group_commit.enter((1, "later")))
+        await _turns()
+        assert len(table.batches) == 1
+        table.hold.set()
+        assert await asyncio.gather(*answers) == ["row 0", "row 1"]
+    assert len(table.batches) == 2
+
+
+async def test_a_full_batch_does_not_linger() -> None:
+    table, clock = Table(), ManualClock()
+    group_commit: GroupCommit[Item, str] = GroupCommit(
+        table.write,
+        key=lambda item: item[0],
+        size=lambda item: 1,
+        max_batch=2,
+        linger=0.004,
+        at_once=2,
+        clock=clock,
+    )
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        stopping = asyncio.Event()
+        group.create_task(group_commit.run(stopping))
+        await _turns()
+        answers = [group_commit.enter((number, "row")) for number in range(2)]
+        await _turns()
+        assert [len(batch) for batch in table.batches] == [2]
+        stopping.set()
+        clock.advance(0.004)
+        table.hold.set()
+        assert await asyncio.gather(*answers) == ["row 0", "row 1"]
 
 
 async def test_a_caller_that_goes_away_cancels_nothing() -> None:
@@ -133,10 +187,11 @@ async def test_more_bytes_than_allowed_are_refused_until_there_is_room() -> None
         assert await group_commit.submit((2, "123")) == "row 2"
 
 
-async def test_who_waits_when_it_ends_is_told_so() -> None:
+@pytest.mark.parametrize("at_once", [1, 2])
+async def test_who_waits_when_it_ends_is_told_so(at_once: int) -> None:
     table = Table()
     group_commit: GroupCommit[Item, str] = GroupCommit(
-        table.write, key=lambda item: item[0], size=lambda item: 1, max_batch=1
+        table.write, key=lambda item: item[0], size=lambda item: 1, max_batch=1, at_once=at_once
     )
     flusher = asyncio.ensure_future(group_commit.run())
     waiting = asyncio.ensure_future(_answers(group_commit, [(1, "being written"), (2, "waits")]))

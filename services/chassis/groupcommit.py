@@ -91,11 +91,13 @@ class GroupCommit(Generic[T, R]):
         stopping = stopping or asyncio.Event()
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(self._wake_at(stopping))
+            beside = [
+                group.create_task(self._flush_full(stopping)) for _ in range(self._at_once - 1)
+            ]
             try:
-                async with asyncio.TaskGroup() as lanes:
-                    lanes.create_task(self._flush(stopping))
-                    for _ in range(self._at_once - 1):
-                        lanes.create_task(self._flush_full(stopping))
+                await self._flush(stopping)
+                if beside:
+                    await asyncio.wait(beside)
             finally:
                 self._close()
             watch.cancel()
